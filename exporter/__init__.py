@@ -1,0 +1,1 @@
+"""Prometheus exporter for the publishing status of Azure Marketplace offers."""
