@@ -33,9 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             simulator.app, *_address(options.listen_address), tls_cert=options.tls_cert, tls_key=options.tls_key
         )
     except OSError as error:
-        print(f"cannot listen on {options.listen_address}: {error}", file=sys.stderr)  # noqa: T201
+        print(f"cannot listen on {options.listen_address}: {error}", file=sys.stderr)
         return 1
-    print(f"listening on {listening.url}", flush=True)  # noqa: T201
+    print(f"listening on {listening.url}", flush=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     listening.run()
