@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -60,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--publishers", type=int, default=1, help="number of publishers of the scale scenario")
     add("--publisher", action="append", default=[], help="a publisher of the empty scenario; may be repeated")
     add("--forbid", action="append", default=[], help="a publisher that answers 403; may be repeated")
+    add("--account", default="", help="the publisher whose products the Partner Center APIs tell; the first by default")
+    add("--page-size", type=int, default=4, help="products per page in the Partner Center APIs")
     add("--seed", type=int, default=1, help="makes durations vary; the same seed gives the same scenario")
     add("--speed", type=float, default=DEMO_SPEED, help="simulated seconds per real second")
     add("--token", action="append", default=[], help="accept only this bearer token; may be repeated")
@@ -81,12 +84,18 @@ def _simulator(options: argparse.Namespace) -> Simulator:
         require_audience=options.require_audience,
         token_lifetime=options.token_lifetime,
         client_secrets=options.client_secret or None,
+        page_size=options.page_size,
         control=options.control,
         faults=[fault for faults in options.fault for fault in faults],
     )
 
 
 def _scenario(options: argparse.Namespace) -> Scenario:
+    scenario = _named_scenario(options)
+    return replace(scenario, account=options.account or scenario.account)
+
+
+def _named_scenario(options: argparse.Namespace) -> Scenario:
     epoch = time.time()
     if options.scenario == "empty":
         return empty(*options.publisher, forbidden=tuple(options.forbid))

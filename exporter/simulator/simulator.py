@@ -18,7 +18,11 @@ from exporter.simulator.faulting import Faulting, Pause
 from exporter.simulator.faults import Fault, FaultBook
 from exporter.simulator.oauth import Authority
 from exporter.simulator.operations import raw_path
+from exporter.simulator.partner_center import PartnerCenter
+from exporter.simulator.product_ingestion import ProductIngestion
+from exporter.simulator.products import Products
 from exporter.simulator.requests_seen import Counting, RequestsSeen
+from exporter.simulator.walk import Source
 from exporter.simulator.world import World
 
 if TYPE_CHECKING:
@@ -38,7 +42,7 @@ class Simulator:
 
     `tokens` are the bearer tokens to accept (none: any that is not empty), `require_audience` lets only those and the
     ones issued by the simulator pass; issued ones live for `token_lifetime` seconds, for a client with one of the
-    `client_secrets` (None: any). `control` opens the control API, `faults` are set from the start. `clock` gives real
+    `client_secrets` (None: any). Lists of products come in pages of `page_size`, few, so that paging is seen. `control` opens the control API, `faults` are set from the start. `clock` gives real
     Unix seconds, `pause` sleeps.
     """
 
@@ -51,6 +55,7 @@ class Simulator:
         require_audience: bool = False,
         token_lifetime: float = 3600.0,
         client_secrets: Collection[str] | None = None,
+        page_size: int = 4,
         control: bool = False,
         faults: Iterable[Fault] = (),
         pause: Pause = asyncio.sleep,
@@ -62,6 +67,7 @@ class Simulator:
         self.issued = TokenStore(clock, token_lifetime)
         self.authority = Authority(self.issued, client_secrets)
         self._gate = Gate(self.issued, frozenset(tokens), require_audience)
+        self._page_size = page_size
         faulty = Faulting(_RawPath(self._application(control=control)), self.faults, clock, pause)
         self.app: ASGIApp = Counting(faulty, self.seen, clock)
 
@@ -71,7 +77,14 @@ class Simulator:
         return Starlette(routes=routes, exception_handlers=handlers)
 
     def _routes(self) -> list[Route]:
-        return CloudPartner(self.world, self._gate).routes() + self.authority.routes()
+        center = Products(self.world, Source.PARTNER_CENTER, also=Source.PRODUCT_INGESTION)
+        ingestion = Products(self.world, Source.PRODUCT_INGESTION)
+        return [
+            *CloudPartner(self.world, self._gate).routes(),
+            *PartnerCenter(center, self._gate, self._page_size).routes(),
+            *ProductIngestion(ingestion, self._gate, self._page_size).routes(),
+            *self.authority.routes(),
+        ]
 
     def _control(self) -> list[Route]:
         return Control(self.world, self.seen).routes() + ControlOfFaults(self.faults, self.authority).routes()
