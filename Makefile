@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 GENERATORS := $(wildcard grafana/generate.py docs/generate.py)
 SOURCES := pyproject.toml LICENSE $(wildcard README.md) $(shell find exporter -type f -not -path '*/__pycache__/*')
 UV_VERSION := 0.13.8
-UV := $(VENV)-lock/bin/uv
+UV := .tools/lock/bin/uv
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
   --custom-compile-command "make lock"
 # More arguments for the command of a target: make demo ARGS=--log.level=debug
@@ -41,7 +41,7 @@ check-generated: $(VENV)/.dev $(VENV)/.installed
 lock: $(UV)
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
-	python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' | \
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' | \
 	  $(COMPILE) - -c requirements-dev.txt -o requirements-build.txt
 
 dist: $(VENV)/.dev
@@ -57,7 +57,7 @@ tools:
 	.ci/tools
 
 clean:
-	rm -rf $(VENV) $(VENV)-lock .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist
 
 # The first Python >= 3.11 that really runs: a version manager may have put names on the path that only fail.
 $(VENV)/.made:
@@ -81,6 +81,6 @@ $(VENV)/.installed: $(SOURCES) | $(VENV)/.runtime
 	$(PIP) install -q --no-deps --no-build-isolation --force-reinstall .
 	touch $@
 
-$(UV):
-	python3 -m venv --clear $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip --disable-pip-version-check install -q uv==$(UV_VERSION)
+$(UV): | $(VENV)/.made
+	$(BIN)/python -m venv --clear .tools/lock
+	.tools/lock/bin/python -m pip --disable-pip-version-check install -q uv==$(UV_VERSION)
