@@ -120,3 +120,14 @@ def test_a_client_that_does_not_read_cannot_keep_the_server_from_ending() -> Non
     sock.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((address.hostname, address.port), timeout=5)
+
+
+def test_answers_are_not_held_back_by_the_network_stack() -> None:
+    with serve_in_thread(Simulator(empty()).app) as server:
+        address = urlsplit(server.url)
+        with socket.create_connection((address.hostname, address.port), timeout=10) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert sock.recv(65536).startswith(b"HTTP/1.1 404")
+            (protocol,) = server._server.server_state.connections
+            accepted = protocol.transport.get_extra_info("socket")
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
