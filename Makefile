@@ -31,7 +31,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy $(wildcard exporter tests grafana)
 
 bench: $(VENV)/.dev $(VENV)/.installed
-	$(BIN)/pytest tests/benchmarks $(ARGS)
+	$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
 generate: $(VENV)/.dev $(VENV)/.installed
 	for generator in $(GENERATORS); do $(BIN)/python "$$generator"; done

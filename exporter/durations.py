@@ -19,8 +19,6 @@ def parse_duration(text: Any) -> float:
     Raises:
         ValueError: the text is no such duration.
     """
-    if isinstance(text, float):
-        return text
     shape = _SHAPE.fullmatch(text) if isinstance(text, str) and text else None
     if shape is None:
         raise ValueError(f"{text!r} is no duration; write a number and a unit, such as 30s, 5m or 1h30m")
