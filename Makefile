@@ -22,8 +22,9 @@ ARGS ?=
 demo: $(VENV)/.installed
 	$(BIN)/azure-marketplace-exporter --demo $(ARGS)
 
+# PYTHONSAFEPATH: programs that the tests start import the installed package too, not the folder they start in.
 test: $(VENV)/.dev $(VENV)/.installed
-	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+	PYTHONSAFEPATH=1 $(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -31,7 +32,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy $(wildcard exporter tests grafana)
 
 bench: $(VENV)/.dev $(VENV)/.installed
-	$(BIN)/pytest tests/benchmarks $(ARGS)
+	$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
 generate: $(VENV)/.dev $(VENV)/.installed
 	for generator in $(GENERATORS); do $(BIN)/python "$$generator"; done
