@@ -22,8 +22,9 @@ ARGS ?=
 demo: $(VENV)/.installed
 	$(BIN)/azure-marketplace-exporter --demo $(ARGS)
 
+# PYTHONSAFEPATH: programs that the tests start import the installed package too, not the folder they start in.
 test: $(VENV)/.dev $(VENV)/.installed
-	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+	PYTHONSAFEPATH=1 $(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
