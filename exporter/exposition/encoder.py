@@ -1,0 +1,162 @@
+"""From the families to bytes: rendered and compressed once per snapshot, copied on each scrape.
+
+The format is that of prometheus_client's encoders, byte for byte; a property test holds the two together. Labels are sorted
+by name, as there.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client.utils import floatToGoString
+
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
+from exporter.exposition.families import FAMILIES, Counts, Family, Info, OfferRow, States, StepRow, Value
+
+__all__ = ["Exposition", "encode"]
+
+_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_LEVEL = 1
+
+Row = tuple[tuple[str, ...], Any]
+"""The escaped ids (publisher, offer, step), and what the samples are read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """The metrics of one snapshot: the pieces of its text, and the same text as an unfinished deflate stream."""
+
+    pieces: tuple[bytes, ...]
+    deflated: bytes
+    crc: int
+    size: int
+
+    def plain(self, tail: bytes) -> tuple[bytes, ...]:
+        """Give the text, with `tail` (the exporter's own metrics) at its end."""
+        return (*self.pieces, tail)
+
+    def gzipped(self, tail: bytes) -> tuple[bytes, ...]:
+        """Give the same as one gzip member; only `tail` is compressed now."""
+        packer = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
+        end = packer.compress(tail) + packer.flush()
+        crc = zlib.crc32(tail, self.crc)
+        size = (self.size + len(tail)) & 0xFFFFFFFF
+        return (_GZIP_HEADER, self.deflated, end + crc.to_bytes(4, "little") + size.to_bytes(4, "little"))
+
+
+def encode(snapshot: Snapshot, now: float, stale_after: float) -> Exposition:
+    """Render a snapshot; the offers that are stale at `now` (Unix seconds) show only their health."""
+    rows = _rows(snapshot, now, stale_after)
+    packer = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
+    pieces, packed, crc, size = [], [], 0, 0
+    for family in FAMILIES:
+        piece = _render(family, rows[family.row]).encode()
+        pieces.append(piece)
+        packed.append(packer.compress(piece))
+        crc = zlib.crc32(piece, crc)
+        size += len(piece)
+    # A full flush ends on a byte and forgets the window, so another stream may continue from here.
+    packed.append(packer.flush(zlib.Z_FULL_FLUSH))
+    return Exposition(tuple(pieces), b"".join(packed), crc, size)
+
+
+def _rows(snapshot: Snapshot, now: float, stale_after: float) -> dict[type, list[Row]]:
+    rows: dict[type, list[Row]] = {PublisherRecord: [], OfferRecord: [], OfferRow: [], StepRow: []}
+    for publisher in snapshot.publishers:
+        publisher_id = _escape(publisher.publisher_id)
+        rows[PublisherRecord].append(((publisher_id,), publisher))
+        for record in publisher.offers:
+            ids = (publisher_id, _escape(record.offer_id))
+            rows[OfferRecord].append((ids, record))
+            if record.offer is not None and record.is_fresh(now, stale_after):
+                since = record.since or Since(now, now)
+                rows[OfferRow].append((ids, OfferRow(record.offer, since)))
+                rows[StepRow] += (
+                    ((*ids, _escape(step.step_id)), StepRow(step, position, since.steps.get(step.step_id)))
+                    for position, step in enumerate(record.offer.steps, start=1)
+                )
+    return rows
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def _render(family: Family[Any], rows: Sequence[Row]) -> str:
+    head = f"# HELP {family.name} {family.help}\n# TYPE {family.name} gauge\n"
+    return head + "".join(_RENDERERS[type(family)](family, rows))
+
+
+def _template(family: Family[Any], marks: dict[str, str]) -> str:
+    """Write the start of a sample line; `marks` stand for label values, labels without one are ids, by position."""
+    marks = {label: f"{{{position}}}" for position, label in enumerate(family.ids)} | marks
+    labels = ",".join(f'{label}="{marks[label]}"' for label in sorted(family.labels))
+    return f"{family.name}{{{{{labels}}}}} "
+
+
+def _values(family: Value[Any], rows: Sequence[Row]) -> Iterator[str]:
+    line, read, number = (_template(family, {}) + f"{{{len(family.ids)}}}\n").format, family.read, _Numbers()
+    for ids, row in rows:
+        value = read(row)
+        if value is not None:
+            yield line(*ids, number[value])
+
+
+def _infos(family: Info[Any], rows: Sequence[Row]) -> Iterator[str]:
+    marks = {label: f"{{{position}}}" for position, label in enumerate(family.extra, start=len(family.ids))}
+    line, read = (_template(family, marks) + "1.0\n").format, family.read
+    for ids, row in rows:
+        yield line(*ids, *map(_escape, read(row)))
+
+
+def _states(family: States[Any], rows: Sequence[Row]) -> Iterator[str]:
+    head, tail = _around(family)
+    read = family.read
+    until = {state: family.values[: number + 1] for number, state in enumerate(family.values)}
+    after = {state: family.values[number + 1 :] for number, state in enumerate(family.values)}
+    for ids, row in rows:
+        state, start, end = read(row), head(*ids), tail(*ids)
+        between = f"{end}0.0\n{start}"
+        yield f"{start}{between.join(until[state])}{end}1.0\n"
+        if after[state]:
+            yield f"{start}{between.join(after[state])}{end}0.0\n"
+
+
+def _counts(family: Counts[Any], rows: Sequence[Row]) -> Iterator[str]:
+    head, tail = _around(family)
+    read, number = family.read, _Numbers()
+    for ids, row in rows:
+        counts, start, end = read(row), head(*ids), tail(*ids)
+        if any(counts):
+            yield from (
+                f"{start}{value}{end}{number[count]}\n" for value, count in zip(family.values, counts, strict=True)
+            )
+        else:
+            between = f"{end}0.0\n{start}"
+            yield f"{start}{between.join(family.values)}{end}0.0\n"
+
+
+def _around(family: Family[Any]) -> tuple[Callable[..., str], Callable[..., str]]:
+    """Split the sample line at the value of the one label that varies within a row."""
+    head, tail = _template(family, {family.extra[0]: "\0"}).split("\0")
+    return head.format, tail.format
+
+
+class _Numbers(dict[float, str]):
+    """Numbers as the format writes them, each worked out once."""
+
+    def __missing__(self, number: float) -> str:
+        # The library knows how Go writes numbers, and has no types for it.
+        self[number] = str(floatToGoString(number))  # type: ignore[no-untyped-call]
+        return self[number]
+
+
+_RENDERERS: dict[type, Callable[[Any, Sequence[Row]], Iterator[str]]] = {
+    Value: _values,
+    Info: _infos,
+    States: _states,
+    Counts: _counts,
+}
