@@ -19,11 +19,12 @@ PLANNED: dict[str, Labels] = {
     _OWN + "token_refresh_failures_total": {},
     _OWN + "api_throttled_total": {},
     _OWN + "config_last_reload_successful": {},
+    _OWN + "config_last_reload_success_timestamp_seconds": {},
     _OWN + "shard_ordinal": {},
     _OWN + "shard_total": {},
 }
 
-OTHERS: dict[str, Labels] = {"up": {}, "process_start_time_seconds": {}}
+OTHERS: dict[str, Labels] = {"up": {}, "process_start_time_seconds": {}, "process_resident_memory_bytes": {}}
 """What Prometheus itself and every program with a Prometheus client has."""
 
 TARGET: Labels = {"job": (), "instance": ()}

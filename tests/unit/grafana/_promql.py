@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Selector", "functions", "labels_of", "nodes", "selectors"]
 
-EVERY_LABEL_DROPPED: frozenset[str] = frozenset()
-
 
 @dataclass(frozen=True)
 class Selector:
@@ -66,12 +64,10 @@ def labels_of(text: str, known: Mapping[str, frozenset[str]]) -> frozenset[str]:
 
 def _labels(node: Any, known: Mapping[str, frozenset[str]]) -> frozenset[str]:
     match node:
-        case promql.VectorSelector():
-            return known[node.name]
-        case promql.MatrixSelector():
-            return _labels(node.vector_selector, known)
-        case promql.ParenExpr() | promql.UnaryExpr():
-            return _labels(node.expr, known)
+        case promql.VectorSelector(name=str(name)):
+            return known[name]
+        case promql.MatrixSelector(vector_selector=inner) | promql.ParenExpr(expr=inner) | promql.UnaryExpr(expr=inner):
+            return _labels(inner, known)
         case promql.NumberLiteral() | promql.StringLiteral():
             return frozenset()
         case promql.AggregateExpr():

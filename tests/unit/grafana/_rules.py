@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ RULES = ROOT / "grafana" / "rules" / "azure-marketplace.rules.yaml"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
 _TEMPLATE_QUERY = re.compile(r'printf "((?:[^"\\]|\\.)*)"')
+_VERB = re.compile(r"%(\[\d\])?q")
 _TEMPLATE_LABEL = re.compile(r"\$labels\.(\w+)")
 
 
@@ -43,7 +45,7 @@ class Alert:
     def queries(self) -> list[str]:
         """What the annotations ask Prometheus for, with an x for each label value."""
         texts = "\n".join(self.annotations.values())
-        return [one.replace("%q", '"x"') for one in _TEMPLATE_QUERY.findall(texts) if "%q" in one]
+        return [_VERB.sub('"x"', one) for one in _TEMPLATE_QUERY.findall(texts) if _VERB.search(one)]
 
     @property
     def used_labels(self) -> set[str]:
@@ -51,13 +53,15 @@ class Alert:
         return set(_TEMPLATE_LABEL.findall("\n".join(self.annotations.values())))
 
 
+@cache
 def _rules() -> list[dict[str, Any]]:
     return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
 
 
-def alerts() -> list[Alert]:
+@cache
+def alerts() -> tuple[Alert, ...]:
     """Read all alerts, in the order of the file."""
-    return [
+    return tuple(
         Alert(
             rule["alert"],
             rule["expr"],
@@ -68,7 +72,7 @@ def alerts() -> list[Alert]:
         )
         for rule in _rules()
         if "alert" in rule
-    ]
+    )
 
 
 def recordings() -> dict[str, str]:
@@ -76,10 +80,12 @@ def recordings() -> dict[str, str]:
     return {rule["record"]: rule["expr"] for rule in _rules() if "record" in rule}
 
 
+@cache
 def known_labels() -> dict[str, frozenset[str]]:
     """Tell the labels of each metric and of each recorded one."""
     known = {name: frozenset(labels) for name, labels in known_metrics().items()}
     for name, expression in recordings().items():
+        known[name] = frozenset()  # a rule may ask for its own last value
         known[name] = labels_of(expression, known)
     return known
 
@@ -93,6 +99,9 @@ def label_values(metric: str) -> dict[str, tuple[str, ...]]:
     return known.get("azure_marketplace_" + origin, {})
 
 
+@cache
 def unit_tests() -> list[dict[str, Any]]:
     """Read all promtool tests."""
-    return [test for path in sorted(RULES.parent.glob("*_test.yaml")) for test in yaml.safe_load(path.read_text())["tests"]]
+    return [
+        test for path in sorted(RULES.parent.glob("*_test.yaml")) for test in yaml.safe_load(path.read_text())["tests"]
+    ]
