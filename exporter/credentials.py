@@ -26,10 +26,10 @@ class TokenSource(Protocol):
 
 
 class StaticToken:
-    """A token that was given in the settings."""
+    """A token that was given in the settings; raises CredentialError if it is none."""
 
     def __init__(self, token: SecretStr) -> None:
-        self._token = token
+        self._token = SecretStr(_checked(token.get_secret_value().strip(), "the token"))
 
     def token(self) -> str:
         """Get the token."""
@@ -55,12 +55,16 @@ class FileToken:
             raise CredentialError(f"cannot read {self._path}: {error.strerror}") from error
         except UnicodeDecodeError:
             raise CredentialError(f"{self._path} holds no token: it is not text") from None
-        token = self._seen[1]
-        if not token:
-            raise CredentialError(f"{self._path} is empty")
-        if not token.isascii() or any(one.isspace() or not one.isprintable() for one in token):
-            raise CredentialError(f"{self._path} holds no token: there is a blank or a strange character inside")
-        return token
+        return _checked(self._seen[1], str(self._path))
+
+
+def _checked(token: str, where: str) -> str:
+    """Give the token if it can stand in a header; the library's own complaint about one that cannot would quote it."""
+    if not token:
+        raise CredentialError(f"{where} is empty")
+    if not token.isascii() or any(one.isspace() or not one.isprintable() for one in token):
+        raise CredentialError(f"{where} holds no token: there is a blank or a strange character inside")
+    return token
 
 
 def token_source(auth: AuthSettings) -> TokenSource:
@@ -69,13 +73,13 @@ def token_source(auth: AuthSettings) -> TokenSource:
     Raises:
         ConfigError: what the method needs is missing or cannot be read.
     """
-    if auth.token is not None:
-        return StaticToken(auth.token)
-    if auth.token_file is not None:
-        source = FileToken(auth.token_file)
-        try:
+    try:
+        if auth.token:
+            return StaticToken(auth.token)
+        if auth.token_file is not None:
+            source = FileToken(auth.token_file)
             source.token()
-        except CredentialError as error:
-            raise ConfigError([("auth.token_file", str(error))]) from error
-        return source
+            return source
+    except CredentialError as error:
+        raise ConfigError([("auth.token" if auth.token else "auth.token_file", str(error))]) from error
     raise ConfigError([("auth", "no credential; set auth.token_file, or auth.token in the environment or file")])
