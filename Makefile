@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Scripts that write committed files; each understands --check.
 GENERATORS := $(wildcard grafana/generate.py docs/generate.py)
-SOURCES := pyproject.toml LICENSE $(wildcard README.md) $(shell find exporter -type f -not -path '*/__pycache__/*')
+# Folders as well: a deleted file changes only its folder.
+SOURCES := pyproject.toml LICENSE $(wildcard README.md) $(shell find exporter -not -path '*/__pycache__*')
 UV_VERSION := 0.13.8
 UV := .tools/lock/bin/uv
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
@@ -27,7 +28,7 @@ test: $(VENV)/.dev $(VENV)/.installed
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy $(wildcard exporter tests grafana)
 
 bench: $(VENV)/.dev $(VENV)/.installed
 	$(BIN)/pytest tests/benchmarks $(ARGS)
@@ -61,7 +62,7 @@ clean:
 
 # The first Python >= 3.11 that really runs: a version manager may have put names on the path that only fail.
 $(VENV)/.made:
-	for python in python3.13 python3.12 python3.11 python3; do \
+	@for python in python3.13 python3.12 python3.11 python3; do \
 	  "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
 	  "$$python" -m venv --clear $(VENV); touch $@; exit 0; \
 	done; \

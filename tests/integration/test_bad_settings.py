@@ -26,7 +26,7 @@ Run = Callable[..., Process]
         ({"publishers": []}, "publishers: nothing to watch; name at least one publisher, such as contoso\n"),
         (
             {"auth": {"token_file": "/no/such/token"}},
-            "auth.token_file: cannot read /no/such/token: No such file or directory\n",
+            "auth: cannot read /no/such/token: No such file or directory\n",
         ),
         (
             {"collection": {"interval": "5 minutes"}},

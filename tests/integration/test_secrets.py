@@ -48,7 +48,7 @@ def test_unusable_token(
     settings = write_settings({"api": {"base_url": simulator().url}, "auth": {"token_file": None}})
     done = run(f"--config.file={settings}", action, environ={"MARKETPLACE_EXPORTER_AUTH__TOKEN": token})
     assert (done.exit_code, done.output) == (2, "")
-    assert done.log.startswith("auth.token: ")
+    assert done.log.startswith("auth: the token ")
     assert not any(word in done.log for word in token.split())
 
 
