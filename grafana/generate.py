@@ -1,0 +1,51 @@
+"""Write the dashboards, or check that they are as this program would write them.
+
+Run from the root of the project: `python -m grafana.generate [--check]`. Exit code 1 if a file is not up to date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from grafana.builder.variants import files
+
+__all__ = ["main"]
+
+HOME = Path(__file__).parent
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m grafana.generate", description="Write the dashboards.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not up to date")
+    parser.add_argument("--directory", type=Path, default=HOME, help="where to write (default: beside this program)")
+    options = parser.parse_args(arguments)
+    wanted = dict(files())
+    differing = [path for path, text in wanted.items() if _read(options.directory / path) != text]
+    stray = sorted(
+        str(path.relative_to(options.directory))
+        for folder in ("dashboards", "import")
+        for path in (options.directory / folder).glob("*.json")
+        if str(path.relative_to(options.directory)) not in wanted
+    )
+    if options.check:
+        for path in (*differing, *stray):
+            print(f"not up to date: {path}; run make generate", file=sys.stderr)
+        return 1 if differing or stray else 0
+    for path in differing:
+        (options.directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (options.directory / path).write_text(wanted[path], encoding="utf-8")
+    for path in stray:
+        (options.directory / path).unlink()
+    return 0
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
