@@ -1,6 +1,8 @@
 """Write the dashboards, or check that they are as this program would write them.
 
-Run from the root of the project: `python -m grafana.generate [--check]`. Exit code 1 if a file is not up to date.
+    python grafana/generate.py [--check] [--directory DIRECTORY]
+
+Exit code 1 if `--check` finds a file that is not up to date.
 """
 
 from __future__ import annotations
@@ -10,16 +12,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grafana.builder.variants import files
+HOME = Path(__file__).resolve().parent
+# Run as a program, Python looks for modules in this folder only; at the end, so that the installed exporter is taken.
+sys.path.append(str(HOME.parent))
+
+from grafana.builder.variants import files  # noqa: E402 - see above
 
 __all__ = ["main"]
-
-HOME = Path(__file__).parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check; gives the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m grafana.generate", description="Write the dashboards.")
+    parser = argparse.ArgumentParser(prog="grafana/generate.py", description="Write the dashboards.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not up to date")
     parser.add_argument("--directory", type=Path, default=HOME, help="where to write (default: beside this program)")
     options = parser.parse_args(arguments)

@@ -134,10 +134,20 @@ def _publishers() -> table.Panel:
 
 
 def _versions() -> table.Panel:
-    query = Query(f"max by (instance, version, python_version) ({own_series('build_info')})")
-    names = {"instance": "Replica", "version": "Version", "python_version": "Python"}
-    description = "Which version each replica runs."
-    return table_of("Versions", description, [query], columns=names, sizes=Sizes(8, 8), sort_by=[("Replica", False)])
+    names = {
+        "instance": "Replica",
+        "version": "Version",
+        "python_version": "Python",
+        "Value #B": "Shard",
+        "Value #C": "Of",
+    }
+    queries = [
+        Query(f"max by (instance, version, python_version) ({own_series('build_info')})"),
+        Query(f"max by (instance) ({own_series('shard_ordinal')})", "Shard"),
+        Query(f"max by (instance) ({own_series('shards')})", "Of"),
+    ]
+    description = "Which version each replica runs, and which share of the offers it collects; shards count from 0."
+    return table_of("Versions", description, queries, columns=names, sizes=Sizes(8, 8), sort_by=[("Replica", False)])
 
 
 def _alerts() -> table.Panel:

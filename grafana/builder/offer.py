@@ -234,7 +234,7 @@ def _longest() -> table.Panel:
         "offer_id": "Offer",
         "step_id": "Step",
         "status": "State",
-        "Value": "Time spent",
+        "Value #A": "Time spent",
     }
     panel = table_of(
         "Where the time went",

@@ -146,7 +146,8 @@ def table_of(
     panel = _dress(table.Panel(), title, description, "short", sizes)
     values = {f"Value #{chr(ord('A') + place)}": query.legend for place, query in enumerate(queries)}
     if len(queries) == 1:
-        values = {"Value": queries[0].legend}
+        # Grafana adds the letter only where there are several queries; some versions always do.
+        values["Value"] = queries[0].legend
     names = {**columns, **{field: name for field, name in values.items() if name}}
     order = list(columns.values())
     index = {

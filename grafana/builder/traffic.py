@@ -28,7 +28,7 @@ def upstream_panels() -> tuple[timeseries.Panel, ...]:
         Query(_rate("api_throttled_total"), "throttled (429)"),
         Query(_rate("api_retries_total"), "tried again"),
     ]
-    pause = f"clamp_min(max by (instance) ({own_series('api_paused_until_timestamp_seconds')}) - time(), 0)"
+    pause = f"clamp_min(max by (instance, source) ({own_series('api_paused_until_timestamp_seconds')}) - time(), 0)"
     return (
         lines(
             "Requests",
@@ -60,8 +60,8 @@ def upstream_panels() -> tuple[timeseries.Panel, ...]:
         ),
         lines(
             "Pause",
-            "How long the exporter still holds all requests back because Microsoft asked for it.",
-            [Query(pause, "{{instance}}")],
+            "How long the exporter still holds requests to a source back because Microsoft asked for it. Empty if it never did.",
+            [Query(pause, "{{source}} {{instance}}")],
             unit="s",
             sizes=_THIRD,
         ),
@@ -124,25 +124,25 @@ def credentials_panels() -> tuple[timeseries.Panel, ...]:
     return (
         lines(
             "Token valid for",
-            "Time until the access token ends; the exporter gets a new one before that.",
-            [Query(f"min by (instance, credential) ({token}) - time()", "{{credential}} {{instance}}")],
+            "Time until the access token of a source ends; the exporter gets a new one before that. Empty for a token that is given.",
+            [Query(f"min by (instance, source) ({token}) - time()", "{{source}} {{instance}}")],
             unit="s",
             sizes=_THIRD,
         ),
         lines(
             "Tokens",
-            "Access tokens that were asked for, and how many of these attempts failed.",
+            "Access tokens that were fetched for a source, and attempts that failed.",
             [
-                Query(_rate("token_refreshes_total"), "asked for"),
-                Query(_rate("token_refresh_failures_total"), "failed"),
+                Query(_rate("token_refreshes_total", by="source"), "{{source}} fetched"),
+                Query(_rate("token_refresh_failures_total", by="source"), "{{source}} failed"),
             ],
             unit="ops",
             sizes=_THIRD,
         ),
         lines(
             "Secret or certificate valid for",
-            "Time until the client secret or the certificate ends, where that is known. Renew it before.",
-            [Query(f"min by (credential) ({secret}) - time()", "{{credential}}")],
+            "Time until the client secret or the certificate ends, where that is known: from the certificate, or from the setting. Renew it before.",
+            [Query(f"min by (method) ({secret}) - time()", "{{method}}")],
             unit="s",
             sizes=_THIRD,
         ),
