@@ -229,12 +229,17 @@ def start_alertmanager(stack: Stack, receiver_url: str) -> Program:
 
 
 def start_prometheus(
-    stack: Stack, targets: Sequence[str], alertmanager: str | None = None, *, interval: str = "5s"
+    stack: Stack,
+    targets: Sequence[str],
+    alertmanager: str | None = None,
+    *,
+    rules: Path | None = None,
+    interval: str = "5s",
 ) -> Program:
-    """Start Prometheus with the configuration of the stack."""
+    """Start Prometheus with the configuration of the stack, or with other rules."""
     config: dict[str, Any] = yaml.safe_load((HOME / "prometheus" / "prometheus.yaml").read_text("utf-8"))
     config["global"] = {"scrape_interval": interval, "evaluation_interval": interval}
-    config["rule_files"] = [str(HOME / name) for name in config["rule_files"]]
+    config["rule_files"] = [str(rules)] if rules else [str(HOME / name) for name in config["rule_files"]]
     config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]} if alertmanager else {}
     (job,) = config["scrape_configs"]
     config["scrape_configs"] = [{"job_name": job["job_name"], "static_configs": [{"targets": list(targets)}]}]
