@@ -49,6 +49,8 @@ def _model(dashboard: Dashboard) -> dict[str, Any]:
     model["schemaVersion"] = SCHEMA_VERSION
     for number, panel in enumerate(_all_panels(model), start=1):
         panel["id"] = number
+        # The library always writes it; later versions of the table do not know it any more.
+        panel.get("options", {}).pop("footer", None)
     for annotation in model["annotations"]["list"]:
         # Keys of the Prometheus data source, which the library's common type of annotations does not know.
         annotation |= {
