@@ -34,6 +34,9 @@ HOME = Path(__file__).resolve().parent
 ROOT = HOME.parent
 START_TIMEOUT = 60.0
 END_TIMEOUT = 15.0
+# Debian has another name for it.
+ALERTMANAGER = ("alertmanager", "prometheus-alertmanager")
+NEEDED = (("azure-marketplace-simulator",), ("azure-marketplace-exporter",), ("prometheus",), ALERTMANAGER)
 RECEIVER_IN_EXAMPLE = "http://127.0.0.1:9099"
 
 
@@ -185,6 +188,8 @@ def _tail(path: Path) -> str:
 
 def start_all(stack: Stack) -> None:
     """Start everything, each program with the configuration that compose.yaml mounts, its addresses replaced."""
+    for names in NEEDED:
+        find(*names)
     simulator_port = stack.port(10143)
     simulator = stack.start(
         "simulator",
@@ -219,7 +224,7 @@ def start_alertmanager(stack: Stack, receiver_url: str) -> Program:
     config["templates"] = [str(HOME / "alertmanager" / name) for name in config.get("templates", [])]
     port = stack.port(9093)
     command: list[str | Path] = [
-        find("alertmanager", "prometheus-alertmanager"),
+        find(*ALERTMANAGER),
         f"--config.file={stack.write('alertmanager.yaml', config)}",
         f"--storage.path={stack.folder / 'alertmanager'}",
         f"--web.listen-address=127.0.0.1:{port}",
