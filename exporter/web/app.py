@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from exporter.exposition.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.exposition.publication import Publication
+from exporter.web.page_routes import PageRoutes
 from exporter.web.pages import Pages
 
 __all__ = ["WebApp"]
@@ -32,10 +33,10 @@ class WebApp:
         """Make the ASGI application."""
         return Starlette(
             routes=[
-                Route("/", self.index),
                 Route(self.telemetry_path, self.metrics),
                 Route("/-/healthy", self.healthy),
                 Route("/-/ready", self.ready),
+                *PageRoutes(self.publication, self.pages).routes(),
             ]
         )
 
@@ -64,10 +65,6 @@ class WebApp:
         if self.publication.snapshot.is_complete:
             return PlainTextResponse("ready\n")
         return PlainTextResponse("the first refresh is under way\n", 503)
-
-    async def index(self, _: Request) -> Response:
-        """Show the landing page."""
-        return HTMLResponse(self.pages.index(self.publication.snapshot))
 
 
 def _chunks(pieces: tuple[bytes, ...]) -> Iterator[bytes]:
