@@ -31,7 +31,7 @@ class WebApp:
 
     def build(self) -> Starlette:
         """Make the ASGI application."""
-        return Starlette(
+        app = Starlette(
             routes=[
                 Route(self.telemetry_path, self.metrics),
                 Route("/-/healthy", self.healthy),
@@ -39,6 +39,8 @@ class WebApp:
                 *PageRoutes(self.publication, self.pages).routes(),
             ]
         )
+        app.router.redirect_slashes = False  # it would send clients of a reverse proxy to an address without its prefix
+        return app
 
     async def metrics(self, request: Request) -> Response:
         """Answer a scrape in the format and encoding that its headers prefer."""

@@ -8,7 +8,8 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from exporter.collection.snapshot import OfferRecord
-from exporter.offers import Offer, OfferStatus, Party
+from exporter.offers import OfferStatus, Party
+from exporter.web.view import OfferView
 
 __all__ = ["NO_DATA", "BadQueryError", "Filters"]
 
@@ -44,20 +45,22 @@ class Filters:
                 raise BadQueryError(f"{name}: longer than {MAX_TEXT} characters")
         _one_of("status", given["status"], [*OfferStatus, NO_DATA])
         _one_of("waiting_on", given["waiting_on"], [*Party])
-        return cls(**{**given, "page": _page(given["page"])})
+        page = _page(given.pop("page"))
+        return cls(**given, page=page)
 
     @property
     def is_empty(self) -> bool:
         """True if all offers are asked for."""
         return replace(self, page=1) == Filters()
 
-    def keeps(self, record: OfferRecord, offer: Offer | None) -> bool:
-        """Tell whether to show this record, whose fresh data is `offer`, if it has any."""
+    def keeps(self, view: OfferView) -> bool:
+        """Tell whether to show this offer."""
+        record, offer = view.record, view.offer
         if self.publisher and self.publisher != record.publisher_id:
             return False
         if self.status and self.status != (offer.status if offer else NO_DATA):
             return False
-        if self.waiting_on and self.waiting_on != (offer.waiting_on if offer else ""):
+        if self.waiting_on and self.waiting_on != view.waiting_on:
             return False
         return not self.q or self._has_words(record)
 

@@ -69,7 +69,7 @@ class Overview:
             for record in publisher.offers
         )
         self._all = [(urgency(view), view) for view in views]
-        self._found = [(rank, view) for rank, view in self._all if filters.keeps(view.record, view.offer)]
+        self._found = [(rank, view) for rank, view in self._all if filters.keeps(view)]
 
     @cached_property
     def counts(self) -> Counter[Urgency]:

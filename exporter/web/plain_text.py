@@ -20,9 +20,26 @@ _MARKUP = re.compile(
 )
 _HREF = re.compile(r"""\bhref\s*=\s*(?:"(https?://[^"\s]+)"|'(https?://[^'\s]+)')""", re.IGNORECASE)
 _MUTE = {"script", "style", "template", "title"}
-_BLOCK = frozenset(
-    "address article blockquote br dd div dl dt footer h1 h2 h3 h4 h5 h6 header hr li ol p pre section table tr ul".split()
-)
+_BLOCK = {
+    *(
+        "address",
+        "article",
+        "blockquote",
+        "br",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "footer",
+        "header",
+        "hr",
+        "li",
+        "ol",
+        "p",
+        "pre",
+    ),
+    *("h1", "h2", "h3", "h4", "h5", "h6", "section", "table", "tr", "ul"),
+}
 _BULLET = {"li": "\u2022 "}
 _CELL = {"td", "th"}
 

@@ -101,10 +101,7 @@ class StepView:
     @property
     def over(self) -> float:
         """By how many seconds Microsoft is over the estimate; 0 if it is not, or if that is not known."""
-        is_theirs = self.waiting_on is Party.MICROSOFT and self.step.status in _WITH_MICROSOFT
-        if not is_theirs or self.estimate is None or self.elapsed is None:
-            return 0.0
-        return max(0.0, self.elapsed - self.estimate)
+        return _over(self.step, self.since.at if self.since else None, self.waiting_on, self.lens.now)
 
     @property
     def over_words(self) -> str:
@@ -174,7 +171,12 @@ class OfferView:
         since: Mapping[str, float] = self.record.since.steps if self.record.since else {}
         return tuple(
             StepView(
-                step, number, self.lens.moment(since.get(step.step_id)), self.offer.waiting_on, step is current, self.lens
+                step,
+                number,
+                self.lens.moment(since.get(step.step_id)),
+                self.offer.waiting_on,
+                step is current,
+                self.lens,
             )
             for number, step in enumerate(self.offer.steps, start=1)
         )
@@ -187,7 +189,10 @@ class OfferView:
     @property
     def over(self) -> float:
         """By how many seconds the most overdue of its steps is over its estimate."""
-        return max((step.over for step in self.steps), default=0.0)
+        if self.offer is None or self.record.since is None:
+            return 0.0
+        since, party, now = self.record.since.steps, self.waiting_on, self.lens.now
+        return max((_over(step, since.get(step.step_id), party, now) for step in self.offer.steps), default=0.0)
 
     @property
     def done(self) -> int:
@@ -206,6 +211,13 @@ class OfferView:
     def messages(self) -> tuple[MessageView, ...]:
         """The last messages of the offer itself."""
         return messages_of(self.offer.messages, self.lens) if self.offer else ()
+
+
+def _over(step: Step, since: float | None, waiting_on: Party | None, now: float) -> float:
+    if since is None or waiting_on is not Party.MICROSOFT or step.status not in _WITH_MICROSOFT:
+        return 0.0
+    estimate = upper_bound_seconds(step.estimated_time_frame)
+    return 0.0 if estimate is None else max(0.0, now - since - estimate)
 
 
 def current_step(steps: tuple[Step, ...]) -> Step | None:
