@@ -86,8 +86,6 @@ class WebApp:
             return PlainTextResponse("ready\n")
         return PlainTextResponse("the first refresh is under way\n", 503)
 
-<<<<<<< HEAD
-=======
     async def reload_settings(self, _: Request) -> Response:
         """Read the settings again."""
         if self.reload is None:
@@ -104,11 +102,6 @@ class WebApp:
         if flight is not None:
             await asyncio.wait([asyncio.wrap_future(flight)], timeout=seconds)
 
-    async def index(self, _: Request) -> Response:
-        """Show the landing page."""
-        return HTMLResponse(self.pages.index(self.publication.snapshot))
-
->>>>>>> main
 
 def _chunks(pieces: tuple[bytes, ...]) -> Iterator[bytes]:
     """Cut the pieces so small that a slow reader never has more than one of them waiting in a buffer."""

@@ -50,7 +50,9 @@ class PageRoutes:
             return await self._page(
                 lambda: self.pages.message("The filter cannot be used", text, root="./"), HTTPStatus.BAD_REQUEST
             )
-        return await self._page(lambda: self.pages.index(self.publication.snapshot, filters))
+        return await self._page(
+            lambda: self.pages.index(self.publication.snapshot, filters, self.publication.stale_after)
+        )
 
     async def offer(self, request: Request) -> Response:
         """Show one offer."""
@@ -62,7 +64,7 @@ class PageRoutes:
             return await self._page(
                 lambda: self.pages.message("There is no such offer", text, root=root), HTTPStatus.NOT_FOUND
             )
-        return await self._page(lambda: self.pages.offer(record))
+        return await self._page(lambda: self.pages.offer(record, self.publication.stale_after))
 
     async def docs(self, _: Request) -> Response:
         """Show the reference."""
@@ -72,7 +74,7 @@ class PageRoutes:
         """Answer with the snapshot as JSON."""
 
         def answer() -> Response:
-            pieces = self.document.body(self.publication.snapshot, self.pages.lens)
+            pieces = self.document.body(self.publication.snapshot, self.pages.lens(self.publication.stale_after))
             length = {"Content-Length": str(sum(map(len, pieces)))}
             headers = {**security_headers(), **length}
             if request.method == "HEAD":
@@ -113,14 +115,14 @@ def find(snapshot: Snapshot, path: str) -> OfferRecord | None:
 
     A slash inside of an offer id may stand as it is, for some reverse proxies decode it on the way.
     """
-    publisher_id, _, offer_id = path.partition("/")
+    publisher_id, _, offer_id = (unquote(part) for part in path.partition("/"))
     return next(
         (
             record
             for publisher in snapshot.publishers
-            if publisher.publisher_id == unquote(publisher_id)
+            if publisher.publisher_id == publisher_id
             for record in publisher.offers
-            if record.offer_id == unquote(offer_id)
+            if record.offer_id == offer_id
         ),
         None,
     )

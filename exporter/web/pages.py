@@ -28,14 +28,13 @@ PARTNER_CENTER = "https://partner.microsoft.com/dashboard/marketplace-offers/ove
 
 
 class Pages:
-    """Renders snapshots as HTML; `stale_after` is in seconds, `clock` is Unix time.
+    """Renders snapshots as HTML; `clock` is Unix time, `stale_after` (in seconds) comes with each call, for it may change.
 
     All links are relative, so that the pages work under any prefix that a reverse proxy gives them.
     """
 
-    def __init__(self, *, telemetry_path: str, stale_after: float, clock: Callable[[], float]) -> None:
+    def __init__(self, *, telemetry_path: str, clock: Callable[[], float]) -> None:
         self._telemetry_path = telemetry_path
-        self._stale_after = stale_after
         self._clock = clock
 
     @cached_property
@@ -75,18 +74,17 @@ class Pages:
         )
         return environment
 
-    @property
-    def lens(self) -> Lens:
-        """What the pages are seen through at this moment."""
-        return Lens(self._clock(), self._stale_after)
+    def lens(self, stale_after: float) -> Lens:
+        """Give what the pages are seen through at this moment."""
+        return Lens(self._clock(), stale_after)
 
-    def index(self, snapshot: Snapshot, filters: Filters) -> str:
+    def index(self, snapshot: Snapshot, filters: Filters, stale_after: float) -> str:
         """Render the landing page."""
-        return self._render("index.html", root="./", view=Overview(snapshot, filters, self.lens))
+        return self._render("index.html", root="./", view=Overview(snapshot, filters, self.lens(stale_after)))
 
-    def offer(self, record: OfferRecord) -> str:
+    def offer(self, record: OfferRecord, stale_after: float) -> str:
         """Render the page of one offer; past `stale_after` it shows what was last known, and says so."""
-        lens = self.lens
+        lens = self.lens(stale_after)
         view = OfferView(record, record.offer, lens)
         return self._render(
             "offer.html",
