@@ -19,7 +19,7 @@ __all__ = ["OffersJson", "offer_json", "publisher_json"]
 
 Json: TypeAlias = dict[str, Any]
 Pieces: TypeAlias = tuple[bytes, ...]
-_Version: TypeAlias = tuple[tuple[str, float | None, float | None], ...]
+_Version: TypeAlias = tuple[object, ...]
 
 OFFERS_PER_PIECE = 50
 
@@ -39,12 +39,20 @@ class OffersJson:
 
     def body(self, snapshot: Snapshot, lens: Lens) -> Pieces:
         """Give the document, in pieces that are to be sent one after the other."""
-        version = tuple((one.publisher_id, one.last_refresh, one.last_success) for one in snapshot.publishers)
+        version = _version(snapshot, lens)
         made = self._made
         if made is None or made.version != version or lens.now >= made.expires:
             expires = snapshot.expires(lens.now, lens.stale_after)
             made = self._made = _Made(version, expires, tuple(_document(snapshot, lens)))
         return made.pieces
+
+
+def _version(snapshot: Snapshot, lens: Lens) -> _Version:
+    """Tell one snapshot from the next without holding on to it: it may be large, and this may be asked rarely."""
+    publishers = (
+        (one.publisher_id, one.last_refresh, one.last_success, len(one.offers)) for one in snapshot.publishers
+    )
+    return lens.stale_after, *publishers
 
 
 def _document(snapshot: Snapshot, lens: Lens) -> Iterator[bytes]:

@@ -54,7 +54,12 @@ def record(
 
 
 def publisher(*records: OfferRecord, publisher_id: str = "contoso", **fields: Any) -> PublisherRecord:
-    usual: dict[str, Any] = {"listed": len(records), "last_refresh": NOW - 30, "last_success": NOW - 30, "duration": 1.5}
+    usual: dict[str, Any] = {
+        "listed": len(records),
+        "last_refresh": NOW - 30,
+        "last_success": NOW - 30,
+        "duration": 1.5,
+    }
     return PublisherRecord(publisher_id, 300.0, records, **(usual | fields))
 
 
