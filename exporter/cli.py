@@ -1,0 +1,121 @@
+"""The command: read the settings, choose the action, run it.
+
+Exit codes: 0 done, 1 the action failed, 2 the settings are wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from exporter.errors import ConfigError, ExporterError
+
+if TYPE_CHECKING:
+    from exporter.options import CommandLine
+    from exporter.settings import Settings
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the imports happen late, so that `--help` and `--version` answer at once."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run(arguments)
+    except ConfigError as error:
+        for where, what in error.problems:
+            print(f"{where}: {what}", file=sys.stderr)
+        return 2
+    except ExporterError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(arguments: Sequence[str]) -> int:
+    if "--version" in arguments:
+        return _version()
+    from exporter.options import help_text, load  # noqa: PLC0415
+
+    if "--help" in arguments or "-h" in arguments:
+        print(help_text(), end="")
+        return 0
+    command = load(arguments)
+    if command.demo:
+        return _demo(command)
+    if command.healthcheck:
+        return _healthcheck(command)
+    if not command.publishers:
+        raise ConfigError([("publishers", "nothing to watch; name at least one publisher, such as contoso")])
+    if command.config.check:
+        return _check(command)
+    if command.once:
+        return _once(command)
+    return _serve(command)
+
+
+def _version() -> int:
+    from exporter.telemetry import package_version  # noqa: PLC0415
+
+    print(f"azure-marketplace-exporter {package_version()} (Python {sys.version.split()[0]})")
+    return 0
+
+
+def _serve(settings: Settings) -> int:
+    from exporter.service import Service  # noqa: PLC0415
+
+    _set_up_logs(settings)
+    Service(settings).run()
+    return 0
+
+
+def _check(settings: Settings) -> int:
+    """Build everything that reads a file or a secret, and ask nothing of anybody."""
+    from exporter.service import Service  # noqa: PLC0415
+
+    Service(settings)
+    print("the settings are good")
+    return 0
+
+
+def _once(settings: Settings) -> int:
+    from exporter.service import Service  # noqa: PLC0415
+
+    _set_up_logs(settings)
+    service = Service(settings)
+    snapshot = service.engine.refresh()
+    sys.stdout.flush()
+    for piece in service.publication.metrics(openmetrics=False, gzip=False):
+        sys.stdout.buffer.write(piece)
+    sys.stdout.flush()
+    return 0 if all(publisher.up for publisher in snapshot.publishers) else 1
+
+
+def _healthcheck(settings: Settings) -> int:
+    from exporter.web.healthcheck import healthcheck  # noqa: PLC0415
+
+    answer = healthcheck(settings.web)
+    print(answer.text)
+    return 0 if answer.is_healthy else 1
+
+
+def _demo(settings: Settings) -> int:
+    from exporter.demo import demo_settings  # noqa: PLC0415
+    from exporter.service import Service  # noqa: PLC0415
+    from exporter.simulator import Simulator, demo, serve_in_thread  # noqa: PLC0415
+
+    _set_up_logs(settings)
+    scenario = demo()
+    with serve_in_thread(Simulator(scenario).app) as simulator:
+        Service(demo_settings(settings, simulator.url)).run()
+    return 0
+
+
+def _set_up_logs(settings: Settings) -> None:
+    from exporter.logs import set_up  # noqa: PLC0415
+
+    set_up(settings.log, settings.secrets)

@@ -1,0 +1,319 @@
+"""THE table of metrics: every name, type, help text and label that the exporter exposes.
+
+A family of the snapshot reads its samples from one row: a publisher, an offer, or a step. All of them are gauges, the
+enumerations and `_info` families too (the way of kube-state-metrics), so that the text format and OpenMetrics share their
+bytes. The labels of the ids come with the row. Help texts hold no quotes or backslashes: the two formats escape those
+differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
+
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since
+from exporter.estimates import upper_bound_seconds
+from exporter.offers import Level, Message, Offer, OfferStatus, Party, Step, StepStatus
+from exporter.telemetry import OWN_METRICS
+
+__all__ = ["FAMILIES", "Documented", "Family", "OfferRow", "StepRow", "documented"]
+
+PREFIX = "azure_marketplace_"
+
+
+class OfferRow(NamedTuple):
+    """An offer that has data to show."""
+
+    offer: Offer
+    since: Since
+
+
+class StepRow(NamedTuple):
+    """A step of such an offer, with its place in the pipeline, counted from 1."""
+
+    step: Step
+    position: int
+    since: float | None
+
+
+RowT = TypeVar("Row", PublisherRecord, OfferRecord, OfferRow, StepRow)
+Sample: TypeAlias = tuple[tuple[str, ...], float]
+
+
+class Family(Generic[RowT]):
+    """One metric family; `row` is what its samples are read from."""
+
+    extra: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+
+    def __init__(self, row: type[RowT], name: str, text: str) -> None:
+        self.row = row
+        self.name = PREFIX + name
+        self.help = text
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The labels that every sample has from its row."""
+        if self.row is PublisherRecord:
+            return ("publisher_id",)
+        return ("publisher_id", "offer_id", "step_id") if self.row is StepRow else ("publisher_id", "offer_id")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels: the ids, then the others."""
+        return self.ids + self.extra
+
+    def samples(self, row: RowT) -> Iterable[Sample]:
+        """Read the samples of a row: the values of the other labels, and the number."""
+        raise NotImplementedError
+
+
+class Value(Family[RowT]):
+    """One number per row; no sample where there is none."""
+
+    def __init__(self, row: type[RowT], name: str, text: str, read: Callable[[RowT], float | None]) -> None:
+        super().__init__(row, name, text)
+        self.read = read
+
+    def samples(self, row: RowT) -> Iterator[Sample]:
+        """Read the number, if there is one."""
+        value = self.read(row)
+        if value is not None:
+            yield (), value
+
+
+class Info(Family[RowT]):
+    """Text about a row, always 1."""
+
+    def __init__(
+        self, row: type[RowT], name: str, text: str, labels: tuple[str, ...], read: Callable[[RowT], tuple[str, ...]]
+    ) -> None:
+        super().__init__(row, name, text)
+        self.extra = labels
+        self.read = read
+
+    def samples(self, row: RowT) -> Iterator[Sample]:
+        """Read the texts."""
+        yield self.read(row), 1
+
+
+class States(Family[RowT]):
+    """A state set: one sample per state, exactly one of them 1."""
+
+    def __init__(
+        self, row: type[RowT], name: str, text: str, label: str, states: type[StrEnum], read: Callable[[RowT], StrEnum]
+    ) -> None:
+        super().__init__(row, name, text)
+        self.extra = (label,)
+        self.values = tuple(states)
+        self.read = read
+
+    def samples(self, row: RowT) -> Iterator[Sample]:
+        """Read the state."""
+        active = self.read(row)
+        for state in self.values:
+            yield (state,), state == active
+
+
+class Counts(Family[RowT]):
+    """A number of things for each value of one label."""
+
+    def __init__(
+        self,
+        row: type[RowT],
+        name: str,
+        text: str,
+        label: str,
+        values: type[StrEnum],
+        read: Callable[[RowT], Sequence[int]],
+    ) -> None:
+        super().__init__(row, name, text)
+        self.extra = (label,)
+        self.values = tuple(values)
+        self.read = read
+
+    def samples(self, row: RowT) -> Iterator[Sample]:
+        """Read the numbers, in the order of the values."""
+        for value, count in zip(self.values, self.read(row), strict=True):
+            yield (value,), count
+
+
+_LEVELS = tuple(Level)
+_NO_MESSAGES = (0,) * len(_LEVELS)
+
+
+def _by_level(messages: Sequence[Message]) -> tuple[int, ...]:
+    if not messages:
+        return _NO_MESSAGES
+    levels = [message.level for message in messages]
+    return tuple(levels.count(level) for level in _LEVELS)
+
+
+def _newest(messages: Sequence[Message]) -> float | None:
+    return max((one.timestamp for one in messages if one.timestamp is not None), default=None)
+
+
+FAMILIES: tuple[Family[PublisherRecord] | Family[OfferRecord] | Family[OfferRow] | Family[StepRow], ...] = (
+    Value(
+        PublisherRecord,
+        "publisher_up",
+        "1 if the last refresh of this publisher got everything it asked for.",
+        lambda row: row.up,
+    ),
+    Value(PublisherRecord, "publisher_offers", "Offers in the last good list.", lambda row: row.listed),
+    Value(
+        PublisherRecord,
+        "publisher_last_refresh_timestamp_seconds",
+        "When the last refresh of this publisher ended.",
+        lambda row: row.last_refresh,
+    ),
+    Value(
+        PublisherRecord,
+        "publisher_last_success_timestamp_seconds",
+        "When the last refresh that got everything ended.",
+        lambda row: row.last_success,
+    ),
+    Value(
+        PublisherRecord,
+        "publisher_refresh_duration_seconds",
+        "How long the last refresh took.",
+        lambda row: row.duration,
+    ),
+    Value(
+        PublisherRecord,
+        "publisher_refresh_interval_seconds",
+        "Time between the starts of two refreshes, as configured; alert on age > 3 * interval.",
+        lambda row: row.interval,
+    ),
+    Value(
+        OfferRecord,
+        "offer_up",
+        "1 if the last fetch of this offer worked; its other series show the last good fetch.",
+        lambda row: row.failure is None,
+    ),
+    Value(
+        OfferRecord,
+        "offer_last_success_timestamp_seconds",
+        "When this offer was last fetched.",
+        lambda row: row.last_success,
+    ),
+    Info(
+        OfferRow,
+        "offer_info",
+        "Descriptive text of the offer; always 1.",
+        ("display_name", "offer_type", "source"),
+        lambda row: (row.offer.display_name, row.offer.offer_type, row.offer.source),
+    ),
+    States(
+        OfferRow,
+        "offer_status",
+        "Status of the newest submission as the API tells it, cached since the last refresh; the current one is 1.",
+        "status",
+        OfferStatus,
+        lambda row: row.offer.status,
+    ),
+    Value(
+        OfferRow,
+        "offer_status_since_timestamp_seconds",
+        "When the exporter first saw the current status.",
+        lambda row: row.since.status,
+    ),
+    States(
+        OfferRow,
+        "offer_waiting_on",
+        "Who has to act next; the current one is 1.",
+        "party",
+        Party,
+        lambda row: row.offer.waiting_on,
+    ),
+    Value(
+        OfferRow,
+        "offer_waiting_on_since_timestamp_seconds",
+        "When the exporter first saw that this party has to act.",
+        lambda row: row.since.waiting_on,
+    ),
+    Value(
+        OfferRow,
+        "offer_changed_timestamp_seconds",
+        "When the offer last changed, according to the API.",
+        lambda row: row.offer.changed,
+    ),
+    Value(OfferRow, "offer_version", "Version number of the offer in the API.", lambda row: row.offer.version),
+    Counts(
+        OfferRow,
+        "offer_messages",
+        "Messages of the offer itself, by level.",
+        "level",
+        Level,
+        lambda row: _by_level(row.offer.messages),
+    ),
+    Info(
+        StepRow,
+        "offer_step_info",
+        "Descriptive text of the step; always 1.",
+        ("step_name", "position", "estimated_time_frame"),
+        lambda row: (row.step.name, str(row.position), row.step.estimated_time_frame),
+    ),
+    States(
+        StepRow,
+        "offer_step_status",
+        "Status of the step as the API tells it, cached since the last refresh; the current one is 1.",
+        "status",
+        StepStatus,
+        lambda row: row.step.status,
+    ),
+    Value(
+        StepRow,
+        "offer_step_status_since_timestamp_seconds",
+        "When the exporter first saw the current status of the step.",
+        lambda row: row.since,
+    ),
+    Value(
+        StepRow,
+        "offer_step_progress_ratio",
+        "Progress of the step from 0 to 1 as the API tells it; complete steps may show 0.",
+        lambda row: row.step.progress,
+    ),
+    Value(
+        StepRow,
+        "offer_step_estimated_duration_seconds",
+        "Upper bound of the time frame that the API estimates for the step.",
+        lambda row: upper_bound_seconds(row.step.estimated_time_frame),
+    ),
+    Counts(
+        StepRow,
+        "offer_step_messages",
+        "Messages of the step, by level.",
+        "level",
+        Level,
+        lambda row: _by_level(row.step.messages),
+    ),
+    Value(
+        StepRow,
+        "offer_step_last_message_timestamp_seconds",
+        "When the newest message of the step was written, according to the API.",
+        lambda row: _newest(row.step.messages),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """One line of the metric reference; `labels` maps each label to its values, if they are known."""
+
+    name: str
+    kind: str
+    help: str
+    labels: dict[str, tuple[str, ...]]
+
+
+def documented() -> tuple[Documented, ...]:
+    """List every metric that the exporter defines: those of the snapshot, then its own."""
+    snapshot = (
+        Documented(one.name, "gauge", one.help, {label: one.values if label in one.extra else () for label in one.labels})
+        for one in FAMILIES
+    )
+    own = (Documented(one.name, one.kind.__name__.lower(), one.help, one.labels) for one in OWN_METRICS.values())
+    return (*snapshot, *own)

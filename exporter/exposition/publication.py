@@ -1,0 +1,65 @@
+"""What the web serves right now: the newest snapshot and its bytes, swapped in one assignment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest as text_of
+from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_of
+
+from exporter.collection.snapshot import Snapshot
+from exporter.exposition.encoder import Exposition, encode
+
+__all__ = ["Publication", "Published"]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A snapshot, its bytes, and until when (Unix seconds) the bytes hold."""
+
+    snapshot: Snapshot
+    exposition: Exposition
+    expires: float
+
+
+class Publication:
+    """Renders each snapshot once; readers take no lock. `stale_after` is in seconds, `clock` is Unix time."""
+
+    def __init__(
+        self, snapshot: Snapshot, *, registry: CollectorRegistry, stale_after: float, clock: Callable[[], float]
+    ) -> None:
+        self._registry = registry
+        self._clock = clock
+        self.stale_after = stale_after
+        self._current = self._render(snapshot)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+        return self._current.snapshot
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Render a snapshot and show it from now on."""
+        self._current = self._render(snapshot)
+
+    def metrics(self, *, openmetrics: bool, gzip: bool) -> tuple[bytes, ...]:
+        """Give the whole exposition in one format, in pieces that are to be sent one after the other."""
+        own = (openmetrics_of if openmetrics else text_of)(self._registry)
+        exposition = self._fresh().exposition
+        return exposition.gzipped(own) if gzip else exposition.plain(own)
+
+    def _fresh(self) -> Published:
+        current = self._current
+        if self._clock() >= current.expires:
+            # An offer has become stale since the last refresh; happens only while the upstream is out of reach.
+            rendered = self._render(current.snapshot)
+            if self._current is current:
+                self._current = rendered
+            return rendered
+        return current
+
+    def _render(self, snapshot: Snapshot) -> Published:
+        now = self._clock()
+        return Published(snapshot, encode(snapshot, now, self.stale_after), snapshot.expires(now, self.stale_after))

@@ -1,0 +1,210 @@
+"""Every option of the exporter, once: its flag, its environment variable and its key in the file.
+
+Precedence is flag, environment, file, default. The docstring under a field is its sentence in `--help` and in
+docs/configuration.md.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from exporter.durations import Duration
+
+__all__ = [
+    "ENV_PREFIX",
+    "ApiSettings",
+    "AuthSettings",
+    "CollectionSettings",
+    "LogSettings",
+    "PublisherSettings",
+    "Settings",
+    "WebSettings",
+]
+
+ENV_PREFIX = "MARKETPLACE_EXPORTER_"
+
+SourceName = Literal["cloud_partner"]
+
+
+class Section(BaseModel):
+    """A group of settings: frozen, and without room for unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def _identifier(value: str) -> str:
+    if not value.strip() or "/" in value:
+        raise ValueError(f"{value!r} is no id; ids are not empty and hold no slash")
+    return value.strip()
+
+
+Identifier = Annotated[str, AfterValidator(_identifier)]
+
+
+class PublisherSettings(Section):
+    """One publisher to watch, with all or some of its offers."""
+
+    id: Identifier
+    """Publisher id as in Partner Center, such as `contoso`."""
+    offers: tuple[Identifier, ...] = ()
+    """Offer ids to watch; without any, all that the API lists."""
+    sources: tuple[SourceName, ...] = ("cloud_partner",)
+    """APIs to ask."""
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _publishers(value: Any) -> Any:
+    """Read `publisher`, `publisher/offer` and objects; entries of one publisher are joined."""
+    entries = _split(value)
+    if not isinstance(entries, list | tuple):
+        return entries
+    merged: dict[str, dict[str, Any]] = {}
+    objects = []
+    for entry in entries:
+        if not isinstance(entry, str):
+            objects.append(entry)
+            continue
+        publisher, slash, offer = entry.partition("/")
+        known = merged.setdefault(publisher, {"id": publisher, "offers": []})
+        if not slash:
+            known["all"] = True
+        known["offers"].append(offer)
+    for known in merged.values():
+        if known.pop("all", False):
+            known["offers"] = []
+    return [*merged.values(), *objects]
+
+
+Publishers = Annotated[tuple[PublisherSettings, ...], NoDecode, BeforeValidator(_publishers)]
+Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "@" in value:
+        raise ValueError(f"{value!r} is no plain http or https URL")
+    return value.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class ApiSettings(Section):
+    """How the upstream API is called."""
+
+    base_url: HttpUrl = "https://cloudpartner.azure.com"
+    """Where the Cloud Partner Portal API is."""
+    timeout: Annotated[Duration, Field(gt=0)] = 30.0
+    """Longest time for one request, answer included."""
+    max_concurrency: Annotated[int, Field(ge=1, le=64)] = 8
+    """Most requests under way at once."""
+    ca_file: Path | None = None
+    """PEM file with the certificate authorities to trust instead of the built-in ones."""
+
+
+class AuthSettings(Section):
+    """How the exporter proves who it is."""
+
+    method: Literal["token"] = "token"
+    """Kind of credential."""
+    token: SecretStr | None = None
+    """Bearer token. Not to be had as a flag: command lines are visible to every user of the host."""
+    token_file: Path | None = None
+    """File with the bearer token; read again when it changes."""
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if self.token and self.token_file:
+            raise ValueError("token and token_file are both set; keep one")
+        return self
+
+
+class CollectionSettings(Section):
+    """When offers are fetched, and how long they are shown."""
+
+    interval: Annotated[Duration, Field(ge=1)] = 300.0
+    """Time between the starts of two refreshes."""
+    timeout: Annotated[Duration, Field(gt=0)] = 240.0
+    """Longest time for one refresh; what is not fetched by then counts as failed."""
+    stale_after: Annotated[Duration, Field(gt=0)] = 3600.0
+    """Age at which the series of an offer are withdrawn; its health series stay."""
+
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^:\[\]\s]*):(?P<port>[0-9]{1,5})")
+_MAX_PORT = 65535
+
+
+def _address(value: str) -> str:
+    shape = _ADDRESS.fullmatch(value)
+    if shape is None or int(shape["port"]) > _MAX_PORT:
+        raise ValueError(f"{value!r} is no address; write host:port, :port or [ipv6]:port")
+    return value
+
+
+def _path(value: str) -> str:
+    if not re.fullmatch(r"/[A-Za-z0-9._~/-]+", value):
+        raise ValueError(f"{value!r} is no path; it starts with a slash and is not empty, such as /metrics")
+    return value
+
+
+class WebSettings(Section):
+    """How the exporter is reached."""
+
+    listen_address: Annotated[
+        tuple[Annotated[str, AfterValidator(_address)], ...], NoDecode, BeforeValidator(_split), Field(min_length=1)
+    ] = (":10142",)
+    """Address to listen on; may be given several times."""
+    telemetry_path: Annotated[str, AfterValidator(_path)] = "/metrics"
+    """Path of the metrics."""
+    external_url: HttpUrl | None = None
+    """URL under which users reach the exporter, for the links on its pages."""
+
+
+class LogSettings(Section):
+    """What is logged, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity that is logged."""
+    format: Literal["logfmt", "json"] = "logfmt"
+    """Form of a log line."""
+
+
+class Settings(BaseSettings):
+    """All settings; build it with `exporter.options.load`, which knows where they come from."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        nested_model_default_partial_update=True,
+    )
+
+    publishers: Publishers = ()
+    """What to watch: `publisher` for all its offers, `publisher/offer` for one; may be given several times."""
+    api: ApiSettings = ApiSettings()
+    auth: AuthSettings = AuthSettings()
+    collection: CollectionSettings = CollectionSettings()
+    web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _once_each(self) -> Self:
+        ids = [publisher.id for publisher in self.publishers]
+        for twice in {one for one in ids if ids.count(one) > 1}:
+            raise ValueError(f"publisher {twice!r} is listed more than once; join its entries")
+        return self
+
+    def secrets(self) -> tuple[str, ...]:
+        """Give the secrets among the settings, for the log's blotting."""
+        return tuple(one.get_secret_value() for one in (self.auth.token,) if one is not None)

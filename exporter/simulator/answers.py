@@ -1,0 +1,48 @@
+"""Errors as the APIs answer them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+__all__ = ["ApiError", "PlainError", "answer_error", "answer_http_error"]
+
+
+class ApiError(Exception):
+    """A refusal in the form `{"error": {"code", "message"}}`."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        self.status, self.code, self.message = status, code, message
+        super().__init__(message)
+
+    def body(self) -> object:
+        """The JSON of the answer."""
+        return {"error": {"code": self.code, "message": self.message}}
+
+
+class PlainError(ApiError):
+    """A refusal of the submission API, whose contract types the bodies of errors as a string."""
+
+    def body(self) -> object:
+        """The JSON of the answer."""
+        return f"{self.code}: {self.message}"
+
+
+async def answer_error(_request: Request, error: Exception) -> Response:
+    """Answer an `ApiError` (starlette's handlers are typed for any exception)."""
+    if not isinstance(error, ApiError):
+        raise error
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None  # noqa: PLR2004
+    return JSONResponse(error.body(), error.status, headers)
+
+
+async def answer_http_error(request: Request, error: Exception) -> Response:
+    """Answer what starlette refuses by itself, such as an unknown path, in the APIs' form."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return await answer_error(request, ApiError(error.status_code, error.detail.replace(" ", ""), error.detail))

@@ -1,0 +1,78 @@
+"""The command `azure-marketplace-simulator`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from exporter.simulator.demo import demo
+from exporter.simulator.scenario import DEMO_SPEED, Scenario, empty, scale
+from exporter.simulator.server import make_server
+from exporter.simulator.simulator import Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; gives the exit code: 0, or 1 if the address cannot be used."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.DEBUG if options.verbose else logging.ERROR)
+    simulator = Simulator(_scenario(options), tokens=options.token, control=options.control)
+    try:
+        listening = make_server(simulator.app, *_address(options.listen_address))
+    except OSError as error:
+        print(f"cannot listen on {options.listen_address}: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    print(f"listening on {listening.url}", flush=True)  # noqa: T201
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    listening.run()
+    return 0
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End with exit code 0; the server raises its signals again once it has shut down, and they end here."""
+    raise SystemExit(0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="azure-marketplace-simulator",
+        description="A stand-in for Microsoft's publishing APIs, for demos and tests.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--listen-address", default="127.0.0.1:0", metavar="HOST:PORT", help="where to listen; port 0 takes a free one")
+    add("--scenario", choices=("demo", "empty", "scale"), default="demo", help="which offers there are")
+    add("--offers", type=int, default=100, help="number of offers of the scale scenario")
+    add("--publishers", type=int, default=1, help="number of publishers of the scale scenario")
+    add("--publisher", action="append", default=[], help="a publisher of the empty scenario; may be repeated")
+    add("--forbid", action="append", default=[], help="a publisher that answers 403; may be repeated")
+    add("--seed", type=int, default=1, help="makes durations vary; the same seed gives the same scenario")
+    add("--speed", type=float, default=DEMO_SPEED, help="simulated seconds per real second")
+    add("--token", action="append", default=[], help="accept only this bearer token; may be repeated")
+    add("--control", action="store_true", help="open the control API under /control/")
+    add("--verbose", action="store_true", help="log to standard error")
+    return parser
+
+
+def _scenario(options: argparse.Namespace) -> Scenario:
+    epoch = time.time()
+    if options.scenario == "empty":
+        return empty(*options.publisher, forbidden=tuple(options.forbid))
+    if options.scenario == "scale":
+        return scale(options.offers, options.publishers, seed=options.seed, epoch=epoch, speed=options.speed)
+    return demo(seed=options.seed, epoch=epoch, speed=options.speed)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]") or "127.0.0.1", int(port)

@@ -1,0 +1,195 @@
+"""How an offer walks through its pipeline: a pure function of its plan, the speed and the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exporter.simulator.notes import Note, notes_of
+from exporter.simulator.pipeline import KINDS, SIGNOFF, Kind, Phase, Stage
+
+__all__ = ["Ending", "OfferPlan", "OfferState", "Source", "StepState", "state_at"]
+
+
+class Ending(StrEnum):
+    """How a round through the pipeline ends; all but the first and the last happen at the plan's `ends_at` step."""
+
+    SUCCEEDED = "succeeded"
+    REJECTED = "rejected"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    STUCK = "stuck"
+    NEVER_PUBLISHED = "neverPublished"
+
+
+class Source(StrEnum):
+    """The APIs in which an offer can be seen."""
+
+    CLOUD_PARTNER = "cloud_partner"
+    PARTNER_CENTER = "partner_center"
+    PRODUCT_INGESTION = "product_ingestion"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferPlan:
+    """One offer and its whole future.
+
+    `submitted` and `live_since` are real instants (Unix seconds), `durations` are simulated seconds per step and `rest`
+    the pause between two rounds, None if there is only one. `waiting` is what the top level says during sign-off:
+    both `waitingForPublisherReview` and `running` have been met.
+    """
+
+    publisher: str
+    offer: str
+    title: str
+    kind_name: str
+    durations: tuple[float, ...]
+    submitted: float
+    version: int = 1
+    ending: Ending = Ending.SUCCEEDED
+    ends_at: str = ""
+    rest: float | None = None
+    waiting: str = "waitingForPublisherReview"
+    live_since: float | None = None
+    estimates: tuple[tuple[str, str], ...] = ()
+    sources: frozenset[Source] = frozenset({Source.CLOUD_PARTNER})
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of offer, with its stages."""
+        return KINDS[self.kind_name]
+
+    def estimate(self, stage: Stage) -> str:
+        """The friendly time frame of a stage: this offer's own, else the kind's."""
+        return dict(self.estimates).get(stage.step_id, stage.estimate)
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """One step at one moment; instants are real Unix seconds, never later than that moment."""
+
+    stage: Stage
+    status: str
+    progress: int
+    started: float | None
+    ended: float | None
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferState:
+    """One offer at one moment. `number` counts its rounds from 0; `live_since` tells since when the live version is live."""
+
+    plan: OfferPlan
+    status: str
+    changed: float
+    number: int = 0
+    submitted: float | None = None
+    live_since: float | None = None
+    steps: tuple[StepState, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """The version number, one more for each round."""
+        return self.plan.version + self.number
+
+    def phase(self, phase: Phase) -> tuple[StepState, ...]:
+        """The steps of one phase."""
+        return tuple(step for step in self.steps if step.stage.phase is phase)
+
+
+_STEP_AT_END = {
+    Ending.REJECTED: "rejected",
+    Ending.BLOCKED: "blocked",
+    Ending.FAILED: "blocked",
+    Ending.CANCELED: "canceled",
+}
+_OFFER_AT_END = {
+    Ending.REJECTED: "failed",
+    Ending.BLOCKED: "running",
+    Ending.FAILED: "failed",
+    Ending.CANCELED: "canceled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One round of a plan, `elapsed` simulated seconds after its start, which is the real instant `now`."""
+
+    plan: OfferPlan
+    number: int
+    started: float
+    elapsed: float
+    speed: float
+    now: float
+
+    def at(self, simulated: float) -> float:
+        """Give the real instant of a simulated second of this round; the past stays the past in spite of rounding."""
+        return min(self.now, self.started + simulated / self.speed)
+
+
+def state_at(plan: OfferPlan, speed: float, now: float) -> OfferState:
+    """Tell where an offer stands at the real instant `now`."""
+    if plan.ending is Ending.NEVER_PUBLISHED:
+        return OfferState(plan, "neverPublished", min(plan.submitted, now))
+    this = _round(plan, speed, now)
+    steps = _steps(this)
+    status = _status(plan, steps)
+    known = [instant for step in steps for instant in (step.started, step.ended) if instant is not None]
+    changed = max(known, default=this.started)
+    live_since = changed if status == "succeeded" else _previously_live(this)
+    notes = notes_of(status, plan.title, changed)
+    return OfferState(plan, status, changed, this.number, this.started, live_since, steps, notes)
+
+
+def _round(plan: OfferPlan, speed: float, now: float) -> _Round:
+    elapsed = max(0.0, now - plan.submitted) * speed
+    if plan.rest is None:
+        return _Round(plan, 0, min(plan.submitted, now), elapsed, speed, now)
+    cycle = sum(plan.durations) + plan.rest
+    number = int(elapsed // cycle)
+    started = min(plan.submitted + number * cycle / speed, now)
+    return _Round(plan, number, started, elapsed - number * cycle, speed, now)
+
+
+def _previously_live(this: _Round) -> float | None:
+    return this.started - (this.plan.rest or 0.0) / this.speed if this.number else this.plan.live_since
+
+
+def _steps(this: _Round) -> tuple[StepState, ...]:
+    """Walk the stages; nothing after the stage in which the plan ends is ever reached."""
+    states: list[StepState] = []
+    begin, is_open = 0.0, True
+    for stage, duration in zip(this.plan.kind.stages, this.plan.durations, strict=True):
+        states.append(_step(this, stage, begin, duration) if is_open else _untouched(stage))
+        is_open = is_open and stage.step_id != this.plan.ends_at
+        begin += duration
+    return tuple(states)
+
+
+def _untouched(stage: Stage) -> StepState:
+    return StepState(stage, "notStarted", 0, None, None, ())
+
+
+def _step(this: _Round, stage: Stage, begin: float, duration: float) -> StepState:
+    if this.elapsed < begin:
+        return _untouched(stage)
+    since, ended = this.at(begin), this.at(begin + duration)
+    is_end = stage.step_id == this.plan.ends_at
+    if this.elapsed < begin + duration or (is_end and this.plan.ending is Ending.STUCK):
+        progress = 0 if stage.phase is Phase.SIGNOFF else min(95, int(100 * (this.elapsed - begin) / duration))
+        return StepState(stage, stage.busy, progress, since, None, notes_of(stage.busy, stage.name, since))
+    status = _STEP_AT_END[this.plan.ending] if is_end else "complete"
+    notes = notes_of("inProgress", stage.name, since) + notes_of(status, stage.name, ended)
+    return StepState(stage, status, 100 if status == "complete" else 60, since, ended, notes)
+
+
+def _status(plan: OfferPlan, steps: tuple[StepState, ...]) -> str:
+    by_id = {step.stage.step_id: step.status for step in steps}
+    if plan.ending in _STEP_AT_END and by_id[plan.ends_at] == _STEP_AT_END[plan.ending]:
+        return _OFFER_AT_END[plan.ending]
+    if all(status == "complete" for status in by_id.values()):
+        return "succeeded"
+    return plan.waiting if by_id.get(SIGNOFF) == "waitingForPublisherReview" else "running"

@@ -1,0 +1,1 @@
+"""Where offers come from: one module per upstream API, and the HTTP client that they share."""

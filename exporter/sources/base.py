@@ -1,0 +1,45 @@
+"""What every source can do, and the time it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from exporter.errors import DeadlineError
+from exporter.offers import Offer
+
+__all__ = ["Deadline", "Source"]
+
+
+class Deadline:
+    """A moment by which something must have ended; `monotonic` is the clock it is measured on, in seconds."""
+
+    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._at = monotonic() + seconds
+
+    def remaining(self) -> float:
+        """Tell how many seconds are left, never less than 0."""
+        return max(0.0, self._at - self._monotonic())
+
+    def check(self) -> None:
+        """Raise DeadlineError once the time is over."""
+        if self._monotonic() >= self._at:
+            raise DeadlineError("the time for this refresh is over")
+
+
+class Source(Protocol):
+    """One upstream API that can list the offers of a publisher and tell their status.
+
+    Both calls raise the `SourceError` that names the phase that failed; both may be made from several threads at once.
+    """
+
+    name: str
+
+    def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
+        """List all offers of a publisher, each id once, without their steps."""
+        ...
+
+    def fetch_offer(self, publisher_id: str, offer_id: str, listed: Offer | None, deadline: Deadline) -> Offer:
+        """Fetch one offer with its steps; `listed` is its entry in the list, which knows what the status does not."""
+        ...

@@ -1,0 +1,198 @@
+"""The Cloud Partner Portal API, version 2017-10-31: URLs, wire models, and their mapping to offers.
+
+Pages "Retrieve offers" and "Retrieve offer status" of Microsoft's API reference. Their tables and samples contradict each
+other in casing, field names and values; what is accepted here is the union of what tables, samples and public clients show.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import TypeAdapter
+
+from exporter.errors import DecodeError, NotFoundError
+from exporter.offers import Level, Message, Offer, OfferStatus, Step, StepStatus, slug
+from exporter.sources.api import ApiClient
+from exporter.sources.base import Deadline
+from exporter.sources.wire import Oddities, WireModel, decode, text
+from exporter.telemetry import Telemetry
+
+__all__ = ["CloudPartnerSource"]
+
+API_VERSION = "2017-10-31"
+MAX_HTML = 4096
+MAX_MESSAGES = 50  # whose text is kept; all are counted
+MAX_STEPS = 100
+
+
+class WireDefinition(WireModel):
+    """The part of an offer's definition that the list shows."""
+
+    display_text: Any = None
+
+
+class WireOffer(WireModel):
+    """An entry of "Retrieve offers"."""
+
+    id: Any = None
+    offer_type_id: Any = None
+    status: Any = None
+    version: Any = None
+    definition: WireDefinition = WireDefinition()
+    changed_time: Any = None
+
+
+class WireMessage(WireModel):
+    """A message of an offer or a step."""
+
+    message_html: Any = None
+    level: Any = None
+    timestamp: Any = None
+
+
+class WireStep(WireModel):
+    """A step of "Retrieve offer status"; the page's table calls the percentage `processPercentage`, its sample not."""
+
+    id: Any = None
+    step_name: Any = None
+    description: Any = None
+    estimated_time_frame: Any = None
+    status: Any = None
+    progress_percentage: Any = None
+    process_percentage: Any = None
+    messages: list[WireMessage] = []
+
+
+class WireStatus(WireModel):
+    """The answer of "Retrieve offer status"."""
+
+    status: Any = None
+    messages: list[WireMessage] = []
+    steps: list[WireStep] = []
+
+
+class WireList(WireModel):
+    """The list of offers, should it come wrapped."""
+
+    value: list[WireOffer]
+
+
+_LIST: TypeAdapter[list[WireOffer] | WireList] = TypeAdapter(list[WireOffer] | WireList)
+_STATUS: TypeAdapter[list[WireStatus] | WireStatus] = TypeAdapter(list[WireStatus] | WireStatus)
+
+
+class CloudPartnerSource:
+    """Offers as the Cloud Partner Portal API knows them."""
+
+    name = "cloud_partner"
+    operations = ("list_offers", "offer_status")
+
+    def __init__(self, client: ApiClient, telemetry: Telemetry) -> None:
+        self._client = client
+        self._odd = Oddities(telemetry, self.name)
+
+    def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
+        """List all offers of a publisher, each id once, without their steps; raises SourceError."""
+        body = self._client.get(
+            "list_offers",
+            f"/api/publishers/{quote(publisher_id, safe='')}/offers",
+            params={"api-version": API_VERSION},
+            deadline=deadline,
+        )
+        answer = decode(_LIST, body, "the list of offers")
+        offers: dict[str, Offer] = {}
+        for entry in answer.value if isinstance(answer, WireList) else answer:
+            offer = self._listed(publisher_id, entry)
+            if not offer.offer_id or offer.offer_id in offers:
+                self._odd.note("offer_id", entry.id, publisher_id=publisher_id)
+            else:
+                offers[offer.offer_id] = offer
+        return tuple(offers.values())
+
+    def fetch_offer(self, publisher_id: str, offer_id: str, listed: Offer | None, deadline: Deadline) -> Offer:
+        """Fetch one offer with its steps; raises SourceError."""
+        try:
+            body = self._client.get(
+                "offer_status",
+                f"/api/publishers/{quote(publisher_id, safe='')}/offers/{quote(offer_id, safe='')}/status",
+                params={"api-version": API_VERSION},
+                deadline=deadline,
+            )
+        except NotFoundError:
+            if listed is not None and listed.status is OfferStatus.NEVER_PUBLISHED:
+                return listed  # there is no submission whose status could be found
+            raise
+        answer = decode(_STATUS, body, f"the status of {publisher_id}/{offer_id}")
+        if isinstance(answer, list):
+            if len(answer) != 1:
+                raise DecodeError(f"the status of {publisher_id}/{offer_id} is a list of {len(answer)} answers")
+            answer = answer[0]
+        return Offer(
+            publisher_id=publisher_id,
+            offer_id=offer_id,
+            status=self._odd.state(OfferStatus, "offer_status", answer.status),
+            source=self.name,
+            display_name=listed.display_name if listed else "",
+            offer_type=listed.offer_type if listed else "",
+            version=listed.version if listed else None,
+            changed=listed.changed if listed else None,
+            steps=self._steps(answer.steps[:MAX_STEPS]),
+            messages=self._messages(answer.messages),
+        )
+
+    def _listed(self, publisher_id: str, entry: WireOffer) -> Offer:
+        return Offer(
+            publisher_id=publisher_id,
+            offer_id=text(entry.id),
+            status=self._odd.state(OfferStatus, "offer_status", entry.status),
+            source=self.name,
+            display_name=text(entry.definition.display_text),
+            offer_type=text(entry.offer_type_id),
+            version=self._odd.whole_number(entry.version),
+            changed=self._odd.timestamp(entry.changed_time),
+        )
+
+    def _steps(self, entries: list[WireStep]) -> tuple[Step, ...]:
+        steps: dict[str, Step] = {}
+        for position, entry in enumerate(entries, start=1):
+            name = text(entry.step_name)
+            wanted = text(entry.id) or slug(name) or f"step-{position}"
+            step_id = wanted
+            if wanted in steps:
+                self._odd.note("step_id", wanted)
+                step_id = next(one for n in range(2, MAX_STEPS + 2) if (one := f"{wanted}-{n}") not in steps)
+            steps[step_id] = Step(
+                step_id=step_id,
+                name=name,
+                status=self._odd.state(StepStatus, "step_status", entry.status),
+                description=text(entry.description, MAX_HTML),
+                progress=self._progress(entry),
+                estimated_time_frame=text(entry.estimated_time_frame),
+                messages=self._messages(entry.messages),
+            )
+        return tuple(steps.values())
+
+    def _progress(self, entry: WireStep) -> float | None:
+        raw = entry.process_percentage if entry.progress_percentage is None else entry.progress_percentage
+        if raw is None:
+            return None
+        try:
+            percentage = float(raw)
+        except (TypeError, ValueError):
+            percentage = math.nan
+        if not math.isfinite(percentage):
+            self._odd.note("number", raw)
+            return None
+        return min(max(percentage / 100, 0.0), 1.0)
+
+    def _messages(self, entries: list[WireMessage]) -> tuple[Message, ...]:
+        return tuple(
+            Message(
+                level=self._odd.state(Level, "message_level", entry.level),
+                html=text(entry.message_html, MAX_HTML) if newer < MAX_MESSAGES else "",
+                timestamp=self._odd.timestamp(entry.timestamp),
+            )
+            for newer, entry in zip(range(len(entries) - 1, -1, -1), entries, strict=True)
+        )

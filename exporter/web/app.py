@@ -1,0 +1,82 @@
+"""The routes. Nothing here waits for the upstream API or takes a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from exporter.exposition.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
+from exporter.exposition.publication import Publication
+from exporter.web.pages import Pages
+
+__all__ = ["WebApp"]
+
+CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class WebApp:
+    """What the web shows: a publication, and whether the collection behind it is alive."""
+
+    publication: Publication
+    pages: Pages
+    telemetry_path: str
+    is_alive: Callable[[], bool]
+
+    def build(self) -> Starlette:
+        """Make the ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/", self.index),
+                Route(self.telemetry_path, self.metrics),
+                Route("/-/healthy", self.healthy),
+                Route("/-/ready", self.ready),
+            ]
+        )
+
+    async def metrics(self, request: Request) -> Response:
+        """Answer a scrape in the format and encoding that its headers prefer."""
+        openmetrics = wants_openmetrics(request.headers.get("accept", ""))
+        gzip = accepts_gzip(request.headers.get("accept-encoding", ""))
+        pieces = self.publication.metrics(openmetrics=openmetrics, gzip=gzip)
+        headers = {
+            "Content-Type": OPENMETRICS if openmetrics else TEXT,
+            "Content-Length": str(sum(map(len, pieces))),
+            "Vary": "Accept, Accept-Encoding",
+        }
+        if gzip:
+            headers["Content-Encoding"] = "gzip"
+        if request.method == "HEAD":
+            return Response(headers=headers)
+        return StreamingResponse(_async(_chunks(pieces)), headers=headers)
+
+    async def healthy(self, _: Request) -> Response:
+        """Tell that the process works; the state of the upstream has no say here."""
+        return PlainTextResponse("healthy\n") if self.is_alive() else PlainTextResponse("not collecting\n", 503)
+
+    async def ready(self, _: Request) -> Response:
+        """Tell whether there has been a first refresh of every publisher."""
+        if self.publication.snapshot.is_complete:
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse("the first refresh is under way\n", 503)
+
+    async def index(self, _: Request) -> Response:
+        """Show the landing page."""
+        return HTMLResponse(self.pages.index(self.publication.snapshot))
+
+
+def _chunks(pieces: tuple[bytes, ...]) -> Iterator[memoryview]:
+    """Cut the pieces so small that a slow reader never has more than one of them waiting in a buffer."""
+    for piece in map(memoryview, pieces):
+        for start in range(0, len(piece), CHUNK):
+            yield piece[start : start + CHUNK]
+
+
+async def _async(chunks: Iterator[memoryview]):  # type: ignore[no-untyped-def]
+    for chunk in chunks:
+        yield bytes(chunk)

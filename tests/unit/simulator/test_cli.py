@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from exporter.simulator.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMMAND = [sys.executable, "-c", "import sys; from exporter.simulator.cli import main; sys.exit(main())"]
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line.startswith("listening on ")
+            yield line.removeprefix("listening on ").strip(), process
+        finally:
+            process.kill()
+
+
+def offers(url: str, publisher: str, token: str = "t") -> requests.Response:
+    return requests.get(
+        f"{url}/api/publishers/{publisher}/offers?api-version=2017-10-31",
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=10,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serves_the_demo_until_told_to_stop(number: signal.Signals) -> None:
+    with running() as (url, process):
+        assert len(offers(url, "contoso").json()) == 8
+        assert requests.get(f"{url}/control/requests", timeout=10).status_code == 404
+        process.send_signal(number)
+        assert process.wait(10) == 0
+
+
+def test_serves_the_other_scenarios_as_told() -> None:
+    with running("--scenario", "scale", "--offers", "30", "--publishers", "2", "--token", "secret") as (url, _):
+        assert len(offers(url, "publisher-002", "secret").json()) == 15
+        assert offers(url, "publisher-002", "other").status_code == 401
+    with running("--scenario", "empty", "--publisher", "acme", "--forbid", "evil", "--control") as (url, _):
+        assert offers(url, "acme").json() == []
+        assert offers(url, "evil").status_code == 403
+        assert requests.get(f"{url}/control/requests", timeout=10).json()["total"] == 2
+
+
+def test_tells_why_it_cannot_listen(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert main(["--listen-address", address]) == 1
+    assert capsys.readouterr().err.startswith(f"cannot listen on {address}: ")
