@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,10 @@ def _run(arguments: Sequence[str]) -> int:
     if "--help" in arguments or "-h" in arguments:
         print(help_text(), end="")
         return 0
-    command = load(arguments)
+    return _act(load(arguments))
+
+
+def _act(command: CommandLine) -> int:
     if command.demo:
         return _demo(command)
     if command.healthcheck:
@@ -53,9 +57,7 @@ def _run(arguments: Sequence[str]) -> int:
         raise ConfigError([("publishers", "nothing to watch; name at least one publisher, such as contoso")])
     if command.config.check:
         return _check(command)
-    if command.once:
-        return _once(command)
-    return _serve(command)
+    return _once(command) if command.once else _serve(command)
 
 
 def _version() -> int:
@@ -109,7 +111,7 @@ def _demo(settings: Settings) -> int:
     from exporter.simulator import Simulator, demo, serve_in_thread  # noqa: PLC0415
 
     _set_up_logs(settings)
-    scenario = demo()
+    scenario = demo(epoch=time.time())
     with serve_in_thread(Simulator(scenario).app) as simulator:
         Service(demo_settings(settings, simulator.url)).run()
     return 0

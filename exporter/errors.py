@@ -1,20 +1,20 @@
 """The exception tree.
 
-    ExporterError
-    +-- ConfigError            the settings are wrong; nothing was started
-    +-- ServeError             the listening address or TLS material cannot be used
-    +-- StateFileError         the state file belongs to another process or cannot be written
-    +-- SourceError            asking a source failed; each class below names its metric reason
-        +-- CredentialError    no valid token: none could be had, or the API refused it (401)
-        +-- ForbiddenError     the token is valid, the permission is missing (403)
-        +-- NotFoundError      the API does not know the publisher or offer (404)
-        +-- ThrottledError     the API asked us to slow down (429)
-        +-- RefusedError       any other refusal of the request (4xx, unwanted redirect)
-        +-- UpstreamError      the API failed (5xx)
-        +-- TransportError     no answer: DNS, connection, TLS, reset
-        +-- UpstreamTimeoutError   no answer in time
-        +-- DecodeError        an answer that cannot be understood
-        +-- DeadlineError      not asked at all: the refresh ran out of time
+ExporterError
++-- ConfigError            the settings are wrong; nothing was started
++-- ServeError             the listening address or TLS material cannot be used
++-- StateFileError         the state file belongs to another process or cannot be written
++-- SourceError            asking a source failed; each class below names its metric reason
+    +-- CredentialError    no valid token: none could be had, or the API refused it (401)
+    +-- ForbiddenError     the token is valid, the permission is missing (403)
+    +-- NotFoundError      the API does not know the publisher or offer (404)
+    +-- ThrottledError     the API asked us to slow down (429)
+    +-- RefusedError       any other refusal of the request (4xx, unwanted redirect)
+    +-- UpstreamError      the API failed (5xx)
+    +-- TransportError     no answer: DNS, connection, TLS, reset
+    +-- UpstreamTimeoutError   no answer in time
+    +-- DecodeError        an answer that cannot be understood
+    +-- DeadlineError      not asked at all: the refresh ran out of time
 """
 
 from __future__ import annotations
@@ -130,4 +130,4 @@ class DeadlineError(SourceError):
     reason = "deadline"
 
 
-REASONS: tuple[str, ...] = tuple(sorted(kind.reason for kind in SourceError.__subclasses__())) + (SourceError.reason,)
+REASONS: tuple[str, ...] = (*sorted(kind.reason for kind in SourceError.__subclasses__()), SourceError.reason)

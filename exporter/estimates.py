@@ -10,7 +10,7 @@ _SECONDS = {"min": 60.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0, "week":
 _SHAPE = re.compile(
     r"""\s* [<~≤]? \s*
         (?P<low>\d{1,4}(?:\.\d{1,3})?) \s*
-        (?: (?:-|–|to) \s* (?P<high>\d{1,4}(?:\.\d{1,3})?) \s* )?
+        (?: (?:-|\u2013|to) \s* (?P<high>\d{1,4}(?:\.\d{1,3})?) \s* )?
         (?P<unit>min|minute|hour|day|week) s? \.? \s*""",
     re.VERBOSE | re.IGNORECASE,
 )

@@ -164,7 +164,8 @@ def _default(field: FieldInfo) -> str:
 def _is_duration(field: FieldInfo) -> bool:
     marks = get_args(Duration)[1:]
     return any(mark in field.metadata for mark in marks) or any(
-        get_origin(one) is Annotated and any(mark in get_args(one) for mark in marks) for one in get_args(field.annotation)
+        get_origin(one) is Annotated and any(mark in get_args(one) for mark in marks)
+        for one in get_args(field.annotation)
     )
 
 
@@ -216,7 +217,7 @@ def load(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> C
     if problems:
         raise ConfigError(problems)
     try:
-        return CommandLine(_cli_parse_args=list(arguments))
+        return CommandLine(_cli_parse_args=list(arguments))  # type: ignore[call-arg]  # the model hides its own options
     except ValidationError as error:
         raise ConfigError([_problem(one) for one in error.errors(include_url=False, include_input=False)]) from None
     except SettingsError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -44,7 +45,7 @@ class OwnMetric:
 
     def build(self, registry: CollectorRegistry) -> MetricWrapperBase:
         """Make the metric, with its known series at 0."""
-        options = {"buckets": self.buckets} if self.buckets else {}
+        options: dict[str, Any] = {"buckets": self.buckets} if self.buckets else {}
         metric = self.kind(self.name, self.help, tuple(self.labels), registry=registry, **options)
         if len(self.labels) == 1:
             for value in next(iter(self.labels.values())):
@@ -97,7 +98,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         # Without this every counter has a second series that tells nothing here; design.md forbids them.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry(auto_describe=False)
         self._metrics = {name: metric.build(self.registry) for name, metric in OWN_METRICS.items()}
         ProcessCollector(registry=self.registry)

@@ -84,9 +84,7 @@ class Snapshot:
         """Make a snapshot in which this record takes the place of the one with the same id."""
         return replace(
             self,
-            publishers=tuple(
-                record if one.publisher_id == record.publisher_id else one for one in self.publishers
-            ),
+            publishers=tuple(record if one.publisher_id == record.publisher_id else one for one in self.publishers),
         )
 
     def expires(self, now: float, stale_after: float) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 from prometheus_client.utils import floatToGoString
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
-from exporter.exposition.families import FAMILIES, Counts, Family, Info, OfferRow, StepRow, States, Value
+from exporter.exposition.families import FAMILIES, Counts, Family, Info, OfferRow, States, StepRow, Value
 
 __all__ = ["Exposition", "encode"]
 
@@ -91,14 +91,14 @@ def _render(family: Family[Any], rows: Sequence[Row]) -> str:
 
 
 def _template(family: Family[Any], marks: dict[str, str]) -> str:
-    """Write a sample line with `marks` in place of its label values; labels without a mark are ids, by position."""
-    marks = {label: "{%d}" % position for position, label in enumerate(family.ids)} | marks
+    """Write the start of a sample line; `marks` stand for label values, labels without one are ids, by position."""
+    marks = {label: f"{{{position}}}" for position, label in enumerate(family.ids)} | marks
     labels = ",".join(f'{label}="{marks[label]}"' for label in sorted(family.labels))
     return f"{family.name}{{{{{labels}}}}} "
 
 
 def _values(family: Value[Any], rows: Sequence[Row]) -> Iterator[str]:
-    line, read, number = (_template(family, {}) + "{%d}\n" % len(family.ids)).format, family.read, _Numbers()
+    line, read, number = (_template(family, {}) + f"{{{len(family.ids)}}}\n").format, family.read, _Numbers()
     for ids, row in rows:
         value = read(row)
         if value is not None:
@@ -106,41 +106,51 @@ def _values(family: Value[Any], rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _infos(family: Info[Any], rows: Sequence[Row]) -> Iterator[str]:
-    first = len(family.ids)
-    marks = {label: "{%d}" % position for position, label in enumerate(family.extra, start=first)}
+    marks = {label: f"{{{position}}}" for position, label in enumerate(family.extra, start=len(family.ids))}
     line, read = (_template(family, marks) + "1.0\n").format, family.read
     for ids, row in rows:
         yield line(*ids, *map(_escape, read(row)))
 
 
 def _states(family: States[Any], rows: Sequence[Row]) -> Iterator[str]:
-    lines = {state: _block(family, ["1.0" if one == state else "0.0" for one in family.values]) for state in family.values}
+    head, tail = _around(family)
     read = family.read
+    until = {state: family.values[: number + 1] for number, state in enumerate(family.values)}
+    after = {state: family.values[number + 1 :] for number, state in enumerate(family.values)}
     for ids, row in rows:
-        yield lines[read(row)](*ids)
+        state, start, end = read(row), head(*ids), tail(*ids)
+        between = f"{end}0.0\n{start}"
+        yield f"{start}{between.join(until[state])}{end}1.0\n"
+        if after[state]:
+            yield f"{start}{between.join(after[state])}{end}0.0\n"
 
 
 def _counts(family: Counts[Any], rows: Sequence[Row]) -> Iterator[str]:
-    first = len(family.ids)
-    lines = _block(family, ["{%d}" % (first + number) for number in range(len(family.values))])
+    head, tail = _around(family)
     read, number = family.read, _Numbers()
     for ids, row in rows:
-        yield lines(*ids, *[number[count] for count in read(row)])
+        counts, start, end = read(row), head(*ids), tail(*ids)
+        if any(counts):
+            yield from (
+                f"{start}{value}{end}{number[count]}\n" for value, count in zip(family.values, counts, strict=True)
+            )
+        else:
+            between = f"{end}0.0\n{start}"
+            yield f"{start}{between.join(family.values)}{end}0.0\n"
 
 
-def _block(family: Family[Any], numbers: Sequence[str]) -> Callable[..., str]:
-    """Make one template for the lines of all values of a label: one call formats them all."""
-    return "".join(
-        _template(family, {family.extra[0]: value}) + number + "\n"
-        for value, number in zip(family.values, numbers, strict=True)
-    ).format
+def _around(family: Family[Any]) -> tuple[Callable[..., str], Callable[..., str]]:
+    """Split the sample line at the value of the one label that varies within a row."""
+    head, tail = _template(family, {family.extra[0]: "\0"}).split("\0")
+    return head.format, tail.format
 
 
 class _Numbers(dict[float, str]):
     """Numbers as the format writes them, each worked out once."""
 
     def __missing__(self, number: float) -> str:
-        self[number] = floatToGoString(number)
+        # The library knows how Go writes numbers, and has no types for it.
+        self[number] = str(floatToGoString(number))  # type: ignore[no-untyped-call]
         return self[number]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since
 from exporter.estimates import upper_bound_seconds
@@ -38,7 +38,7 @@ class StepRow(NamedTuple):
     since: float | None
 
 
-RowT = TypeVar("Row", PublisherRecord, OfferRecord, OfferRow, StepRow)
+RowT = TypeVar("RowT")
 Sample: TypeAlias = tuple[tuple[str, ...], float]
 
 
@@ -102,7 +102,7 @@ class Info(Family[RowT]):
 class States(Family[RowT]):
     """A state set: one sample per state, exactly one of them 1."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - as in Counts
         self, row: type[RowT], name: str, text: str, label: str, states: type[StrEnum], read: Callable[[RowT], StrEnum]
     ) -> None:
         super().__init__(row, name, text)
@@ -120,7 +120,7 @@ class States(Family[RowT]):
 class Counts(Family[RowT]):
     """A number of things for each value of one label."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the table reads as one: row, name, help, label, values, reader
         self,
         row: type[RowT],
         name: str,
@@ -155,7 +155,7 @@ def _newest(messages: Sequence[Message]) -> float | None:
     return max((one.timestamp for one in messages if one.timestamp is not None), default=None)
 
 
-FAMILIES: tuple[Family[PublisherRecord] | Family[OfferRecord] | Family[OfferRow] | Family[StepRow], ...] = (
+FAMILIES: tuple[Family[Any], ...] = (
     Value(
         PublisherRecord,
         "publisher_up",
@@ -312,7 +312,9 @@ class Documented:
 def documented() -> tuple[Documented, ...]:
     """List every metric that the exporter defines: those of the snapshot, then its own."""
     snapshot = (
-        Documented(one.name, "gauge", one.help, {label: one.values if label in one.extra else () for label in one.labels})
+        Documented(
+            one.name, "gauge", one.help, {label: one.values if label in one.extra else () for label in one.labels}
+        )
         for one in FAMILIES
     )
     own = (Documented(one.name, one.kind.__name__.lower(), one.help, one.labels) for one in OWN_METRICS.values())

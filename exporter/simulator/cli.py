@@ -29,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         listening = make_server(simulator.app, *_address(options.listen_address))
     except OSError as error:
-        print(f"cannot listen on {options.listen_address}: {error}", file=sys.stderr)  # noqa: T201
+        print(f"cannot listen on {options.listen_address}: {error}", file=sys.stderr)
         return 1
-    print(f"listening on {listening.url}", flush=True)  # noqa: T201
+    print(f"listening on {listening.url}", flush=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     listening.run()

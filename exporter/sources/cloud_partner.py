@@ -62,15 +62,15 @@ class WireStep(WireModel):
     status: Any = None
     progress_percentage: Any = None
     process_percentage: Any = None
-    messages: list[WireMessage] = []
+    messages: tuple[WireMessage, ...] = ()
 
 
 class WireStatus(WireModel):
     """The answer of "Retrieve offer status"."""
 
     status: Any = None
-    messages: list[WireMessage] = []
-    steps: list[WireStep] = []
+    messages: tuple[WireMessage, ...] = ()
+    steps: tuple[WireStep, ...] = ()
 
 
 class WireList(WireModel):
@@ -154,7 +154,7 @@ class CloudPartnerSource:
             changed=self._odd.timestamp(entry.changed_time),
         )
 
-    def _steps(self, entries: list[WireStep]) -> tuple[Step, ...]:
+    def _steps(self, entries: tuple[WireStep, ...]) -> tuple[Step, ...]:
         steps: dict[str, Step] = {}
         for position, entry in enumerate(entries, start=1):
             name = text(entry.step_name)
@@ -187,7 +187,7 @@ class CloudPartnerSource:
             return None
         return min(max(percentage / 100, 0.0), 1.0)
 
-    def _messages(self, entries: list[WireMessage]) -> tuple[Message, ...]:
+    def _messages(self, entries: tuple[WireMessage, ...]) -> tuple[Message, ...]:
         return tuple(
             Message(
                 level=self._odd.state(Level, "message_level", entry.level),

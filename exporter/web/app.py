@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -70,13 +70,13 @@ class WebApp:
         return HTMLResponse(self.pages.index(self.publication.snapshot))
 
 
-def _chunks(pieces: tuple[bytes, ...]) -> Iterator[memoryview]:
+def _chunks(pieces: tuple[bytes, ...]) -> Iterator[bytes]:
     """Cut the pieces so small that a slow reader never has more than one of them waiting in a buffer."""
-    for piece in map(memoryview, pieces):
+    for piece in pieces:
         for start in range(0, len(piece), CHUNK):
             yield piece[start : start + CHUNK]
 
 
-async def _async(chunks: Iterator[memoryview]):  # type: ignore[no-untyped-def]
+async def _async(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     for chunk in chunks:
-        yield bytes(chunk)
+        yield chunk
