@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
@@ -54,7 +54,7 @@ def pods(case: Path) -> Iterator[tuple[str, Object]]:
 
 def exporter(case: Path) -> Object:
     containers = workload(case)["spec"]["template"]["spec"]["containers"]
-    (found,) = (container for container in containers if container["name"] == "exporter")
+    (found,) = ({**container} for container in containers if container["name"] == "exporter")
     return found
 
 
@@ -123,7 +123,7 @@ def closed(schema: Any) -> Any:
 def test_custom_resources_fit_their_definitions() -> None:
     schemas = crd_schemas()
     seen = set()
-    for case, item in ((case, item) for case in CASES for item in rendered(case)):
+    for case, item in ((one, item) for one in CASES for item in rendered(one)):
         key = item["apiVersion"], item["kind"]
         if item["apiVersion"] in CORE or (item["kind"] == "HTTPRoute" and key not in schemas):
             continue
