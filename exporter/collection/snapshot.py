@@ -29,11 +29,16 @@ class Since:
 
 @dataclass(frozen=True, slots=True)
 class OfferRecord:
-    """What is known of one offer; after a failed fetch it keeps the offer of the last good one."""
+    """What is known of one offer; after a failed fetch it keeps the offer of the last good one.
+
+    `listed` is the entry of the list that belongs to `offer`, `asked` when its steps were last asked for.
+    """
 
     publisher_id: str
     offer_id: str
     offer: Offer | None = None
+    listed: Offer | None = None
+    asked: float | None = None
     since: Since | None = None
     last_success: float | None = None
     failure: Failure | None = None
@@ -48,7 +53,7 @@ class PublisherRecord:
     """What is known of one publisher; before its first refresh nothing but the interval."""
 
     publisher_id: str
-    interval: float
+    interval: float | None
     offers: tuple[OfferRecord, ...] = ()
     listed: int | None = None
     last_refresh: float | None = None

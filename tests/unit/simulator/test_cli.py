@@ -62,3 +62,25 @@ def test_tells_why_it_cannot_listen(capsys: pytest.CaptureFixture[str]) -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         assert main(["--listen-address", address]) == 1
     assert capsys.readouterr().err.startswith(f"cannot listen on {address}: ")
+
+
+def test_faults_and_audience_by_flag() -> None:
+    fault = '{"kind": "status", "status": 418, "operation": "list_offers", "times": 1}'
+    with running("--fault", fault, "--require-audience", "--client-secret", "s") as (url, _):
+        assert offers(url, "contoso").status_code == 418
+        assert offers(url, "contoso").status_code == 401
+        form = {
+            "grant_type": "client_credentials",
+            "client_secret": "s",
+            "scope": "https://cloudpartner.azure.com/.default",
+        }
+        token = requests.post(f"{url}/tenant/oauth2/v2.0/token", data=form, timeout=10).json()["access_token"]
+        assert offers(url, "contoso", token).status_code == 200
+        answer = requests.post(f"{url}/t/oauth2/v2.0/token", data=form | {"client_secret": "x"}, timeout=10)
+        assert answer.json()["error"] == "invalid_client"
+
+
+def test_a_wrong_fault_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--fault", "{"])
+    assert "--fault" in capsys.readouterr().err
