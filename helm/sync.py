@@ -1,27 +1,36 @@
-"""Write the generated files of the chart: `python -m helm.sync`, or compare them with `--check`.
+"""Write the generated files of the chart, or compare them with `--check`.
 
 - `files/dashboards/*.json`: the dashboards of `grafana/dashboards`, minified
 - `files/rules/*.yaml`: the rules of `grafana/rules`, as they are
 - `values.schema.json` and the table of `README.md`, both from `values.yaml`
 
 The copies are real files: a chart that reads links loses them in half of the ways a chart travels.
+
+In `values.yaml` a comment `# -- text` describes the value below it; lines of comment that follow continue the text. A line
+`# @schema {...}` above it is JSON that is merged into the value's node of the schema. Groups of described values are closed,
+so a misspelt value is refused with its path. Other maps stay open, they take Kubernetes objects. The root knows `global` and
+`enabled`, which Helm hands to every subchart.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from helm.schema import schema
-from helm.values import Comment, comments, described
-
 ROOT = Path(__file__).parents[1]
 CHART = Path("helm/azure-marketplace-exporter")
 _BEGIN, _END = "<!-- begin values -->", "<!-- end values -->"
+_KEY = re.compile(r"^(?P<indent> *)(?P<key>[A-Za-z]\w*):")
+_TEXT, _SCHEMA = "# -- ", "# @schema "
+_TYPES = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object"}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -95,6 +104,90 @@ def _write(path: Path, text: str | None) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
+
+
+@dataclass
+class Comment:
+    """What values.yaml says about one value."""
+
+    text: str = ""
+    schema: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, line: str) -> None:
+        """Take in one line of comment, without its indentation."""
+        if line.startswith(_SCHEMA):
+            self.schema = json.loads(line.removeprefix(_SCHEMA))
+        elif line.startswith(_TEXT):
+            self.text = line.removeprefix(_TEXT)
+        elif self.text:
+            self.text += " " + line.removeprefix("#").strip()
+
+
+def comments(source: str) -> dict[str, Comment]:
+    """Return the comments in the text of a values file, by dotted path."""
+    found: dict[str, Comment] = {}
+    path: list[str] = []
+    pending = Comment()
+    for line in source.splitlines():
+        if line.lstrip().startswith("#"):
+            pending.add(line.strip())
+            continue
+        if match := _KEY.match(line):
+            path[len(match["indent"]) // 2 :] = [match["key"]]
+            if pending.text or pending.schema:
+                found[".".join(path)] = pending
+        pending = Comment()
+    return found
+
+
+def described(values: Mapping[str, Any], texts: Mapping[str, Comment], parent: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield path and default of all values that have a text, or should have one, in the order of the file."""
+    for key, value in values.items():
+        path = f"{parent}.{key}" if parent else key
+        group = is_group(path, texts)
+        if not group or (path in texts and texts[path].text):
+            yield path, value
+        if group:
+            yield from described(value, texts, path)
+
+
+def is_group(path: str, texts: Mapping[str, Comment]) -> bool:
+    """Tell whether a value is a group of described values rather than a value of its own."""
+    return any(other.startswith(f"{path}.") and texts[other].text for other in texts)
+
+
+def schema(values: Mapping[str, Any], texts: Mapping[str, Comment]) -> dict[str, Any]:
+    """Return the JSON schema (draft 7) of a chart's values."""
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Values of the chart azure-marketplace-exporter",
+        **_group(values, texts, ""),
+    }
+
+
+def _group(values: Mapping[str, Any], texts: Mapping[str, Comment], parent: str) -> dict[str, Any]:
+    prefix = f"{parent}." if parent else ""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {key: _node(f"{prefix}{key}", value, texts) for key, value in values.items()},
+    }
+
+
+def _node(path: str, value: Any, texts: Mapping[str, Comment]) -> dict[str, Any]:
+    comment = texts.get(path, Comment())
+    node: dict[str, Any] = {"description": comment.text} if comment.text else {}
+    node |= _group(value, texts, path) if is_group(path, texts) else _leaf(path, value)
+    return node | comment.schema
+
+
+def _leaf(path: str, value: Any) -> dict[str, Any]:
+    if value is None:
+        return {}
+    node: dict[str, Any] = {"type": _TYPES[type(value)]}
+    if path.lower().endswith(("labels", "annotations")) and isinstance(value, dict):
+        node["additionalProperties"] = {"type": "string"}
+    return node
 
 
 if __name__ == "__main__":

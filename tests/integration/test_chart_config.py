@@ -1,9 +1,7 @@
 """The exporter accepts what the chart hands over: `--config.check` with the pod's arguments, environment and files."""
 
 import functools
-import os
 import re
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -48,15 +46,9 @@ PENDING = {
 }
 
 
-def program(name: str) -> str:
-    found = shutil.which(name, path=f"{BIN}:{os.environ['PATH']}")
-    assert found, name
-    return found
-
-
 @functools.cache
 def rendered(case: Path) -> tuple[dict[str, Any], ...]:
-    command = [program("helm"), "template", "marketplace", str(CHART), "--values", str(case)]
+    command: list[str | Path] = [BIN / "helm", "template", "marketplace", CHART, "--values", case]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return tuple(document for document in yaml.safe_load_all(done.stdout) if document)
 
@@ -116,7 +108,7 @@ def test_the_exporter_accepts_the_rendered_configuration(case: Path, tmp_path: P
     for place, here in places.items():
         arguments = [argument.replace(place, here) for argument in arguments]
         variables = {name: value.replace(place, here) for name, value in variables.items()}
-    command = [program("azure-marketplace-exporter"), *arguments, "--config.check"]
+    command = [BIN / "azure-marketplace-exporter", *arguments, "--config.check"]
     if "--demo" in arguments:  # it serves at once; what remains are the flags of web and state
         command = [argument for argument in command if argument != "--demo"] + ["--publishers=contoso"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables, timeout=60)

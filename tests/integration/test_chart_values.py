@@ -1,7 +1,6 @@
 """What the chart does with values: contradictions, misprints, umbrella charts, rules and dashboards."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,16 +12,15 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
 CHART = ROOT / "helm/azure-marketplace-exporter"
 DEMO = ("demo.enabled=true",)
 REAL = ("config.publishers={contoso}",)
 
 
-def run(command: str, *arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a program of the environment."""
-    found = shutil.which(command, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    assert found, f"{command} comes with the development dependencies"
-    return subprocess.run([found, *map(str, arguments)], capture_output=True, text=True, check=False, cwd=cwd)
+    return subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, check=False)
 
 
 def template(*settings: str, chart: Path = CHART, values: dict[str, Any] | None = None) -> str:
@@ -224,7 +222,7 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def chart(repository: Path) -> Path:
-    done = run("python", "-m", "helm.sync", "--root", repository)
+    done = run("python", ROOT / "helm/sync.py", "--root", repository)
     assert done.returncode == 0, done.stderr
     return repository / "helm/azure-marketplace-exporter"
 
@@ -304,7 +302,7 @@ def test_a_dashboard_can_be_switched_off(chart: Path) -> None:
 
 
 def sync_check(repository: Path) -> tuple[int, str]:
-    done = run("python", "-m", "helm.sync", "--check", "--root", repository)
+    done = run("python", ROOT / "helm/sync.py", "--check", "--root", repository)
     return done.returncode, done.stdout
 
 
@@ -316,7 +314,7 @@ def test_the_check_finds_each_way_to_differ(repository: Path, chart: Path) -> No
     assert copy.read_text("utf-8") == "{}", "a check changes nothing"
     (repository / "grafana/dashboards/overview.json").unlink()
     assert sync_check(repository) == (1, f"differs: {copy.relative_to(repository)}\n")
-    assert run("python", "-m", "helm.sync", "--root", repository).returncode == 0
+    assert run("python", ROOT / "helm/sync.py", "--root", repository).returncode == 0
     assert not copy.exists()
     assert sync_check(repository) == (0, "")
 
@@ -327,7 +325,7 @@ def test_a_new_value_reaches_schema_and_readme(repository: Path, chart: Path) ->
     code, said = sync_check(repository)
     assert code == 1
     assert [Path(line).name for line in said.splitlines()] == ["values.schema.json", "README.md"]
-    run("python", "-m", "helm.sync", "--root", repository)
+    run("python", ROOT / "helm/sync.py", "--root", repository)
     assert "| `newValue` | `1` | New. |" in (chart / "README.md").read_text("utf-8")
     schema = json.loads((chart / "values.schema.json").read_text("utf-8"))
     assert schema["properties"]["newValue"] == {"description": "New.", "type": "integer", "enum": [1, 2]}
