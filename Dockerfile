@@ -44,7 +44,7 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=15s --retries=3 \
     CMD ["azure-marketplace-exporter", "--healthcheck"]
 ENTRYPOINT ["azure-marketplace-exporter"]
 
-ARG VERSION=0.1.0
+ARG VERSION=unspecified
 ARG REVISION=unknown
 ARG CREATED=1970-01-01T00:00:00Z
 LABEL org.opencontainers.image.title="azure-marketplace-exporter" \

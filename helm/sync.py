@@ -2,6 +2,7 @@
 
 - `files/dashboards/*.json`: the dashboards of `grafana/dashboards`, minified
 - `files/rules/*.yaml`: the rules of `grafana/rules`, as they are
+- the versions in `Chart.yaml`, from `pyproject.toml`: chart and exporter are released together
 - `values.schema.json` and the table of `README.md`, both from `values.yaml`
 
 The copies are real files: a chart that reads links loses them in half of the ways a chart travels.
@@ -18,6 +19,7 @@ import argparse
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +55,9 @@ def generated(root: Path) -> dict[Path, str]:
     chart = root / CHART
     source = (chart / "values.yaml").read_text("utf-8")
     values, texts = yaml.safe_load(source), comments(source)
+    version = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     files = {
+        chart / "Chart.yaml": with_version((chart / "Chart.yaml").read_text("utf-8"), version),
         chart / "values.schema.json": json.dumps(schema(values, texts), indent=2) + "\n",
         chart / "README.md": _with_table(chart / "README.md", table(values, texts)),
     }
@@ -68,6 +72,12 @@ def orphans(root: Path, wanted: Mapping[Path, str]) -> list[Path]:
     """Return copies whose original is gone."""
     copies = [path for kind in ("dashboards/*.json", "rules/*.yaml") for path in (root / CHART / "files").glob(kind)]
     return sorted(path for path in copies if path not in wanted)
+
+
+def with_version(text: str, version: str) -> str:
+    """Return Chart.yaml with this version of chart and application."""
+    text = re.sub(r"(?m)^version: .*$", f"version: {version}", text)
+    return re.sub(r"(?m)^appVersion: .*$", f'appVersion: "{version}"', text)
 
 
 def minified(text: str) -> str:

@@ -100,7 +100,7 @@ def test_all_objects_fit_their_schemas(
 ) -> None:
     """Custom resources too; unknown fields are errors. No schema of HTTPRoute is at hand."""
     location = f"{tools_data('kubernetes')}/{version}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
-    command = [
+    command: list[str | Path] = [
         tool("kubeconform"),
         "-strict",
         "-output=json",

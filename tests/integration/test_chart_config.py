@@ -31,19 +31,7 @@ WEBHOOK = {
 
 
 # What the chart uses before the exporter has it. Remove a name as soon as the exporter knows it; empty is the goal.
-PENDING = {
-    "api.requests_per_second",
-    "auth.authority",
-    "auth.certificate_file",
-    "auth.client_id",
-    "auth.client_secret",
-    "auth.client_secret_file",
-    "auth.method",
-    "auth.tenant_id",
-    "collection.shard",
-    "collection.state_file",
-    "web.config.file",
-}
+PENDING = {"collection.shard", "web.config.file"}
 
 
 @functools.cache

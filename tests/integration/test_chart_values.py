@@ -84,6 +84,11 @@ CLAIM = "state.volume=persistentVolumeClaim"
         ((*REAL, "auth.method=token"), "auth.method token needs auth.existingSecret.name"),
         ((*REAL, "auth.method=workloadIdentity"), "auth.method workloadIdentity needs auth.workloadIdentity.clientId"),
         ((*REAL, *IDENTITY, "serviceAccount.create=false"), "serviceAccount.create is false, so auth.workloadIdentity"),
+        (
+            (*REAL, *IDENTITY, "auth.tenantId=t"),
+            "auth.tenantId and auth.clientId are for clientSecret and clientCertif",
+        ),
+        ((*REAL, "auth.managedIdentity.clientId=c"), "auth.managedIdentity.clientId is set: set auth.method to manag"),
         ((*REAL, "auth.workloadIdentity.clientId=c"), "auth.workloadIdentity.clientId is set: set auth.method"),
         ((*REAL, "sharding.enabled=true", "replicaCount=2"), "sharding.enabled runs sharding.totalShards pods"),
         ((*REAL, "state.existingClaim=a"), "state.existingClaim is set: set state.volume to persistentVolumeClaim"),
@@ -211,6 +216,7 @@ RULES: dict[str, list[dict[str, Any]]] = {
 def repository(tmp_path: Path) -> Path:
     """A repository with a rule file and two dashboards of the test's own, and the chart."""
     shutil.copytree(ROOT / "helm", tmp_path / "helm")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for folder in ("grafana/rules", "grafana/dashboards"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "grafana/rules/azure-marketplace.rules.yaml").write_text(yaml.safe_dump(RULES), "utf-8")
@@ -329,6 +335,15 @@ def test_a_new_value_reaches_schema_and_readme(repository: Path, chart: Path) ->
     assert "| `newValue` | `1` | New. |" in (chart / "README.md").read_text("utf-8")
     schema = json.loads((chart / "values.schema.json").read_text("utf-8"))
     assert schema["properties"]["newValue"] == {"description": "New.", "type": "integer", "enum": [1, 2]}
+
+
+def test_the_version_is_that_of_the_package(repository: Path, chart: Path) -> None:
+    project = repository / "pyproject.toml"
+    project.write_text(project.read_text("utf-8").replace('version = "0.1.0"', 'version = "7.8.9"'), "utf-8")
+    assert sync_check(repository)[0] == 1
+    run("python", ROOT / "helm/sync.py", "--root", repository)
+    meta = yaml.safe_load((chart / "Chart.yaml").read_text("utf-8"))
+    assert (meta["version"], meta["appVersion"]) == ("7.8.9", "7.8.9")
 
 
 def test_every_value_has_a_text() -> None:

@@ -95,7 +95,14 @@ def base(tool: Callable[[str], Path]) -> str:
 
 
 def build(tag: str, *options: str) -> None:
-    common = ("--isolation=chroot", "--pull=never", "--format=docker", "--build-arg=REVISION=0123abc", "--timestamp=0")
+    common = (
+        "--isolation=chroot",
+        "--pull=never",
+        "--format=docker",
+        "--build-arg=VERSION=0.1.0",
+        "--build-arg=REVISION=0123abc",
+        "--timestamp=0",
+    )
     buildah("build", *common, *options, f"--tag={tag}", ROOT)
 
 

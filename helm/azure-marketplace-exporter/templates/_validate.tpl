@@ -81,6 +81,12 @@
 {{- if and (has $a.method (list "clientCertificate" "token")) (not $secret.name) }}
 - {{ printf "auth.method %s needs auth.existingSecret.name" $a.method | quote }}
 {{- end }}
+{{- if and (or $a.tenantId $a.clientId) (not (has $a.method (list "clientSecret" "clientCertificate"))) }}
+- {{ printf "auth.tenantId and auth.clientId are for clientSecret and clientCertificate, auth.method is %q: drop them, or use auth.workloadIdentity or auth.managedIdentity" $a.method | quote }}
+{{- end }}
+{{- if and $a.managedIdentity.clientId (ne $a.method "managedIdentity") }}
+- "auth.managedIdentity.clientId is set: set auth.method to managedIdentity, or drop it"
+{{- end }}
 {{- if and $a.workloadIdentity.clientId (ne $a.method "workloadIdentity") }}
 - "auth.workloadIdentity.clientId is set: set auth.method to workloadIdentity, or drop it"
 {{- end }}
