@@ -28,7 +28,7 @@ test: $(VENV)/.dev $(VENV)/.installed
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy $(wildcard exporter tests grafana)
 
 bench: $(VENV)/.dev $(VENV)/.installed
 	$(BIN)/pytest tests/benchmarks $(ARGS)

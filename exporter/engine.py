@@ -8,6 +8,7 @@ from concurrent.futures import Future
 
 from exporter.collection.collector import Collector
 from exporter.collection.on_scrape import SingleFlight
+from exporter.collection.prober import Prober
 from exporter.collection.schedule import Background
 from exporter.collection.snapshot import Snapshot
 from exporter.collection.workers import Workers
@@ -72,9 +73,21 @@ class Engine:
             monotonic=monotonic,
         )
         self._workers = Workers(settings.api.max_concurrency, "fetch")
+        sources = {CloudPartnerSource.name: CloudPartnerSource(self._client, telemetry)}
+        self.prober = Prober(
+            settings.publishers,
+            sources,
+            latest=lambda publisher_id, offer_id: latest().offer(publisher_id, offer_id),
+            limit=settings.api.max_concurrency,
+            seconds=settings.collection.timeout,
+            clock=clock,
+            monotonic=monotonic,
+        )
+        telemetry.gauge("shard_ordinal").set(settings.collection.shard.ordinal)
+        telemetry.gauge("shards").set(settings.collection.shard.total)
         self._collector = Collector(
             publishers=settings.publishers,
-            sources={CloudPartnerSource.name: CloudPartnerSource(self._client, telemetry)},
+            sources=sources,
             settings=settings.collection,
             workers=self._workers,
             telemetry=telemetry,
@@ -141,4 +154,5 @@ class Engine:
 
     def _close(self) -> None:
         self._workers.close()
+        self.prober.close()
         self._client.close()

@@ -109,6 +109,7 @@ class Service:
             telemetry_path=web.telemetry_path,
             is_alive=lambda: self.engine.is_alive,
             flight=lambda: self.engine.flight(),  # noqa: PLW0108 - a reload replaces the engine
+            probe=lambda target, source: self.engine.prober.probe(target, source),  # noqa: PLW0108 - as above
             reload=self.reload if web.enable_lifecycle else None,
         )
 

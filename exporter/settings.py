@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from exporter.durations import Duration
+from exporter.shards import WHOLE, ShardSetting
 
 __all__ = [
     "ENV_PREFIX",
@@ -198,6 +199,8 @@ class CollectionSettings(Section):
     """How often an offer at rest is asked for its steps while its entry in the list stays the same."""
     stale_after: Annotated[Duration, Field(gt=0)] = 3600.0
     """Age at which the series of an offer are withdrawn; its health series stay."""
+    shard: ShardSetting = WHOLE
+    """Which part of the offers is collected here, as `ordinal/total`: `0/3` is the first of three."""
     state_file: Path | None = None
     """File that keeps what is known over restarts; one file per exporter."""
 

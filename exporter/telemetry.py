@@ -113,6 +113,8 @@ OWN_METRICS: dict[str, OwnMetric] = {
             "When the credential itself expires: notAfter of the certificate, or the configured day; absent if unknown.",
             {"method": ()},
         ),
+        OwnMetric(PREFIX + "shard_ordinal", Gauge, "Which shard this exporter collects, counted from 0."),
+        OwnMetric(PREFIX + "shards", Gauge, "How many shards the offers are split into."),
         OwnMetric(PREFIX + "config_last_reload_successful", Gauge, "1 if the last reload of the configuration worked."),
         OwnMetric(
             PREFIX + "config_last_reload_success_timestamp_seconds",

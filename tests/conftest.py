@@ -72,7 +72,7 @@ def tool() -> Callable[[str], Path]:
     def get(name: str) -> Path:
         found = find_tool(name)
         if found is None:
-            reason = f"{name} is not installed (.ci/tools installs it)"
+            reason = f"{name} is not installed (see docs/development.md)"
             (pytest.fail if in_ci() else pytest.skip)(reason)
         return found
 
@@ -86,7 +86,7 @@ def tools_data() -> Callable[[str], Path]:
     def get(name: str) -> Path:
         found = Path(os.environ.get("TOOLS_DIR", ROOT / ".tools")) / name
         if not found.exists():
-            reason = f"{name} is not in .tools (.ci/tools makes it)"
+            reason = f"{name} is not in .tools (see docs/development.md)"
             (pytest.fail if in_ci() else pytest.skip)(reason)
         return found
 

@@ -163,6 +163,7 @@ class _Round:
         futures = {
             offer_id: self.collector.workers.submit(self._fetch, offer_id, listed.get(offer_id), before.get(offer_id))
             for offer_id in self.target.offers or listed
+            if self.collector.settings.shard.has(self.target.id, offer_id)
         }
         records = tuple(
             self._settle(future, before.get(offer_id) or OfferRecord(self.target.id, offer_id))

@@ -85,6 +85,13 @@ class Snapshot:
                 return publisher
         raise KeyError(publisher_id)
 
+    def offer(self, publisher_id: str, offer_id: str) -> OfferRecord | None:
+        """Get what is known of one offer, if anything is."""
+        for publisher in self.publishers:
+            if publisher.publisher_id == publisher_id:
+                return next((one for one in publisher.offers if one.offer_id == offer_id), None)
+        return None
+
     def with_publisher(self, record: PublisherRecord) -> Snapshot:
         """Make a snapshot in which this record takes the place of the one with the same id."""
         return replace(

@@ -6,6 +6,7 @@ by name, as there.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from prometheus_client.utils import floatToGoString
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
 from exporter.exposition.families import FAMILIES, Counts, Family, Info, OfferRow, States, StepRow, Value
 
-__all__ = ["Exposition", "encode"]
+__all__ = ["Exposition", "encode", "encode_offer"]
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LEVEL = 1
@@ -63,8 +64,17 @@ def encode(snapshot: Snapshot, now: float, stale_after: float) -> Exposition:
     return Exposition(tuple(pieces), b"".join(packed), crc, size)
 
 
+def encode_offer(record: OfferRecord, now: float) -> bytes:
+    """Render one offer on its own, without health and without families that have no sample."""
+    publisher = PublisherRecord(record.publisher_id, None, (record,))
+    rows = _rows(Snapshot((publisher,)), now, math.inf)
+    rendered = (_render(family, rows[family.row]) for family in FAMILIES if family.row in {OfferRow, StepRow})
+    return "".join(text for text in rendered if text.count("\n") > len(("HELP", "TYPE"))).encode()
+
+
 def _rows(snapshot: Snapshot, now: float, stale_after: float) -> dict[type, list[Row]]:
     rows: dict[type, list[Row]] = {PublisherRecord: [], OfferRecord: [], OfferRow: [], StepRow: []}
+    escaped = _Escaped()
     for publisher in snapshot.publishers:
         publisher_id = _escape(publisher.publisher_id)
         rows[PublisherRecord].append(((publisher_id,), publisher))
@@ -75,7 +85,7 @@ def _rows(snapshot: Snapshot, now: float, stale_after: float) -> dict[type, list
                 since = record.since or Since(now, now)
                 rows[OfferRow].append((ids, OfferRow(record.offer, since)))
                 rows[StepRow] += (
-                    ((*ids, _escape(step.step_id)), StepRow(step, position, since.steps.get(step.step_id)))
+                    ((*ids, escaped[step.step_id]), StepRow(step, position, since.steps.get(step.step_id)))
                     for position, step in enumerate(record.offer.steps, start=1)
                 )
     return rows
@@ -107,9 +117,9 @@ def _values(family: Value[Any], rows: Sequence[Row]) -> Iterator[str]:
 
 def _infos(family: Info[Any], rows: Sequence[Row]) -> Iterator[str]:
     marks = {label: f"{{{position}}}" for position, label in enumerate(family.extra, start=len(family.ids))}
-    line, read = (_template(family, marks) + "1.0\n").format, family.read
+    line, read, escaped = (_template(family, marks) + "1.0\n").format, family.read, _Escaped()
     for ids, row in rows:
-        yield line(*ids, *map(_escape, read(row)))
+        yield line(*ids, *map(escaped.__getitem__, read(row)))
 
 
 def _states(family: States[Any], rows: Sequence[Row]) -> Iterator[str]:
@@ -127,14 +137,17 @@ def _states(family: States[Any], rows: Sequence[Row]) -> Iterator[str]:
 
 def _counts(family: Counts[Any], rows: Sequence[Row]) -> Iterator[str]:
     head, tail = _around(family)
+    some = "".join(
+        _template(family, {family.extra[0]: value}) + f"{{{place}}}\n"
+        for place, value in enumerate(family.values, start=len(family.ids))
+    ).format
     read, number = family.read, _Numbers()
     for ids, row in rows:
-        counts, start, end = read(row), head(*ids), tail(*ids)
+        counts = read(row)
         if any(counts):
-            yield from (
-                f"{start}{value}{end}{number[count]}\n" for value, count in zip(family.values, counts, strict=True)
-            )
+            yield some(*ids, *map(number.__getitem__, counts))
         else:
+            start, end = head(*ids), tail(*ids)
             between = f"{end}0.0\n{start}"
             yield f"{start}{between.join(family.values)}{end}0.0\n"
 
@@ -143,6 +156,14 @@ def _around(family: Family[Any]) -> tuple[Callable[..., str], Callable[..., str]
     """Split the sample line at the value of the one label that varies within a row."""
     head, tail = _template(family, {family.extra[0]: "\0"}).split("\0")
     return head.format, tail.format
+
+
+class _Escaped(dict[str, str]):
+    """Label values as the format writes them, each worked out once."""
+
+    def __missing__(self, value: str) -> str:
+        self[value] = _escape(value)
+        return self[value]
 
 
 class _Numbers(dict[float, str]):

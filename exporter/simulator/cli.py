@@ -25,16 +25,16 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; gives the exit code: 0, or 1 if the address cannot be used."""
+    """Serve until SIGTERM or SIGINT, which end the process with exit code 0; gives 1 if the address cannot be used."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.DEBUG if options.verbose else logging.ERROR)
     simulator = _simulator(options)
     try:
         listening = make_server(
-            simulator.app, *_address(options.listen_address), tls_cert=options.tls_cert, tls_key=options.tls_key
+            simulator.app, *options.listen_address, tls_cert=options.tls_cert, tls_key=options.tls_key
         )
     except OSError as error:
-        print(f"cannot listen on {options.listen_address}: {error}", file=sys.stderr)
+        print(f"cannot listen on {':'.join(map(str, options.listen_address))}: {error}", file=sys.stderr)
         return 1
     print(f"listening on {listening.url}", flush=True)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -55,7 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--listen-address", default="127.0.0.1:0", metavar="HOST:PORT", help="where to listen; port 0 takes a free one")
+    add(
+        "--listen-address",
+        type=address,
+        default="127.0.0.1:0",
+        metavar="HOST:PORT",
+        help="where to listen; port 0 takes a free one",
+    )
     add("--scenario", choices=("demo", "empty", "scale"), default="demo", help="which offers there are")
     add("--offers", type=int, default=100, help="number of offers of the scale scenario")
     add("--publishers", type=int, default=1, help="number of publishers of the scale scenario")
@@ -64,10 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--account", default="", help="the publisher whose products the Partner Center APIs tell; the first by default")
     add("--page-size", type=int, default=4, help="products per page in the Partner Center APIs")
     add("--seed", type=int, default=1, help="makes durations vary; the same seed gives the same scenario")
-    add("--speed", type=float, default=DEMO_SPEED, help="simulated seconds per real second")
+    add("--epoch", type=float, help="Unix time at which the scenario begins; now, if not given")
+    add("--speed", type=positive, default=DEMO_SPEED, help="simulated seconds per real second")
     add("--token", action="append", default=[], help="accept only this bearer token; may be repeated")
     add("--require-audience", action="store_true", help="accept only --token and tokens issued here for the API asked")
-    add("--token-lifetime", type=float, default=3600.0, help="seconds for which an issued token is valid")
+    add("--token-lifetime", type=positive, default=3600.0, help="seconds for which an issued token is valid")
     add("--client-secret", action="append", default=[], help="issue tokens for this secret only; may be repeated")
     add("--tls-cert", type=Path, help="PEM file with the certificate; serves HTTPS")
     add("--tls-key", type=Path, help="PEM file with the certificate's private key")
@@ -92,18 +99,32 @@ def _simulator(options: argparse.Namespace) -> Simulator:
 
 def _scenario(options: argparse.Namespace) -> Scenario:
     scenario = _named_scenario(options)
-    return replace(scenario, account=options.account or scenario.account)
+    return replace(
+        scenario,
+        account=options.account or scenario.account,
+        publishers=(*scenario.publishers, *options.forbid),
+        forbidden=scenario.forbidden | set(options.forbid),
+    )
 
 
 def _named_scenario(options: argparse.Namespace) -> Scenario:
-    epoch = time.time()
+    epoch = time.time() if options.epoch is None else options.epoch
     if options.scenario == "empty":
-        return empty(*options.publisher, forbidden=tuple(options.forbid))
+        return empty(*options.publisher)
     if options.scenario == "scale":
         return scale(options.offers, options.publishers, seed=options.seed, epoch=epoch, speed=options.speed)
     return demo(seed=options.seed, epoch=epoch, speed=options.speed)
 
 
-def _address(text: str) -> tuple[str, int]:
+def address(text: str) -> tuple[str, int]:
+    """Read HOST:PORT; without a host it is the loopback."""
     host, _, port = text.rpartition(":")
     return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def positive(text: str) -> float:
+    """Read a number above 0."""
+    number = float(text)
+    if number <= 0:
+        raise ValueError(text)
+    return number

@@ -91,12 +91,12 @@ class _Play:
         """The true answer, `size` bytes (1) every `seconds` (1)."""
         answer, size = await self._true_answer(), self.fault.size or 1
         seconds = 1.0 if self.fault.seconds is None else self.fault.seconds
+        parts = [answer.body[begin : begin + size] for begin in range(0, len(answer.body), size)] or [b""]
         await self._start(answer)
-        for begin in range(0, len(answer.body), size):
-            await self._part(answer.body[begin : begin + size])
-            if await self._is_gone(seconds):
+        for place, part in enumerate(parts):
+            if place and await self._is_gone(seconds):
                 return
-        await self._part(b"", more=False)
+            await self._part(part, more=place < len(parts) - 1)
 
     async def _begin_only(self) -> None:
         answer = await self._true_answer()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +41,8 @@ Kind = Literal[
 class Fault(BaseModel):
     """One fault: what goes wrong (`kind` and its details), for which requests, in which window.
 
-    `path` is a pattern with `*` and `?` over the path as it came; `publisher`, `offer` and `operation` must be equal.
+    `path` and `query` are patterns with `*` over the path as it came and the decoded query; `publisher`, `offer` and
+    `operation` must be equal.
     The first `skip` requests that match are spared, the next `times` are hit; the window opens `after` seconds after
     the fault was set and stays open for `lasts` seconds.
     """
@@ -50,6 +51,7 @@ class Fault(BaseModel):
 
     kind: Kind
     path: str | None = None
+    query: str | None = None
     publisher: str | None = None
     offer: str | None = None
     operation: str | None = None
@@ -74,7 +76,16 @@ class Fault(BaseModel):
         wanted = {"publisher": self.publisher, "offer": self.offer, "name": self.operation}
         if any(value is not None and value != getattr(operation, name) for name, value in wanted.items()):
             return False
-        return self.path is None or fnmatchcase(operation.path, self.path)
+        patterns = ((self.path, operation.path), (self.query, operation.query))
+        return all(pattern is None or fnmatchcase(text, pattern) for pattern, text in patterns)
+
+    @field_validator("retry_after")
+    @classmethod
+    def _has_a_date(cls, value: int | str | None) -> int | str | None:
+        kind, _, seconds = str(value).partition(":")
+        if kind == "date":
+            float(seconds)
+        return value
 
 
 _LIST = TypeAdapter(list[Fault])

@@ -50,7 +50,8 @@ class ProductIngestion:
         self._admit(request)
         query = {name.lower(): value for name, value in request.query_params.items()}
         states = [state for state in self.products.listed() if _is_wanted(state, query)]
-        size = min(int(query.get("$maxpagesize", self.page_size)), self.page_size)
+        wanted = query.get("$maxpagesize", "")
+        size = min(int(wanted) if wanted.isdecimal() else self.page_size, self.page_size)
         page, following = page_of(states, query.get("continuationtoken", ""), size)
         answer: dict[str, Any] = {"value": [_product(state) for state in page]}
         if following is not None:

@@ -38,7 +38,7 @@ __all__ = ["Simulator"]
 
 
 class Simulator:
-    """A stand-in for Microsoft's APIs.
+    """A stand-in for Microsoft's APIs; `app` speaks HTTP alone, no lifespan.
 
     `tokens` are the bearer tokens to accept (none: any that is not empty), `require_audience` lets only those and the
     ones issued by the simulator pass; issued ones live for `token_lifetime` seconds, for a client with one of the
@@ -97,6 +97,4 @@ class _RawPath:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope = {**scope, "path": raw_path(scope)}
-        await self._app(scope, receive, send)
+        await self._app({**scope, "path": raw_path(scope)}, receive, send)

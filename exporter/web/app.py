@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -14,16 +13,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from exporter.collection.snapshot import OfferRecord
 from exporter.errors import ConfigError
 from exporter.exposition.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.exposition.publication import Publication
 from exporter.web.pages import Pages
+from exporter.web.probe import ProbeRoutes
+from exporter.web.scrape import scrape_timeout
 
 __all__ = ["WebApp"]
 
 CHUNK = 256 * 1024
-TIMEOUT_OFFSET = 0.5
-DEFAULT_TIMEOUT = 9.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,17 @@ class WebApp:
     is_alive: Callable[[], bool]
     flight: Callable[[], Future[None] | None]
     reload: Callable[[], None] | None
+    probe: Callable[[str, str | None], Future[OfferRecord]]
 
     def build(self) -> Starlette:
         """Make the ASGI application."""
+        probes = ProbeRoutes(self.publication, self.probe)
         return Starlette(
             routes=[
                 Route("/", self.index),
                 Route(self.telemetry_path, self.metrics),
+                Route("/probe", probes.answer_probe),
+                Route("/sd", probes.answer_discovery),
                 Route("/-/healthy", self.healthy),
                 Route("/-/ready", self.ready),
                 Route("/-/reload", self.reload_settings, methods=["POST"]),
@@ -98,15 +102,6 @@ class WebApp:
     async def index(self, _: Request) -> Response:
         """Show the landing page."""
         return HTMLResponse(self.pages.index(self.publication.snapshot))
-
-
-def scrape_timeout(request: Request) -> float:
-    """Tell how many seconds a scrape may take: what Prometheus says, less half a second for the way back."""
-    try:
-        seconds = float(request.headers.get("x-prometheus-scrape-timeout-seconds", ""))
-    except ValueError:
-        seconds = math.nan
-    return max(seconds - TIMEOUT_OFFSET, 0.1) if math.isfinite(seconds) else DEFAULT_TIMEOUT
 
 
 def _chunks(pieces: tuple[bytes, ...]) -> Iterator[bytes]:

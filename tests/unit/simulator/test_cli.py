@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from exporter.simulator.cli import main
+from exporter.simulator.cli import address, main
+from exporter.simulator.server import Listening
+
+from .conftest import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +53,10 @@ def test_serves_the_demo_until_told_to_stop(number: signal.Signals) -> None:
 
 
 def test_serves_the_other_scenarios_as_told() -> None:
-    with running("--scenario", "scale", "--offers", "30", "--publishers", "2", "--token", "secret") as (url, _):
+    with running(
+        "--scenario", "scale", "--offers", "30", "--publishers", "2", "--token", "secret", "--forbid", "publisher-001"
+    ) as (url, _):
+        assert offers(url, "publisher-001", "secret").status_code == 403
         assert len(offers(url, "publisher-002", "secret").json()) == 15
         assert offers(url, "publisher-002", "other").status_code == 401
     with running("--scenario", "empty", "--publisher", "acme", "--forbid", "evil", "--control") as (url, _):
@@ -84,3 +92,57 @@ def test_a_wrong_fault_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["--fault", "{"])
     assert "--fault" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--speed", "0"], ["--listen-address", "nowhere"], ["--token-lifetime", "-1"]])
+def test_wrong_flags_are_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_addresses_have_hosts_and_ports() -> None:
+    assert [address(text) for text in (":80", "a:1", "[::1]:2")] == [("127.0.0.1", 80), ("a", 1), ("::1", 2)]
+
+
+def test_a_signal_ends_the_process_with_success(capsys: pytest.CaptureFixture[str]) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def stop_when_it_serves() -> None:
+        url = f"http://127.0.0.1:{port}"
+        until(lambda: answers(url))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=stop_when_it_serves)
+    thread.start()
+    try:
+        with pytest.raises(SystemExit, match="0"):
+            main(["--listen-address", f"127.0.0.1:{port}", "--scenario", "scale", "--offers", "1", "--epoch", "0"])
+    finally:
+        thread.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert capsys.readouterr().out == f"listening on http://127.0.0.1:{port}\n"
+
+
+def answers(url: str) -> bool:
+    try:
+        return bool(offers(url, "publisher-001").json()[0]["id"] == "offer-00000")
+    except requests.ConnectionError:
+        return False
+
+
+def test_flags_reach_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[str] = []
+
+    def run(listening: Listening) -> None:
+        served.append(listening.url)
+        listening.sock.close()
+
+    monkeypatch.setattr(Listening, "run", run)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    flags = ["--scenario", "empty", "--publisher", "acme", "--speed", "5", "--account", "acme"]
+    assert main(flags) == 0
+    assert served[0].startswith("http://127.0.0.1:")

@@ -222,7 +222,14 @@ def test_trickle_comes_in_small_parts(start: Start) -> None:
     whole = client.cpp(STATUS).content
     client.fault({"kind": "trickle", "seconds": 2, "size": 50})
     assert client.cpp(STATUS).content == whole
-    assert waited == [2.0] * -(-len(whole) // 50)
+    assert waited == [2.0] * ((len(whole) - 1) // 50)
+
+
+def test_slow_is_over_when_the_client_goes(client: Client) -> None:
+    client.fault({"kind": "slow", "seconds": 60, "times": 1})
+    with pytest.raises(requests.ReadTimeout):
+        client.cpp(STATUS, timeout=0.2)
+    until(lambda: client.simulator.seen.as_json()["by_code"] == {"none": 1})
 
 
 def test_trickle_stops_when_the_client_goes(client: Client) -> None:

@@ -5,7 +5,7 @@ import pytest
 from exporter.simulator.faults import Fault, FaultBook, read_faults
 from exporter.simulator.operations import Operation
 
-STATUS = Operation("offer_status", "/api/publishers/acme/offers/tool/status", "acme", "tool")
+STATUS = Operation("offer_status", "/api/publishers/acme/offers/tool/status", "acme", "tool", "page=2&x=1")
 LIST = Operation("list_offers", "/api/publishers/acme/offers", "acme")
 
 
@@ -19,6 +19,8 @@ LIST = Operation("list_offers", "/api/publishers/acme/offers", "acme")
         ({"operation": "list_offers"}, False, True),
         ({"path": "/api/*/status"}, True, False),
         ({"path": "/api/publishers/acme/offers"}, False, True),
+        ({"query": "*page=2*"}, True, False),
+        ({"query": ""}, False, True),
         ({"offer": "tool", "operation": "list_offers"}, False, False),
     ],
 )
@@ -57,7 +59,15 @@ def test_the_first_of_several_hits_until_it_is_used_up() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{}", '{"kind": "weird"}', '[{"kind": "null", "colour": 1}]', '{"kind": "null", "times": 0}', "3"],
+    [
+        "",
+        "{}",
+        '{"kind": "weird"}',
+        '[{"kind": "null", "colour": 1}]',
+        '{"kind": "null", "times": 0}',
+        '{"kind": "status", "retry_after": "date:soon"}',
+        "3",
+    ],
 )
 def test_refuses_what_is_no_fault(text: str) -> None:
     with pytest.raises(ValueError, match="validation error"):

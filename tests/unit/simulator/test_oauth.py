@@ -6,8 +6,11 @@ import base64
 import datetime as dt
 import ipaddress
 import json
+import socket
+import ssl
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -24,8 +27,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from exporter.simulator import Simulator, empty, serve_in_thread
+from exporter.simulator.faults import read_faults
 
-from .conftest import EPOCH, Client, Start
+from .conftest import EPOCH, Client, Start, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,6 +139,30 @@ def test_managed_identity_with_azure_identity(start: Start, monkeypatch: pytest.
     monkeypatch.setenv("IDENTITY_HEADER", "wrong")
     with ManagedIdentityCredential() as credential, pytest.raises(ClientAuthenticationError):
         credential.get_token(SCOPE)
+
+
+@pytest.mark.parametrize("kind", ["reset", "short_body", "drop"])
+def test_connections_break_over_tls_too(secure: tuple[str, Simulator, str], kind: str) -> None:
+    url, simulator, ca = secure
+    token, _ = simulator.issued.issue("https://cloudpartner.azure.com")
+    simulator.faults.add(read_faults(json.dumps({"kind": kind, "times": 1})))
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        list_offers(url, token, ca)
+    assert list_offers(url, token, ca) == 200
+
+
+def test_a_mute_tls_client_cannot_keep_the_server_from_ending(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path, ec.generate_private_key(ec.SECP256R1()))
+    simulator = Simulator(empty(), faults=read_faults('{"kind": "hold"}'))
+    context = ssl.create_default_context(cafile=cert)
+    with serve_in_thread(simulator.app, tls_cert=cert, tls_key=key) as server:
+        port = urlsplit(server.url).port or 0
+        sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port), 10), server_hostname="127.0.0.1")
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        until(lambda: simulator.seen.in_flight == 1)
+    sock.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5)
 
 
 @pytest.mark.parametrize("query", [{"resource": "x"}, {"api-version": "2019-08-01"}])
