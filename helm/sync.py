@@ -3,7 +3,8 @@
 - `files/dashboards/*.json`: the dashboards of `grafana/dashboards`, minified
 - `files/rules/*.yaml`: the rules of `grafana/rules`, as they are
 - the versions in `Chart.yaml`, from `pyproject.toml`: chart and exporter are released together
-- `values.schema.json` and the table of `README.md`, both from `values.yaml`
+- `values.schema.json` and the table of `README.md`, both from `values.yaml`; below `config` the schema knows the names of
+  the exporter's settings, their values are the exporter's to judge
 
 The copies are real files: a chart that reads links loses them in half of the ways a chart travels.
 
@@ -26,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from exporter.options import options
 
 ROOT = Path(__file__).parents[1]
 CHART = Path("helm/azure-marketplace-exporter")
@@ -166,12 +169,26 @@ def is_group(path: str, texts: Mapping[str, Comment]) -> bool:
     return any(other.startswith(f"{path}.") and texts[other].text for other in texts)
 
 
+def setting_names() -> dict[str, Any]:
+    """Return the schema's properties for the sections of the exporter's settings."""
+    sections: dict[str, Any] = {}
+    for option in options():
+        section, dot, rest = option.name.partition(".")
+        if not (option.in_file and dot):
+            continue
+        node = sections.setdefault(section, {"type": "object", "additionalProperties": False, "properties": {}})
+        node["properties"][rest.partition(".")[0]] = {"description": option.description}
+    return sections
+
+
 def schema(values: Mapping[str, Any], texts: Mapping[str, Comment]) -> dict[str, Any]:
     """Return the JSON schema (draft 7) of a chart's values."""
+    root = _group(values, texts, "")
+    root["properties"]["config"]["properties"] |= setting_names()
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Values of the chart azure-marketplace-exporter",
-        **_group(values, texts, ""),
+        **root,
     }
 
 

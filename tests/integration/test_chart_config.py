@@ -31,7 +31,7 @@ WEBHOOK = {
 
 
 # What the chart uses before the exporter has it. Remove a name as soon as the exporter knows it; empty is the goal.
-PENDING = {"collection.shard", "web.config.file"}
+PENDING = {"web.config.file"}
 
 
 @functools.cache

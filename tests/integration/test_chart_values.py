@@ -1,15 +1,20 @@
 """What the chart does with values: contradictions, misprints, umbrella charts, rules and dashboards."""
 
+from __future__ import annotations
+
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -118,7 +123,11 @@ CLAIM = "state.volume=persistentVolumeClaim"
         ),
         ((*REAL, "podMonitor.enabled=true", "prometheusAnnotations=true"), "podMonitor.enabled, prometheusAnnotations"),
         ((*REAL, "probe.enabled=true"), "probe.enabled needs probe.targets"),
-        ((*REAL, "scrapeConfig.enabled=true", "sharding.enabled=true"), "scrapeConfig scrapes one address and would"),
+        ((*REAL, "scrapeConfig.enabled=true", "sharding.enabled=true"), "scrapeConfig goes through the Service and wo"),
+        (
+            (*REAL, "probe.enabled=true", "probe.targets={a/b}", "sharding.enabled=true"),
+            "probe goes through the Service and would meet a different shard each time",
+        ),
         ((*REAL, "dashboards.grafanaOperator.enabled=true"), "dashboards.grafanaOperator.enabled needs dashboards.en"),
         (
             (*REAL, "dashboards.enabled=true", "dashboards.grafanaOperator.enabled=true"),
@@ -146,6 +155,7 @@ def test_all_contradictions_are_told_at_once() -> None:
         ("auth.methd=token", "- auth: Additional property methd is not allowed"),
         ("serviceMonitr.enabled=true", "- (root): Additional property serviceMonitr is not allowed"),
         ("config.colection.interval=5m", "- config: Additional property colection is not allowed"),
+        ("config.collection.intervall=5m", "- config.collection: Additional property intervall is not allowed"),
         ("auth.method=workload_identity", "- auth.method: auth.method must be one of the following"),
         ("image.digest=0123", "- image.digest: Does not match pattern"),
         ("sharding.totalShards=1", "- sharding.totalShards: Must be greater than or equal to 2"),
@@ -202,6 +212,7 @@ RULES: dict[str, list[dict[str, Any]]] = {
                     "annotations": {
                         "summary": "{{ $labels.offer_id }} failed",
                         "runbook_url": "https://example.org/docs/runbooks/OfferFailed.md",
+                        "dashboard_url": "/d/offer?var-offer={{ $labels.offer_id }}",
                     },
                 },
                 {"alert": "OfferStuck", "expr": "up == 1", "for": "1h", "labels": {"severity": "warning"}},
@@ -260,6 +271,7 @@ def test_an_alert_can_be_changed(chart: Path) -> None:
         "additionalRuleLabels": {"team": "release"},
         "additionalAnnotations": {"channel": "c"},
         "runbookUrl": "https://runbooks.example.com/",
+        "grafanaUrl": "https://grafana.example.com/",
     }
     (changed, other) = rule_groups(chart, values)[0]["rules"][1:]
     assert changed == {
@@ -272,6 +284,7 @@ def test_an_alert_can_be_changed(chart: Path) -> None:
             "summary": "other",
             "channel": "c",
             "runbook_url": "https://runbooks.example.com/OfferFailed.md",
+            "dashboard_url": "https://grafana.example.com/d/offer?var-offer={{ $labels.offer_id }}",
         },
     }
     assert other["labels"] == {"severity": "warning", "team": "release"}
@@ -281,6 +294,21 @@ def test_an_alert_can_be_changed(chart: Path) -> None:
 def test_own_rule_groups_are_added(chart: Path) -> None:
     extra = {"name": "extra", "rules": [{"alert": "Extra", "expr": "vector(1)"}]}
     assert rule_groups(chart, {"extraGroups": [extra]})[-1] == extra
+
+
+def test_the_rules_of_the_project_pass_promtool(tool: Callable[[str], Path], tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    values = {"demo": {"enabled": True}, "prometheusRule": {"enabled": True, "additionalRuleLabels": {"team": "a"}}}
+    (tmp_path / "values.json").write_text(json.dumps(values), "utf-8")
+    done = run("helm", "template", "marketplace", CHART, "--values", tmp_path / "values.json")
+    (rule,) = objects(done.stdout, "PrometheusRule")
+    rules.write_text(yaml.safe_dump(rule["spec"]), "utf-8")
+    checked = subprocess.run([tool("promtool"), "check", "rules", rules], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    own = ROOT / "grafana/rules/azure-marketplace.rules.yaml"
+    groups = yaml.safe_load(own.read_text("utf-8"))["groups"] if own.exists() else []
+    expected = [rule.get("alert") for group in groups for rule in group["rules"]]
+    assert [rule.get("alert") for group in rule["spec"]["groups"] for rule in group["rules"]] == expected
 
 
 def test_each_dashboard_becomes_a_configmap_and_a_grafana_dashboard(chart: Path) -> None:

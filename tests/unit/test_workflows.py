@@ -73,6 +73,6 @@ def test_actionlint(tool: Callable[[str], Path], workflow: Path) -> None:
 
 @each_workflow
 def test_zizmor(tool: Callable[[str], Path], workflow: Path) -> None:
-    command = [tool("zizmor"), "--offline", "--pedantic", "--quiet", "--no-progress", workflow]
+    command: list[str | Path] = [tool("zizmor"), "--offline", "--pedantic", "--quiet", "--no-progress", workflow]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -12,6 +12,9 @@
 {{- if and .values.runbookUrl $annotations.runbook_url }}
 {{- $_ := set $annotations "runbook_url" (printf "%s/%s" (trimSuffix "/" .values.runbookUrl) (base $annotations.runbook_url)) }}
 {{- end }}
+{{- if and .values.grafanaUrl (hasPrefix "/" (default "" $annotations.dashboard_url)) }}
+{{- $_ := set $annotations "dashboard_url" (printf "%s%s" (trimSuffix "/" .values.grafanaUrl) $annotations.dashboard_url) }}
+{{- end }}
 {{- $_ := set $rule "annotations" (mergeOverwrite $annotations (deepCopy (default dict $change.annotations))) }}
 {{- toYaml $rule }}
 {{- end }}

@@ -153,8 +153,10 @@
 {{- if and $v.probe.enabled (not $v.probe.targets) }}
 - "probe.enabled needs probe.targets, each publisher/offer"
 {{- end }}
-{{- if and $v.scrapeConfig.enabled (eq $v.scrapeConfig.mode "metrics") $v.sharding.enabled }}
-- "scrapeConfig scrapes one address and would meet a different shard each time: use serviceMonitor or podMonitor with sharding"
+{{- range list "scrapeConfig" "probe" }}
+{{- if and (get $v .).enabled $v.sharding.enabled }}
+- {{ printf "%s goes through the Service and would meet a different shard each time: use serviceMonitor or podMonitor with sharding" . | quote }}
+{{- end }}
 {{- end }}
 {{- if $v.dashboards.grafanaOperator.enabled }}
 {{- if not $v.dashboards.enabled }}
