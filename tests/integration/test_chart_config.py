@@ -4,6 +4,7 @@ import functools
 import re
 import subprocess
 import sys
+from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -65,15 +66,17 @@ def files(case: Path, folder: Path) -> None:
         (folder / name).mkdir()
     (folder / "federated-token").write_text("token", "utf-8")
     (folder / "config/exporter.yaml").write_text("publishers: [contoso]", "utf-8")
+    tls = {"cert_file": "tls.pem", "key_file": "tls.pem"}
+    (folder / "web/web-config.yaml").write_text(yaml.safe_dump({"tls_server_config": tls}), "utf-8")
     for item in rendered(case):
+        if item["kind"] == "Secret" and "web-config.yaml" in item["data"]:
+            (folder / "web/web-config.yaml").write_bytes(b64decode(item["data"]["web-config.yaml"]))
         if item["kind"] == "ConfigMap" and "config.yaml" in item.get("data", {}):
             (folder / "config/config.yaml").write_text(item["data"]["config.yaml"], "utf-8")
     for name in ("client-secret", "token"):
         (folder / "auth" / name).write_text("sample", "utf-8")
     (folder / "auth/exporter.pem").write_bytes(certificate())
     (folder / "web/tls.pem").write_bytes(certificate())
-    tls = {"cert_file": "tls.pem", "key_file": "tls.pem"}
-    (folder / "web/web-config.yaml").write_text(yaml.safe_dump({"tls_server_config": tls}), "utf-8")
 
 
 def environment(case: Path) -> dict[str, str]:

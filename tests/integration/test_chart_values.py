@@ -63,7 +63,6 @@ CLAIM = "state.volume=persistentVolumeClaim"
             (*REAL, "config.auth.client_secret=x"),
             "config.auth.client_secret is set by the chart: use the value auth.exi",
         ),
-        ((*REAL, "config.web.config.file=x"), "config.web.config is set by the chart: use the value webConfig"),
         (
             (*REAL, "config.web.listen_address={:1}"),
             "config.web.listen_address is set by the chart: use the value cont",
