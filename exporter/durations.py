@@ -20,7 +20,7 @@ def parse_duration(text: Any) -> float:
     Raises:
         ValueError: the text is no such duration.
     """
-    seconds = text if isinstance(text, float) else _seconds(text)
+    seconds = _seconds(text)
     if not seconds <= _LONGEST:
         raise ValueError(f"{text!r} is no duration; the longest is {format_duration(_LONGEST)}")
     return seconds
