@@ -90,8 +90,6 @@ class ApiClient:
             with self._send(path, params, deadline, token) as response:
                 code = str(response.status_code)
                 return response.status_code, _read(response, Deadline(self._limit(deadline), self._monotonic))
-        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-            raise UpstreamTimeoutError(f"no answer to {operation} within {self._limit(deadline):g} s") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise lost(operation, error) from error
         finally:
