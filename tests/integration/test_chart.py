@@ -295,6 +295,7 @@ def test_tls_reaches_probes_service_and_monitor() -> None:
     case = CHART / "ci/web-config-values.yaml"
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert exporter(case)[probe]["httpGet"]["scheme"] == "HTTPS"
+    assert "--web.open-health" in exporter(case)["args"], "the kubelet has no password"
     (monitor,) = (item for item in rendered(case) if item["kind"] == "ServiceMonitor")
     assert monitor["spec"]["endpoints"][0]["scheme"] == "https"
     (service,) = (item for item in rendered(case) if item["kind"] == "Service")

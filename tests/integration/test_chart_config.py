@@ -32,7 +32,7 @@ WEBHOOK = {
 
 
 # What the chart uses before the exporter has it. Remove a name as soon as the exporter knows it; empty is the goal.
-PENDING = {"web.config.file"}
+PENDING = {"web.config.file", "web.open_health"}
 
 
 @functools.cache
