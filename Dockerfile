@@ -29,8 +29,9 @@ RUN find /opt/exporter -type d -name tests -prune -exec rm -rf {} + && \
 
 FROM ${BASE_IMAGE}
 
-# The base brings pip; a running exporter installs nothing.
-RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/site-packages/pip* /usr/local/lib/python3.*/ensurepip
+# The base brings pip; a running exporter installs nothing. A volume for the state gets the owner of its place here.
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/site-packages/pip* /usr/local/lib/python3.*/ensurepip && \
+    install -d -o 65532 -g 65532 /var/lib/azure-marketplace-exporter
 
 COPY --from=build /opt/exporter /opt/exporter
 COPY LICENSE /licenses/LICENSE
