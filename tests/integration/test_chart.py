@@ -119,6 +119,13 @@ def test_all_objects_fit_their_schemas(
     assert valid >= {"ServiceMonitor", "PodMonitor", "ScrapeConfig", "Probe", "PrometheusRule", "StatefulSet"}
 
 
+def test_helm_unittest(tool: Callable[[str], Path]) -> None:
+    command: list[str | Path] = [tool("helm-unittest"), "--strict", "--file", "unittests/*_test.yaml", CHART]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Test Suites: 2 passed, 2 total" in done.stdout
+
+
 @each_case
 def test_every_object_has_namespace_labels_and_a_name_of_its_own(case: Path) -> None:
     names = [(item["kind"], item["metadata"]["namespace"], item["metadata"]["name"]) for item in rendered(case)]

@@ -290,6 +290,23 @@ def test_an_alert_can_be_changed(chart: Path) -> None:
     assert other["for"] == "1h"
 
 
+def test_severities_of_one_alert_can_be_told_apart(repository: Path) -> None:
+    twice = [
+        {"alert": "Expiring", "expr": "up", "labels": {"severity": severity}} for severity in ("warning", "critical")
+    ]
+    rules = {"groups": [{"name": "credentials", "rules": twice}]}
+    (repository / "grafana/rules/azure-marketplace.rules.yaml").write_text(yaml.safe_dump(rules), "utf-8")
+    run("python", ROOT / "helm/sync.py", "--root", repository)
+    chart = repository / "helm/azure-marketplace-exporter"
+    overrides = {"Expiring": {"for": "1h", "expr": "a"}, "Expiring/critical": {"for": "2h"}}
+    (group,) = rule_groups(chart, {"overrides": overrides})
+    assert [(rule["expr"], rule["for"]) for rule in group["rules"]] == [("a", "1h"), ("a", "2h")]
+    (group,) = rule_groups(chart, {"disabled": {"Expiring": True, "Expiring/critical": False}})
+    assert [rule["labels"]["severity"] for rule in group["rules"]] == ["critical"]
+    (group,) = rule_groups(chart, {"disabled": {"Expiring/critical": True}})
+    assert [rule["labels"]["severity"] for rule in group["rules"]] == ["warning"]
+
+
 def test_own_rule_groups_are_added(chart: Path) -> None:
     extra = {"name": "extra", "rules": [{"alert": "Extra", "expr": "vector(1)"}]}
     assert rule_groups(chart, {"extraGroups": [extra]})[-1] == extra
