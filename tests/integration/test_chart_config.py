@@ -1,9 +1,7 @@
 """The exporter accepts what the chart hands over: `--config.check` with the pod's arguments, environment and files."""
 
-import functools
 import re
 import subprocess
-import sys
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,11 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from exporter.options import options
-
-ROOT = Path(__file__).parents[2]
-CHART = ROOT / "helm/azure-marketplace-exporter"
-CASES = sorted(CHART.glob("ci/*-values.yaml"))
-BIN = Path(sys.executable).parent
+from tests.integration._chart import BIN, CASES, CHART, rendered
 
 # What the webhook of workload identity adds to the pod.
 WEBHOOK = {
@@ -33,13 +27,6 @@ WEBHOOK = {
 
 # What the chart uses before the exporter has it. Remove a name as soon as the exporter knows it; empty is the goal.
 PENDING = {"web.config.file", "web.open_health"}
-
-
-@functools.cache
-def rendered(case: Path) -> tuple[dict[str, Any], ...]:
-    command: list[str | Path] = [BIN / "helm", "template", "marketplace", CHART, "--values", case]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return tuple(document for document in yaml.safe_load_all(done.stdout) if document)
 
 
 def container(case: Path) -> dict[str, Any]:
