@@ -141,6 +141,17 @@ def test_misprints_are_refused_with_their_path(setting: str, said: str) -> None:
     assert said in template(*DEMO, setting)
 
 
+def test_the_user_can_be_left_to_the_platform() -> None:
+    fields = ("runAsUser", "runAsGroup", "fsGroup")
+    text = template(*DEMO, *(f"podSecurityContext.{field}=null" for field in fields))
+    (deployment,) = objects(text, "Deployment")
+    assert deployment["spec"]["template"]["spec"]["securityContext"] == {
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
 def test_the_default_values_fit_the_schema() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
     jsonschema.Draft7Validator.check_schema(schema)
