@@ -251,7 +251,7 @@ MEASURE = """<!doctype html><iframe src="/page" width="{width}" height="600" sty
 document.body.dataset.needs = page.scrollWidth }}</script>"""
 
 
-@pytest.mark.parametrize("width", [320, 400, 768, 960, 1280])
+@pytest.mark.parametrize("width", [320, 400, 768, 961, 1040, 1217, 1280])
 @pytest.mark.parametrize("path", ["/", "/offers/contoso/backup-agent", "/docs"])
 def test_no_page_is_wider_than_the_window(browser: Browser, demo: str, path: str, width: int) -> None:
     html = requests.get(demo + path, timeout=10).text
