@@ -3,6 +3,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -142,6 +143,10 @@ def test_links_lead_where_they_should_under_any_prefix(pages: Pages) -> None:
     below = ["some/metrics", "api/v1/offers", "-/healthy", "-/ready", "docs"]
     for page, root in ((index(pages, record()), "./"), (offer(pages, record()), "../../")):
         assert page.links[1:7] == [root, *(root + one for one in below)]
+    offers = index(pages, record(), record("other", steps=AT_SIGNOFF)), offer(pages, record())
+    for page, path in zip(offers, ("/prefix/", "/prefix/offers/contoso/vm"), strict=True):
+        targets = {urljoin(f"https://example.com{path}", link) for link in page.links}
+        assert all(one.startswith("https://example.com/prefix/") for one in targets - {PARTNER_CENTER})
 
 
 def test_the_landing_page_tells_who_has_to_act(pages: Pages) -> None:
