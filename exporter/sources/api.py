@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 
 from exporter.credentials import TokenSource
 from exporter.errors import (
@@ -125,7 +127,7 @@ class ApiClient:
         return self._session.get(
             self._base_url + path,
             params=params,
-            headers={"Authorization": f"Bearer {token}"},
+            auth=_Bearer(token),
             timeout=(min(CONNECT_TIMEOUT, limit), limit),
             # Per call, because REQUESTS_CA_BUNDLE in the environment beats the session's own setting.
             verify=str(self._settings.ca_file) if self._settings.ca_file else True,
@@ -138,12 +140,29 @@ class ApiClient:
         return max(0.001, min(self._settings.timeout, deadline.remaining()))
 
 
+@dataclass(frozen=True, slots=True)
+class _Bearer(AuthBase):
+    """Sets the token; as a header alone it would lose against an entry of ~/.netrc."""
+
+    token: str
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
+
+
 def _transport_error(operation: str, error: Exception) -> SourceError:
     """Tell a time-out that urllib3 has wrapped after the last retry from all other losses."""
     chain = list(_causes(error))
-    if any(isinstance(one, TimeoutError | urllib3.exceptions.TimeoutError) for one in chain):
+    if any(_is_timeout(one) for one in chain):
         return UpstreamTimeoutError(f"no answer to {operation} in time")
     return TransportError(f"no answer to {operation}: {text(f'{type(chain[-1]).__name__}: {chain[-1]}'.rstrip(': '))}")
+
+
+def _is_timeout(error: BaseException) -> bool:
+    """Tell a time-out from a refused connection or an unknown host, which urllib3 derives from it."""
+    kinds = TimeoutError | urllib3.exceptions.TimeoutError
+    return isinstance(error, kinds) and not isinstance(error, urllib3.exceptions.NewConnectionError)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -179,5 +198,5 @@ def _error_detail(body: bytes) -> str:
     try:
         error: Any = json.loads(body[:ERROR_BODY])["error"]
         return text(f"{error['code']}: {error['message']}")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
