@@ -25,8 +25,9 @@ from exporter.errors import (
     UpstreamTimeoutError,
 )
 from exporter.settings import ApiSettings
-from exporter.sources.api import ERROR_BODY, MAX_BODY, ApiClient
+from exporter.sources.api import MAX_BODY, ApiClient
 from exporter.sources.base import Deadline
+from exporter.sources.failures import ERROR_BODY
 from exporter.sources.gate import Gate
 from exporter.telemetry import PREFIX, Telemetry
 from tests.unit.make import Clock
