@@ -18,7 +18,7 @@ RUNBOOK_URL = "https://github.com/azure-marketplace-exporter/azure-marketplace-e
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
 SAMPLING = {"topk", "bottomk", "limitk", "limit_ratio", "quantile"}
 RANGES_OF_COUNTERS = {"increase", "rate", "irate", "changes", "resets"}
-KEPT_LABELS = {"publisher_id", "offer_id", "step_id", "source", "job", "method"}
+KEPT_LABELS = {"publisher_id", "offer_id", "step_id", "source", "job", "credential"}
 END_AT_ONCE = {  # they silence others, or are silenced by others that end at once
     "AzureMarketplaceExporterAbsent",
     "AzureMarketplaceExporterDown",
