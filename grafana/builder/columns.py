@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from grafana.builder.frame import RUNBOOKS
-from grafana.builder.looks import as_value, by_code, by_word, property_of, severities
+from grafana.builder.looks import as_value, by_code, by_word, nothing, property_of, severities
 from grafana.builder.metrics import ALERTS
 from grafana.builder.panels import Query, Sizes, table_of
 
@@ -19,12 +19,20 @@ _COLOURED = {"type": "color-background", "mode": "basic"}
 
 def state(kind: type[StrEnum]) -> list[DynamicConfigValue]:
     """Show a column of codes as states."""
-    return [as_value(by_code(kind)), property_of("custom.cellOptions", _COLOURED), property_of("custom.width", 190)]
+    return [
+        as_value([*by_code(kind), *nothing()]),
+        property_of("custom.cellOptions", _COLOURED),
+        property_of("custom.width", 190),
+    ]
 
 
 def word(kind: type[StrEnum]) -> list[DynamicConfigValue]:
     """Show a column of states' labels as states."""
-    return [as_value(by_word(kind)), property_of("custom.cellOptions", _COLOURED), property_of("custom.width", 190)]
+    return [
+        as_value([*by_word(kind), *nothing()]),
+        property_of("custom.cellOptions", _COLOURED),
+        property_of("custom.width", 190),
+    ]
 
 
 def duration(width: int = 110) -> list[DynamicConfigValue]:

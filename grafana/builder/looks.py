@@ -7,8 +7,11 @@ from enum import StrEnum
 
 from grafana_foundation_sdk.builders.dashboard import FieldColor, ThresholdsConfig
 from grafana_foundation_sdk.models.dashboard import (
+    DashboardSpecialValueMapOptions,
     DynamicConfigValue,
     FieldColorModeId,
+    SpecialValueMap,
+    SpecialValueMatch,
     Threshold,
     ThresholdsMode,
     ValueMap,
@@ -25,6 +28,7 @@ __all__ = [
     "fixed",
     "good_or_bad",
     "mapped",
+    "nothing",
     "property_of",
     "severities",
     "thresholds",
@@ -39,6 +43,15 @@ def by_code(kind: type[StrEnum]) -> list[ValueMapping]:
 def by_word(kind: type[StrEnum]) -> list[ValueMapping]:
     """Map the states of an enumeration to words and colours."""
     return [_map((one.state, one.words, one.colour.grafana) for one in looks(kind))]
+
+
+def nothing() -> list[ValueMapping]:
+    """Leave empty cells without a colour."""
+    result = ValueMappingResult(text="", color="transparent")
+    return [
+        SpecialValueMap(options=DashboardSpecialValueMapOptions(match=match, result=result))
+        for match in (SpecialValueMatch.NULL_AND_NAN, SpecialValueMatch.EMPTY)
+    ]
 
 
 def good_or_bad(good: str, bad: str) -> list[ValueMapping]:

@@ -162,7 +162,7 @@ def _steps() -> table.Panel:
     )
     panel.override_by_name("State", columns.state(StepStatus)).override_by_name("Progress", columns.gauge())
     panel.override_by_name("For", columns.duration()).override_by_name("Estimate", columns.duration())
-    panel.override_by_name("#", [property_of("custom.width", 60)])
+    panel.override_by_name("#", [property_of("unit", "none"), property_of("custom.width", 60)])
     return panel.override_by_name("Last message", [property_of("unit", "dateTimeFromNow")])
 
 

@@ -143,22 +143,25 @@ def table_of(
     A query's legend is the name of its column, without one its value is left out; `columns` names the label columns, in
     order. Columns that are not named are left out. The columns come in the order of `columns`, which names the values too.
     """
-    panel = _dress(table.Panel(), title, description, "short", sizes)
+    # Else a label that looks like a number, such as the id 2024, would be shown as one: 2.02 K.
+    panel = _dress(table.Panel(), title, description, "string", sizes)
     values = {f"Value #{chr(ord('A') + place)}": query.legend for place, query in enumerate(queries)}
     if len(queries) == 1:
         # Grafana adds the letter only where there are several queries; some versions always do.
         values["Value"] = queries[0].legend
-    names = {**columns, **{field: name for field, name in values.items() if name}}
+    names = columns | {field: name for field, name in values.items() if name}
     order = list(columns.values())
     index = {
         field: order.index(name) if name in order else len(order) + place
         for place, (field, name) in enumerate(names.items())
     }
-    hidden = {"Time": True, **{field: True for field, name in values.items() if not name}}
     panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
     panel.with_transformation(
+        DataTransformerConfig(id_val="filterFieldsByName", options={"include": {"names": list(names)}})
+    )
+    panel.with_transformation(
         DataTransformerConfig(
-            id_val="organize", options={"excludeByName": hidden, "indexByName": index, "renameByName": names}
+            id_val="organize", options={"excludeByName": {}, "indexByName": index, "renameByName": names}
         )
     )
     panel.sort_by([common.TableSortByFieldState().display_name(name).desc(desc) for name, desc in sort_by])
