@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from grafana.builder.frame import RUNBOOKS
-from grafana.builder.looks import as_value, by_code, by_word, nothing, property_of, severities
+from grafana.builder.looks import SEVERITIES, as_value, by_code, by_word, nothing, property_of, severities
 from grafana.builder.metrics import ALERTS
 from grafana.builder.panels import Query, Sizes, table_of
 
@@ -62,7 +62,7 @@ def alerts_table(title: str, description: str, *matchers: str, sizes: Sizes) -> 
     """List the alerts that are pending or firing; each name leads to its runbook."""
     labels = "alertname, severity, alertstate, audience, publisher_id, offer_id, step_id"
     columns = {
-        "severity": "Severity",
+        "Value": "Severity",
         "alertname": "Alert",
         "alertstate": "Alert state",
         "audience": "For",
@@ -70,7 +70,10 @@ def alerts_table(title: str, description: str, *matchers: str, sizes: Sizes) -> 
         "offer_id": "Offer",
         "step_id": "Step",
     }
-    query = Query(f"max by ({labels}) (ALERTS{{{', '.join((ALERTS, *matchers))}}})")
+    known = [name for name, _ in SEVERITIES[:-1]]
+    choices = [f'severity="{name}"' for name in known] + [f'severity!~"{"|".join(known)}"']
+    series = (f"{place} * ALERTS{{{', '.join((ALERTS, one, *matchers))}}}" for place, one in enumerate(choices))
+    query = Query(f"max by ({labels}) ({' or '.join(series)})", "Severity")
     panel = table_of(title, description, [query], columns=columns, sizes=sizes, sort_by=[("Severity", False)])
     coloured = [as_value(severities()), property_of("custom.cellOptions", _COLOURED), property_of("custom.width", 110)]
     panel.override_by_name("Severity", coloured)

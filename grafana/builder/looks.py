@@ -22,6 +22,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from exporter.palette import COLOURS, looks
 
 __all__ = [
+    "SEVERITIES",
     "as_value",
     "by_code",
     "by_word",
@@ -33,6 +34,8 @@ __all__ = [
     "severities",
     "thresholds",
 ]
+
+SEVERITIES = (("critical", "red"), ("warning", "orange"), ("info", "blue"), ("other", "grey"))
 
 
 def by_code(kind: type[StrEnum]) -> list[ValueMapping]:
@@ -60,9 +63,10 @@ def good_or_bad(good: str, bad: str) -> list[ValueMapping]:
 
 
 def severities() -> list[ValueMapping]:
-    """Map the severities of alerts."""
-    colours = {"critical": "red", "warning": "orange", "info": "blue"}
-    return [_map((name, name.capitalize(), COLOURS[colour].grafana) for name, colour in colours.items())]
+    """Map the places of `SEVERITIES`, the most serious first."""
+    return [
+        _map((str(place), one.capitalize(), COLOURS[colour].grafana) for place, (one, colour) in enumerate(SEVERITIES))
+    ]
 
 
 def _map(rows: Iterable[tuple[str, str, str]]) -> ValueMapping:

@@ -1,4 +1,4 @@
-"""From builders to files: dashboards for provisioning, the same for import by upload, and the linter's exceptions."""
+"""From builders to files: dashboards for provisioning, the same for import by upload, and the page about them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from grafana.builder.frame import SCHEMA_VERSION
 from grafana.builder.health import health
 from grafana.builder.offer import offer
 from grafana.builder.overview import overview
+from grafana.builder.page import page
 
 __all__ = ["DASHBOARDS", "files"]
 
@@ -36,12 +37,12 @@ _PANEL_NAMES = {
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """Give each file as its path below `grafana/` and its text."""
-    for build in DASHBOARDS:
-        model = _model(build())
-        uid = model["uid"]
-        yield f"dashboards/{uid}.json", _text(model)
-        yield f"import/{uid}.json", _text(_for_import(model))
+    """Give each file as its path in the project and its text."""
+    models = [_model(build()) for build in DASHBOARDS]
+    for model in models:
+        yield f"grafana/dashboards/{model['uid']}.json", _text(model)
+        yield f"grafana/import/{model['uid']}.json", _text(_for_import(model))
+    yield "docs/dashboards.md", page(models)
 
 
 def _model(dashboard: Dashboard) -> dict[str, Any]:
