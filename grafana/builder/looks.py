@@ -28,6 +28,7 @@ __all__ = [
     "by_word",
     "fixed",
     "good_or_bad",
+    "if_any",
     "mapped",
     "nothing",
     "property_of",
@@ -100,6 +101,12 @@ def mapped() -> FieldColor:
 def property_of(name: str, value: object) -> DynamicConfigValue:
     """Set one property in an override."""
     return DynamicConfigValue(id_val=name, value=value)
+
+
+def if_any(colour: str) -> DynamicConfigValue:
+    """Colour a figure from 1 on; a red 0 would alarm for nothing."""
+    steps = [{"color": "text", "value": None}, {"color": colour, "value": 1}]
+    return property_of("thresholds", {"mode": "absolute", "steps": steps})
 
 
 def as_value(mappings: list[ValueMapping]) -> DynamicConfigValue:

@@ -16,7 +16,7 @@ _HEAD = """\
 
 Written by `make generate` from `grafana/builder/`; do not edit.
 
-Three dashboards for Grafana 10 to 13, as classic dashboard JSON. See them without an Azure account:
+Three dashboards as classic dashboard JSON, written for Grafana 10 to 13. See them without an Azure account:
 
     docker compose up --build        # then open http://localhost:3000
     make stack                       # the same without containers, if Prometheus and Alertmanager are on the path
@@ -38,8 +38,8 @@ the ones before it leave. Links between the dashboards keep them. Alerts link to
 
 ## How to read them
 
-- **Replicas are merged.** What belongs together, a state and its beginning, is joined on each target first; while two replicas
-  disagree, for at most one refresh, the newer state counts.
+- **Replicas are merged.** What belongs together, a state and its beginning, is joined on each target first, so no replica lends
+  its time to the state of another. Where two disagree, for one refresh or so, one of the two states is shown, never both.
 - **A state is a number only inside Grafana.** State timelines need one series per row, so the queries turn the exporter's state
   set into the place of the state in its enumeration, and the panel turns that back into words and a colour.
 - **Nothing is not zero.** A panel without data is empty; it shows 0 only if the exporter says so.

@@ -77,11 +77,13 @@ def tile(
     unit: str = "short",
     sizes: Sizes,
     text: BigValueTextMode = BigValueTextMode.AUTO,
+    is_quiet: bool = False,
 ) -> stat.Panel:
-    """One big figure per series, on its colour."""
+    """One big figure per series, on its colour; quiet ones are only written in it."""
     panel = _dress(stat.Panel(), title, description, unit, sizes)
     panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))
-    panel.graph_mode(BigValueGraphMode.NONE).color_mode(BigValueColorMode.BACKGROUND_SOLID).text_mode(text)
+    panel.graph_mode(BigValueGraphMode.NONE).text_mode(text)
+    panel.color_mode(BigValueColorMode.VALUE if is_quiet else BigValueColorMode.BACKGROUND_SOLID)
     panel.orientation(VizOrientation.AUTO).color_scheme(mapped())
     return _ask(panel, queries, instant=True)
 

@@ -224,6 +224,8 @@ def coloured(tree: Any) -> Iterator[tuple[str, str]]:
             for one in tree["properties"]:
                 if one["id"] == "color":
                     yield tree["matcher"]["options"], one["value"]["fixedColor"]
+                if one["id"] == "thresholds":
+                    yield tree["matcher"]["options"], one["value"]["steps"][-1]["color"]
         for value in tree.values():
             yield from coloured(value)
     elif isinstance(tree, list):
