@@ -141,6 +141,15 @@ def test_the_figures_on_top_count_offers(prometheus: Prometheus) -> None:
     assert sum(by_state.values()) >= 12
 
 
+def test_other_targets_of_prometheus_are_left_out(prometheus: Prometheus) -> None:
+    assert len(prometheus.instant("up == 0")) == 1
+    ((_, answering),) = prometheus.run(target("exporter", "Replicas that answer"))
+    assert answering == 1
+    for one in ALL:
+        if one.dashboard == "exporter" and one.query.get("legendFormat") == "{{instance}}":
+            assert {labels["instance"] for labels, _ in prometheus.run(one)} == set(prometheus.replicas), one.title
+
+
 def test_steps_come_in_the_order_of_the_pipeline(prometheus: Prometheus) -> None:
     one = target("offer", "Steps")
     series = prometheus.run(one, publisher_id="contoso", offer_id="data-mesh")
