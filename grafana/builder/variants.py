@@ -17,6 +17,8 @@ from grafana.builder.page import page
 
 __all__ = ["DASHBOARDS", "files"]
 
+PLUGIN_VERSION = "10.4.0"
+
 DASHBOARDS: tuple[Callable[[], Dashboard], ...] = (overview, offer, health)
 
 _INPUT = {
@@ -50,6 +52,9 @@ def _model(dashboard: Dashboard) -> dict[str, Any]:
     model["schemaVersion"] = SCHEMA_VERSION
     for number, panel in enumerate(_all_panels(model), start=1):
         panel["id"] = number
+        if panel["type"] != "row":
+            # Without it, stat and bar gauge take the options for those of Grafana 6 and migrate them.
+            panel["pluginVersion"] = PLUGIN_VERSION
         # The library always writes it; later versions of the table do not know it any more.
         panel.get("options", {}).pop("footer", None)
     for annotation in model["annotations"]["list"]:
