@@ -139,6 +139,20 @@ def test_every_metric_exists_with_the_labels_and_states_that_are_asked_for(expre
                 assert set(asked.split("|")) <= set(known), (name, label)
 
 
+def test_what_is_grouped_or_joined_by_is_a_label_of_what_is_asked_for(panels: list[Json], dashboard: Json) -> None:
+    labels: dict[str, set[str]] = {one.name: set(one.labels) for one in documented()}
+    labels |= {f"{one.name}_bucket": {*one.labels, "le"} for one in documented() if one.kind == "histogram"}
+    labels["ALERTS"] = {"alertname", "alertstate", "severity", "audience", "publisher_id", "offer_id", "step_id"}
+    asked = [(target["expr"], target.get("legendFormat", "")) for panel in panels for target in panel["targets"]]
+    asked += [(one["expr"], one["titleFormat"] + one["textFormat"]) for one in dashboard["annotations"]["list"]]
+    for expression, legend in asked:
+        known = {"job", "instance"}.union(*(labels.get(name, set()) for name, _ in selectors([expression])))
+        used = set(re.findall(r"\{\{(\w+)\}\}", legend))
+        for some in re.findall(r"\b(?:by|on|without|ignoring|group_left) \(([^)]*)\)", expression):
+            used |= {label.strip() for label in some.split(",") if label}
+        assert used <= known, expression
+
+
 def test_no_metric_is_asked_for_without_matchers(expressions: list[str]) -> None:
     for expression in expressions:
         bare = SELECTOR.sub("", re.sub(r'"[^"]*"', '""', expression))
