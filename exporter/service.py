@@ -12,6 +12,8 @@ from exporter.exposition.publication import Publication
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry, package_version
 from exporter.web.app import WebApp
+from exporter.web.current import Current
+from exporter.web.listen import inherited
 from exporter.web.pages import Pages
 from exporter.web.server import listen, serve
 
@@ -31,6 +33,7 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._web_config = Current(settings.web.config.file)
         self.telemetry = Telemetry()
         self.publication = Publication(
             Snapshot(),
@@ -50,7 +53,8 @@ class Service:
 
     def run(self) -> None:
         """Serve until told to end; raises ServeError if it cannot listen."""
-        listeners = listen(self._settings.web.listen_address)
+        web = self._settings.web
+        listeners = inherited() if web.systemd_socket else listen(web.listen_address)
         log.info("starting", version=package_version(), publishers=len(self._settings.publishers))
         app = WebApp(
             publication=self.publication,
@@ -63,6 +67,12 @@ class Service:
             is_alive=lambda: self.engine.is_alive,
         )
         self.engine.start()
-        serve(app.build(), listeners)
+        serve(
+            app.build(),
+            listeners,
+            current=self._web_config,
+            open_health=web.open_health,
+            is_alive=lambda: self.engine.is_alive,
+        )
         self.engine.stop(STOP_TIMEOUT)
         log.info("ended")
