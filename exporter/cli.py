@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from exporter.errors import ConfigError, ExporterError
@@ -45,19 +46,27 @@ def _run(arguments: Sequence[str]) -> int:
     if "--help" in arguments or "-h" in arguments:
         print(help_text(), end="")
         return 0
-    return _act(load(arguments))
+    return _act(load(arguments), lambda: _settings(arguments))
 
 
-def _act(command: CommandLine) -> int:
+def _act(command: CommandLine, load: Callable[[], Settings]) -> int:
     if command.demo:
         return _demo(command)
     if command.healthcheck:
         return _healthcheck(command)
-    if not command.publishers:
-        raise ConfigError([("publishers", "nothing to watch; name at least one publisher, such as contoso")])
     if command.config.check:
-        return _check(command)
-    return _once(command) if command.once else _serve(command)
+        return _check(load())
+    return _once(load()) if command.once else _serve(load)
+
+
+def _settings(arguments: Sequence[str]) -> Settings:
+    """Read the settings for an exporter that asks the real API."""
+    from exporter.options import load  # noqa: PLC0415
+
+    settings = load(arguments)
+    if not settings.publishers:
+        raise ConfigError([("publishers", "nothing to watch; name at least one publisher, such as contoso")])
+    return settings
 
 
 def _version() -> int:
@@ -67,11 +76,14 @@ def _version() -> int:
     return 0
 
 
-def _serve(settings: Settings) -> int:
-    from exporter.service import Service  # noqa: PLC0415
+def _serve(load: Callable[[], Settings]) -> int:
+    settings = load()
+    with _logs(settings) as hidden:
+        from exporter.service import Service  # noqa: PLC0415
 
-    _set_up_logs(settings)
-    Service(settings).run()
+        service = Service(settings, load)
+        hidden.append(service.secrets)
+        service.run()
     return 0
 
 
@@ -79,21 +91,21 @@ def _check(settings: Settings) -> int:
     """Build everything that reads a file or a secret, and ask nothing of anybody."""
     from exporter.service import Service  # noqa: PLC0415
 
-    Service(settings)
+    Service(settings, lambda: settings)
     print("the settings are good")
     return 0
 
 
 def _once(settings: Settings) -> int:
-    from exporter.service import Service  # noqa: PLC0415
+    with _logs(settings) as hidden:
+        from exporter.service import Service  # noqa: PLC0415
 
-    _set_up_logs(settings)
-    service = Service(settings)
-    snapshot = service.engine.refresh()
-    sys.stdout.flush()
-    for piece in service.publication.metrics(openmetrics=False, gzip=False):
-        sys.stdout.buffer.write(piece)
-    sys.stdout.flush()
+        service = Service(settings, lambda: settings)
+        hidden.append(service.secrets)
+        snapshot = service.once()
+        for piece in service.publication.metrics(openmetrics=False, gzip=False):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.flush()
     return 0 if all(publisher.up for publisher in snapshot.publishers) else 1
 
 
@@ -110,14 +122,17 @@ def _demo(settings: Settings) -> int:
     from exporter.service import Service  # noqa: PLC0415
     from exporter.simulator import Simulator, demo, serve_in_thread  # noqa: PLC0415
 
-    _set_up_logs(settings)
-    scenario = demo(epoch=time.time())
-    with serve_in_thread(Simulator(scenario).app) as simulator:
-        Service(demo_settings(settings, simulator.url)).run()
+    with _logs(settings), serve_in_thread(Simulator(demo(epoch=time.time())).app) as simulator:
+        simulated = demo_settings(settings, simulator.url)
+        Service(simulated, lambda: simulated).run()
     return 0
 
 
-def _set_up_logs(settings: Settings) -> None:
+@contextmanager
+def _logs(settings: Settings) -> Iterator[list[Callable[[], tuple[str, ...]]]]:
+    """Set up the logs; what is appended to the list tells more secrets to blot out."""
     from exporter.logs import set_up  # noqa: PLC0415
 
-    set_up(settings.log, settings.secrets)
+    hidden = [settings.secrets]
+    set_up(settings.log, lambda: tuple(secret for secrets in hidden for secret in secrets()))
+    yield hidden

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from exporter.settings import PublisherSettings, Settings
+from exporter.settings import AuthSettings, PublisherSettings, Settings
 
 __all__ = ["demo_settings"]
 
@@ -18,7 +18,7 @@ def demo_settings(settings: Settings, api_url: str) -> Settings:
         update={
             "publishers": tuple(PublisherSettings(id=one) for one in PUBLISHERS),
             "api": settings.api.model_copy(update={"base_url": api_url, "ca_file": None}),
-            "auth": settings.auth.model_copy(update={"token": SecretStr("demo"), "token_file": None}),
+            "auth": AuthSettings(token=SecretStr("demo")),
             "collection": settings.collection.model_copy(update={"interval": INTERVAL}),
         }
     )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from exporter.collection.collector import Collector
+from exporter.collection.on_scrape import SingleFlight
+from exporter.collection.prober import Prober
 from exporter.collection.schedule import Background
 from exporter.collection.snapshot import Snapshot
 from exporter.collection.workers import Workers
-from exporter.credentials import TokenSource, token_source
+from exporter.entra import token_source
 from exporter.settings import Settings
 from exporter.sources.api import ApiClient
 from exporter.sources.cloud_partner import CloudPartnerSource
+from exporter.sources.gate import Gate
 from exporter.telemetry import Telemetry
 
 __all__ = ["Engine"]
@@ -20,8 +25,8 @@ __all__ = ["Engine"]
 class Engine:
     """Collects what the settings name.
 
-    `publish` gets each new snapshot and `latest` gives back the newest one, which outlives the engine; `clock` is Unix
-    time, `monotonic` measures durations, both in seconds.
+    `publish` gets each new snapshot while a refresh goes on, `done` the last one of it, and `latest` gives back the newest,
+    which outlives the engine; `clock` is Unix time, `monotonic` measures durations, both in seconds.
 
     Raises:
         ConfigError: what the settings name is missing or cannot be read.
@@ -33,49 +38,121 @@ class Engine:
         *,
         telemetry: Telemetry,
         publish: Callable[[Snapshot], None],
+        done: Callable[[Snapshot], None],
         latest: Callable[[], Snapshot],
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        self.tokens: TokenSource = token_source(settings.auth)
+        self._latest = latest
+        self._publish = publish
+        self._done = done
+        self._given_up = threading.Event()
+        self._tokens = token_source(
+            settings.auth,
+            scope=settings.api.scope,
+            source=CloudPartnerSource.name,
+            ca_file=settings.api.ca_file,
+            telemetry=telemetry,
+            clock=clock,
+        )
+        gate = Gate(
+            settings.api.requests_per_second,
+            source=CloudPartnerSource.name,
+            telemetry=telemetry,
+            clock=clock,
+            monotonic=monotonic,
+            wait=self._given_up.wait,
+        )
         self._client = ApiClient(
             base_url=settings.api.base_url,
-            tokens=self.tokens,
+            tokens=self._tokens,
+            gate=gate,
             settings=settings.api,
             telemetry=telemetry,
             operations=CloudPartnerSource.operations,
             monotonic=monotonic,
         )
         self._workers = Workers(settings.api.max_concurrency, "fetch")
-        self.collector = Collector(
-            publishers=settings.publishers,
-            sources={CloudPartnerSource.name: CloudPartnerSource(self._client, telemetry)},
-            settings=settings.collection,
-            workers=self._workers,
-            telemetry=telemetry,
-            publish=publish,
+        sources = {CloudPartnerSource.name: CloudPartnerSource(self._client, telemetry)}
+        self.prober = Prober(
+            settings.publishers,
+            sources,
+            latest=lambda publisher_id, offer_id: latest().offer(publisher_id, offer_id),
+            limit=settings.api.max_concurrency,
+            seconds=settings.collection.timeout,
             clock=clock,
             monotonic=monotonic,
         )
-        self._latest = latest
-        self._background = Background(self.refresh, settings.collection.interval, monotonic=monotonic)
+        telemetry.gauge("shard_ordinal").set(settings.collection.shard.ordinal)
+        telemetry.gauge("shards").set(settings.collection.shard.total)
+        self._collector = Collector(
+            publishers=settings.publishers,
+            sources=sources,
+            settings=settings.collection,
+            workers=self._workers,
+            telemetry=telemetry,
+            publish=self._show,
+            clock=clock,
+            monotonic=monotonic,
+        )
+        self._patience = settings.collection.timeout
+        self._flights = SingleFlight(self.refresh)
+        self._background = (
+            Background(self.refresh, settings.collection.interval, monotonic=monotonic)
+            if settings.collection.mode == "background"
+            else None
+        )
 
     def refresh(self) -> Snapshot:
         """Refresh once, here and now."""
-        return self.collector.refresh(self._latest())
+        snapshot = self._collector.refresh(self._latest())
+        if not self._given_up.is_set():
+            self._done(snapshot)
+        return snapshot
+
+    def adopt(self) -> None:
+        """Take over what is known of the publishers that it collects, and show that."""
+        self._publish(self._collector.adopt(self._latest()))
 
     def start(self) -> None:
-        """Refresh in the background from now on."""
-        self._background.start()
+        """Take over what is known, and refresh: from now on by the clock, or once and then whenever somebody scrapes."""
+        self.adopt()
+        if self._background is not None:
+            self._background.start()
+        else:
+            self._flights.join()
+
+    def flight(self) -> Future[None] | None:
+        """Join or start the refresh for a scrape; None in background mode, where scrapes start nothing."""
+        return self._flights.join() if self._background is None else None
 
     @property
     def is_alive(self) -> bool:
-        """True while the background refreshes."""
-        return self._background.is_alive
+        """True while it does its work."""
+        return self._background is None or self._background.is_alive
 
-    def stop(self, timeout: float) -> bool:
-        """End the background work, waiting up to `timeout` seconds; tells whether it ended in time."""
-        ended = self._background.stop(timeout)
+    def secrets(self) -> tuple[str, ...]:
+        """Give the secrets that it holds now, for the log's blotting."""
+        return self._tokens.secrets()
+
+    def retire(self) -> None:
+        """Let the refresh under way be the last, wait for its end, and close all connections."""
+        if self._background is not None:
+            self._background.stop(self._patience)
+        self._close()
+
+    def stop(self, timeout: float) -> None:
+        """End within `timeout` seconds, whatever is under way; what a cut-off refresh has found is not shown."""
+        self._given_up.set()
+        if self._background is not None:
+            self._background.stop(timeout)
+        self._close()
+
+    def _show(self, snapshot: Snapshot) -> None:
+        if not self._given_up.is_set():
+            self._publish(snapshot)
+
+    def _close(self) -> None:
         self._workers.close()
+        self.prober.close()
         self._client.close()
-        return ended

@@ -49,8 +49,10 @@ def set_up(settings: LogSettings, secrets: Callable[[], tuple[str, ...]], stream
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
-    for chatty in ("urllib3", "azure", "msal", "uvicorn", "asyncio"):
+    # Libraries speak up only for what we don't report ourselves, at every level that the user may choose.
+    for chatty in ("azure", "msal", "uvicorn", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

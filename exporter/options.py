@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -169,19 +170,17 @@ def _is_duration(field: FieldInfo) -> bool:
     )
 
 
+_KINDS = {Path: "FILE", int: "NUMBER", float: "NUMBER", date: "DATE", bool: ""}
+
+
 def _kind(field: FieldInfo) -> str:
-    kinds = [one for one in (*get_args(field.annotation), field.annotation) if one is not type(None)]
-    if field.annotation is bool:
-        return ""
+    """Name what an option takes, for people."""
     if _is_duration(field):
         return "DURATION"
-    if Path in kinds:
-        return "FILE"
+    kinds = [one for one in (*get_args(field.annotation), field.annotation) if one is not type(None)]
     if isinstance(kinds[0], str):
         return "|".join(map(str, get_args(field.annotation)))
-    if field.annotation in {int, float}:
-        return "NUMBER"
-    return "TEXT"
+    return next((_KINDS[one] for one in kinds if one in _KINDS), "TEXT")
 
 
 def help_text() -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
+from collections.abc import Callable
 
 import structlog
 
 from exporter.collection.snapshot import Snapshot
+from exporter.collection.state import NoState, StateFile, StateKeeper
 from exporter.engine import Engine
+from exporter.errors import ConfigError
 from exporter.exposition.publication import Publication
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry, package_version
@@ -25,15 +30,18 @@ log = structlog.get_logger("exporter")
 
 
 class Service:
-    """Everything that one process needs.
+    """Everything that one process needs; `load` reads the settings again for a reload.
 
     Raises:
         ConfigError: what the settings name is missing or cannot be read.
+        StateFileError: the state file is in use by another process or cannot be written.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, load: Callable[[], Settings]) -> None:
         self._settings = settings
         self._web_config = Current(settings.web.config.file)
+        self._load = load
+        self._reloading = threading.Lock()
         self.telemetry = Telemetry()
         self.publication = Publication(
             Snapshot(),
@@ -41,38 +49,115 @@ class Service:
             stale_after=settings.collection.stale_after,
             clock=time.time,
         )
-        self.engine = Engine(
+        self._state: StateKeeper = NoState()
+        self.engine = self._engine(settings)
+        self._loaded(well=True)
+
+    def _engine(self, settings: Settings) -> Engine:
+        return Engine(
             settings,
             telemetry=self.telemetry,
             publish=self.publication.publish,
+            done=lambda snapshot: self._state.save(snapshot),  # noqa: PLW0108 - the state file comes later
             latest=lambda: self.publication.snapshot,
             clock=time.time,
             monotonic=time.monotonic,
         )
-        self.publication.publish(self.engine.collector.adopt(self.publication.snapshot))
 
     def run(self) -> None:
         """Serve until told to end; raises ServeError if it cannot listen."""
         web = self._settings.web
         listeners = inherited() if web.systemd_socket else listen(web.listen_address)
+        self.restore()
         log.info("starting", version=package_version(), publishers=len(self._settings.publishers))
-        app = WebApp(
-            publication=self.publication,
-            pages=Pages(
-                telemetry_path=self._settings.web.telemetry_path,
-                stale_after=self._settings.collection.stale_after,
-                clock=time.time,
-            ),
-            telemetry_path=self._settings.web.telemetry_path,
-            is_alive=lambda: self.engine.is_alive,
-        )
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self._reload_quietly, name="reload").start())
         self.engine.start()
         serve(
-            app.build(),
+            self._app().build(),
             listeners,
             current=self._web_config,
             open_health=web.open_health,
             is_alive=lambda: self.engine.is_alive,
         )
-        self.engine.stop(STOP_TIMEOUT)
+        self.close()
         log.info("ended")
+
+    def once(self) -> Snapshot:
+        """Refresh once, without serving."""
+        self.restore()
+        self.engine.adopt()
+        try:
+            return self.engine.refresh()
+        finally:
+            self.close()
+
+    def restore(self) -> None:
+        """Take the state file, if there is to be one, and show what it holds."""
+        if self._settings.collection.state_file is not None:
+            self._state = StateFile(self._settings.collection.state_file)
+            self.publication.publish(self._state.load())
+
+    def close(self) -> None:
+        """End the collection, and keep what is known."""
+        self.engine.stop(STOP_TIMEOUT)
+        self._state.save(self.publication.snapshot)
+        self._state.close()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Give the secrets that it holds now, for the log's blotting."""
+        return (*self._settings.secrets(), *self.engine.secrets())
+
+    def _app(self) -> WebApp:
+        web = self._settings.web
+        return WebApp(
+            publication=self.publication,
+            pages=Pages(
+                telemetry_path=web.telemetry_path,
+                stale_after=self._settings.collection.stale_after,
+                clock=time.time,
+            ),
+            telemetry_path=web.telemetry_path,
+            is_alive=lambda: self.engine.is_alive,
+            flight=lambda: self.engine.flight(),  # noqa: PLW0108 - a reload replaces the engine
+            probe=lambda target, source: self.engine.prober.probe(target, source),  # noqa: PLW0108 - as above
+            reload=self.reload if web.enable_lifecycle else None,
+        )
+
+    def reload(self) -> None:
+        """Read settings and secrets again; what changes upstream is swapped after the refresh that is under way.
+
+        Raises:
+            ConfigError: the new settings are wrong; the old ones stay in force.
+        """
+        with self._reloading:
+            try:
+                settings = self._load()
+                engine = self._engine(settings) if settings != self._settings else None
+            except ConfigError as error:
+                self._loaded(well=False)
+                for where, what in error.problems:
+                    log.error("configuration not reloaded", where=where, error=what)  # noqa: TRY400
+                raise
+            if engine is not None:
+                self._swap(settings, engine)
+            self._loaded(well=True)
+            log.info("configuration reloaded", changed=engine is not None)
+
+    def _swap(self, settings: Settings, engine: Engine) -> None:
+        if settings.web != self._settings.web or settings.collection.state_file != self._settings.collection.state_file:
+            log.warning("changes of web and collection.state_file need a restart")
+        self.engine.retire()
+        self.publication.stale_after = settings.collection.stale_after
+        self._settings, self.engine = settings, engine
+        engine.start()
+
+    def _reload_quietly(self) -> None:
+        try:
+            self.reload()
+        except ConfigError:
+            return  # logged and counted; who sends a signal reads no answer
+
+    def _loaded(self, *, well: bool) -> None:
+        self.telemetry.gauge("config_last_reload_successful").set(well)
+        if well:
+            self.telemetry.gauge("config_last_reload_success_timestamp_seconds").set(time.time())

@@ -7,6 +7,7 @@ docs/configuration.md.
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from exporter.durations import Duration
+from exporter.shards import WHOLE, ShardSetting
 
 __all__ = [
     "ENV_PREFIX",
@@ -103,40 +105,104 @@ class ApiSettings(Section):
 
     base_url: HttpUrl = "https://cloudpartner.azure.com"
     """Where the Cloud Partner Portal API is."""
+    scope: str = "https://cloudpartner.azure.com/.default"
+    """OAuth scope of its tokens."""
     timeout: Annotated[Duration, Field(gt=0)] = 30.0
     """Longest time for one request, answer included."""
     max_concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     """Most requests under way at once."""
+    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 10.0
+    """Most requests per second, on average; a second's worth may go out at once."""
+    max_retries: Annotated[int, Field(ge=0, le=10)] = 3
+    """Most retries of one request after 429, 5xx and transport errors."""
     ca_file: Path | None = None
-    """PEM file with the certificate authorities to trust instead of the built-in ones."""
+    """PEM file with the certificate authorities to trust instead of the built-in ones, for API and token endpoint."""
+
+
+AuthMethod = Literal[
+    "default", "token", "client_secret", "client_certificate", "workload_identity", "managed_identity", "azure_cli"
+]
+
+# What each method cannot do without, and what else it can use; anything more contradicts the method.
+_AUTH_NEEDS: dict[AuthMethod, tuple[tuple[str, ...], ...]] = {
+    "default": (),
+    "token": (("token", "token_file"),),
+    "client_secret": (("tenant_id",), ("client_id",), ("client_secret", "client_secret_file")),
+    "client_certificate": (("tenant_id",), ("client_id",), ("certificate_file",)),
+    "workload_identity": (),
+    "managed_identity": (),
+    "azure_cli": (),
+}
+_AUTH_USES: dict[AuthMethod, frozenset[str]] = {
+    "default": frozenset({"token", "token_file", "tenant_id", "client_id", "authority"}),
+    "token": frozenset(),
+    "client_secret": frozenset({"authority", "client_secret_expires_on"}),
+    "client_certificate": frozenset({"authority"}),
+    "workload_identity": frozenset({"tenant_id", "client_id", "federated_token_file", "authority"}),
+    "managed_identity": frozenset({"client_id"}),
+    "azure_cli": frozenset({"tenant_id"}),
+}
 
 
 class AuthSettings(Section):
     """How the exporter proves who it is."""
 
-    method: Literal["token"] = "token"
-    """Kind of credential."""
+    method: AuthMethod = "default"
+    """Kind of credential; `default` is the token if one is given, else whatever azure-identity's chain finds."""
     token: SecretStr | None = None
-    """Bearer token. Not to be had as a flag: command lines are visible to every user of the host."""
+    """Bearer token."""
     token_file: Path | None = None
     """File with the bearer token; read again when it changes."""
+    tenant_id: str | None = None
+    """Directory (tenant) of the app registration."""
+    client_id: str | None = None
+    """Application (client) id of the app registration, or of the user-assigned managed identity."""
+    client_secret: SecretStr | None = None
+    """Client secret."""
+    client_secret_file: Path | None = None
+    """File with the client secret; read again when it changes."""
+    client_secret_expires_on: date | None = None
+    """Day on which the client secret expires (YYYY-MM-DD), for the metric and its alert; Azure tells it only there."""
+    certificate_file: Path | None = None
+    """PEM file with certificate and private key; read again when it changes."""
+    federated_token_file: Path | None = None
+    """File with the federated token; the workload-identity webhook sets it through AZURE_FEDERATED_TOKEN_FILE."""
+    authority: HttpUrl | None = None
+    """Token endpoint of a sovereign cloud, such as `https://login.microsoftonline.us`."""
 
     @model_validator(mode="after")
-    def _one_token(self) -> Self:
-        if self.token and self.token_file:
+    def _fits_method(self) -> Self:
+        given = {name for name, value in self if value is not None and name != "method"}
+        for choices in _AUTH_NEEDS[self.method]:
+            if not given & set(choices):
+                raise ValueError(f"method {self.method} needs {' or '.join(choices)}")
+            if len(given & set(choices)) > 1:
+                raise ValueError(f"{' and '.join(choices)} are both set; keep one")
+        if {"token", "token_file"} <= given:
             raise ValueError("token and token_file are both set; keep one")
+        used = _AUTH_USES[self.method] | {name for choices in _AUTH_NEEDS[self.method] for name in choices}
+        if given - used:
+            raise ValueError(f"method {self.method} does not use {', '.join(sorted(given - used))}; remove it")
         return self
 
 
 class CollectionSettings(Section):
     """When offers are fetched, and how long they are shown."""
 
+    mode: Literal["background", "on_scrape"] = "background"
+    """`background` fetches by the interval, `on_scrape` once for all scrapes of the same moment."""
     interval: Annotated[Duration, Field(ge=1)] = 300.0
-    """Time between the starts of two refreshes."""
+    """Time between the starts of two refreshes in the background."""
     timeout: Annotated[Duration, Field(gt=0)] = 240.0
     """Longest time for one refresh; what is not fetched by then counts as failed."""
+    terminal_interval: Annotated[Duration, Field(ge=0)] = 3600.0
+    """How often an offer at rest is asked for its steps while its entry in the list stays the same."""
     stale_after: Annotated[Duration, Field(gt=0)] = 3600.0
     """Age at which the series of an offer are withdrawn; its health series stay."""
+    shard: ShardSetting = WHOLE
+    """Which part of the offers is collected here, as `ordinal/total`: `0/3` is the first of three."""
+    state_file: Path | None = None
+    """File that keeps what is known over restarts; one file per exporter."""
 
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^:\[\]\s]*):(?P<port>[0-9]{1,5})")
@@ -172,6 +238,8 @@ class WebSettings(Section):
     """Address to listen on; may be given several times."""
     telemetry_path: Annotated[str, AfterValidator(_path)] = "/metrics"
     """Path of the metrics."""
+    enable_lifecycle: bool = False
+    """Allow reloading by `POST /-/reload`; SIGHUP always does."""
     external_url: HttpUrl | None = None
     """URL under which users reach the exporter, for the links on its pages."""
     config: WebConfigSettings = WebConfigSettings()
@@ -219,4 +287,5 @@ class Settings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Give the secrets among the settings, for the log's blotting."""
-        return tuple(one.get_secret_value() for one in (self.auth.token,) if one is not None)
+        given = (self.auth.token, self.auth.client_secret)
+        return tuple(one.get_secret_value() for one in given if one is not None)

@@ -25,6 +25,8 @@ __all__ = ["OWN_METRICS", "PREFIX", "OwnMetric", "Telemetry", "package_version"]
 
 PREFIX = "azure_marketplace_exporter_"
 
+SOURCES = ("cloud_partner",)
+
 UNKNOWN_FIELDS = ("offer_status", "step_status", "message_level", "timestamp", "number", "offer_id", "step_id")
 
 
@@ -81,6 +83,43 @@ OWN_METRICS: dict[str, OwnMetric] = {
             "Time from the start of an upstream HTTP request to the end of its answer.",
             {"operation": ()},
             buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60),
+        ),
+        OwnMetric(PREFIX + "api_retries_total", Counter, "Upstream requests that were made again."),
+        OwnMetric(PREFIX + "api_throttled_total", Counter, "Upstream requests that were answered with 429."),
+        OwnMetric(
+            PREFIX + "api_paused_until_timestamp_seconds",
+            Gauge,
+            "Until when a source is not asked because it wants a pause; absent if it never wanted one.",
+            {"source": ()},
+        ),
+        OwnMetric(
+            PREFIX + "token_expiry_timestamp_seconds",
+            Gauge,
+            "When the access token of a source expires; absent for tokens that are given and not fetched.",
+            {"source": ()},
+        ),
+        OwnMetric(
+            PREFIX + "token_refreshes_total", Counter, "Access tokens fetched for a source.", {"source": SOURCES}
+        ),
+        OwnMetric(
+            PREFIX + "token_refresh_failures_total",
+            Counter,
+            "Access tokens that could not be fetched for a source.",
+            {"source": SOURCES},
+        ),
+        OwnMetric(
+            PREFIX + "credential_expiry_timestamp_seconds",
+            Gauge,
+            "When the credential itself expires: notAfter of the certificate, or the configured day; absent if unknown.",
+            {"method": ()},
+        ),
+        OwnMetric(PREFIX + "shard_ordinal", Gauge, "Which shard this exporter collects, counted from 0."),
+        OwnMetric(PREFIX + "shards", Gauge, "How many shards the offers are split into."),
+        OwnMetric(PREFIX + "config_last_reload_successful", Gauge, "1 if the last reload of the configuration worked."),
+        OwnMetric(
+            PREFIX + "config_last_reload_success_timestamp_seconds",
+            Gauge,
+            "When the configuration was last loaded or reloaded well.",
         ),
         OwnMetric(
             PREFIX + "unknown_values_total",

@@ -50,10 +50,14 @@ class Collector:
         known = {record.publisher_id: record for record in before.publishers}
         return Snapshot(
             tuple(
-                replace(known.get(one.id, PublisherRecord(one.id, 0.0)), interval=self.settings.interval)
+                replace(known.get(one.id, PublisherRecord(one.id, None)), interval=self._interval)
                 for one in self.publishers
             )
         )
+
+    @property
+    def _interval(self) -> float | None:
+        return self.settings.interval if self.settings.mode == "background" else None
 
     def refresh(self, before: Snapshot) -> Snapshot:
         """Ask for all publishers, each in a thread of its own; never raises for what a source does."""
@@ -159,6 +163,7 @@ class _Round:
         futures = {
             offer_id: self.collector.workers.submit(self._fetch, offer_id, listed.get(offer_id), before.get(offer_id))
             for offer_id in self.target.offers or listed
+            if self.collector.settings.shard.has(self.target.id, offer_id)
         }
         records = tuple(
             self._settle(future, before.get(offer_id) or OfferRecord(self.target.id, offer_id))
@@ -173,10 +178,25 @@ class _Round:
         )
 
     def _fetch(self, offer_id: str, listed: Offer | None, before: OfferRecord | None) -> OfferRecord:
+        if before is not None and self._is_at_rest(before, listed):
+            return replace(before, last_success=self.collector.clock())
         known = listed or (before.offer if before else None)
         offer = self.source.fetch_offer(self.target.id, offer_id, known, self.deadline)
         now = self.collector.clock()
-        return OfferRecord(self.target.id, offer_id, offer, trace(offer, before, now), now)
+        return OfferRecord(self.target.id, offer_id, offer, listed, now, trace(offer, before, now), now)
+
+    def _is_at_rest(self, before: OfferRecord, listed: Offer | None) -> bool:
+        """Tell whether the list alone proves that nothing has changed, so that the steps need not be asked for."""
+        if before.offer is None or before.asked is None or before.failure is not None or listed is None:
+            return False
+        age = self.collector.clock() - before.asked
+        return (
+            before.offer.status.is_terminal
+            and listed.status.is_terminal
+            and listed.changed is not None
+            and listed == before.listed
+            and 0 <= age < self.collector.settings.terminal_interval
+        )
 
     def _settle(self, future: Future[OfferRecord], before: OfferRecord) -> OfferRecord:
         try:

@@ -45,9 +45,10 @@ class Background:
         self._thread.start()
 
     def stop(self, timeout: float) -> bool:
-        """Ask the thread to end and wait up to `timeout` seconds; tells whether it has."""
+        """Let the refresh under way be the last, and wait up to `timeout` seconds for it; tells whether it has ended."""
         self._stop.set()
-        self._thread.join(timeout)
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
         return not self._thread.is_alive()
 
     @property

@@ -29,11 +29,16 @@ class Since:
 
 @dataclass(frozen=True, slots=True)
 class OfferRecord:
-    """What is known of one offer; after a failed fetch it keeps the offer of the last good one."""
+    """What is known of one offer; after a failed fetch it keeps the offer of the last good one.
+
+    `listed` is the entry of the list that belongs to `offer`, `asked` when its steps were last asked for.
+    """
 
     publisher_id: str
     offer_id: str
     offer: Offer | None = None
+    listed: Offer | None = None
+    asked: float | None = None
     since: Since | None = None
     last_success: float | None = None
     failure: Failure | None = None
@@ -48,7 +53,7 @@ class PublisherRecord:
     """What is known of one publisher; before its first refresh nothing but the interval."""
 
     publisher_id: str
-    interval: float
+    interval: float | None
     offers: tuple[OfferRecord, ...] = ()
     listed: int | None = None
     last_refresh: float | None = None
@@ -79,6 +84,13 @@ class Snapshot:
             if publisher.publisher_id == publisher_id:
                 return publisher
         raise KeyError(publisher_id)
+
+    def offer(self, publisher_id: str, offer_id: str) -> OfferRecord | None:
+        """Get what is known of one offer, if anything is."""
+        for publisher in self.publishers:
+            if publisher.publisher_id == publisher_id:
+                return next((one for one in publisher.offers if one.offer_id == offer_id), None)
+        return None
 
     def with_publisher(self, record: PublisherRecord) -> Snapshot:
         """Make a snapshot in which this record takes the place of the one with the same id."""

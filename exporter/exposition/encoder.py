@@ -6,6 +6,7 @@ by name, as there.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from prometheus_client.utils import floatToGoString
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
 from exporter.exposition.families import FAMILIES, Counts, Family, Info, OfferRow, States, StepRow, Value
 
-__all__ = ["Exposition", "encode"]
+__all__ = ["Exposition", "encode", "encode_offer"]
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LEVEL = 1
@@ -61,6 +62,14 @@ def encode(snapshot: Snapshot, now: float, stale_after: float) -> Exposition:
     # A full flush ends on a byte and forgets the window, so another stream may continue from here.
     packed.append(packer.flush(zlib.Z_FULL_FLUSH))
     return Exposition(tuple(pieces), b"".join(packed), crc, size)
+
+
+def encode_offer(record: OfferRecord, now: float) -> bytes:
+    """Render one offer on its own, without health and without families that have no sample."""
+    publisher = PublisherRecord(record.publisher_id, None, (record,))
+    rows = _rows(Snapshot((publisher,)), now, math.inf)
+    rendered = (_render(family, rows[family.row]) for family in FAMILIES if family.row in {OfferRow, StepRow})
+    return "".join(text for text in rendered if text.count("\n") > len(("HELP", "TYPE"))).encode()
 
 
 def _rows(snapshot: Snapshot, now: float, stale_after: float) -> dict[type, list[Row]]:

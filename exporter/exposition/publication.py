@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import generate_latest as text_of
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_of
 
-from exporter.collection.snapshot import Snapshot
-from exporter.exposition.encoder import Exposition, encode
+from exporter.collection.snapshot import OfferRecord, Snapshot
+from exporter.exposition.encoder import Exposition, encode, encode_offer
 
 __all__ = ["Publication", "Published"]
 
@@ -49,6 +49,14 @@ class Publication:
         own = (openmetrics_of if openmetrics else text_of)(self._registry)
         exposition = self._fresh().exposition
         return exposition.gzipped(own) if gzip else exposition.plain(own)
+
+    def probe(self, record: OfferRecord, seconds: float, *, openmetrics: bool) -> bytes:
+        """Give what a probe found: the offer, whether it worked, and how many seconds it took."""
+        registry = CollectorRegistry()
+        Gauge("probe_success", "1 if the offer was fetched.", registry=registry).set(record.failure is None)
+        Gauge("probe_duration_seconds", "How long the probe took.", registry=registry).set(seconds)
+        own = (openmetrics_of if openmetrics else text_of)(registry)
+        return encode_offer(record, self._clock()) + own
 
     def _fresh(self) -> Published:
         current = self._current

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
 
-from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 if TYPE_CHECKING:
+    from starlette.exceptions import HTTPException
     from starlette.requests import Request
 
 __all__ = ["ApiError", "PlainError", "answer_error", "answer_http_error"]
@@ -35,14 +36,12 @@ class PlainError(ApiError):
 
 async def answer_error(_request: Request, error: Exception) -> Response:
     """Answer an `ApiError` (starlette's handlers are typed for any exception)."""
-    if not isinstance(error, ApiError):
-        raise error
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None  # noqa: PLR2004
-    return JSONResponse(error.body(), error.status, headers)
+    refusal = cast("ApiError", error)
+    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse(refusal.body(), refusal.status, headers)
 
 
 async def answer_http_error(request: Request, error: Exception) -> Response:
     """Answer what starlette refuses by itself, such as an unknown path, in the APIs' form."""
-    if not isinstance(error, HTTPException):
-        raise error
-    return await answer_error(request, ApiError(error.status_code, error.detail.replace(" ", ""), error.detail))
+    refusal = cast("HTTPException", error)
+    return await answer_error(request, ApiError(refusal.status_code, refusal.detail.replace(" ", ""), refusal.detail))

@@ -42,6 +42,7 @@ class Operation:
     path: str
     publisher: str = ""
     offer: str = ""
+    query: str = ""
 
 
 def raw_path(scope: Scope) -> str:
@@ -53,7 +54,9 @@ def raw_path(scope: Scope) -> str:
 def operation_of(scope: Scope) -> Operation:
     """Recognise a request by its path."""
     path = raw_path(scope)
+    query = unquote(scope.get("query_string", b"").decode("latin-1"))
     for name, pattern in _COMPILED.items():
         if match := pattern.fullmatch(path):
-            return Operation(name, path, **{key: unquote(value) for key, value in match.groupdict().items()})
-    return Operation("other", path)
+            named = {key: unquote(value) for key, value in match.groupdict().items()}
+            return Operation(name, path, query=query, **named)
+    return Operation("other", path, query=query)

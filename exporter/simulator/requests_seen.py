@@ -75,7 +75,7 @@ class Counting:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count one request, from its first byte to the end of its answer."""
-        operation = operation_of(scope) if scope["type"] == "http" else Operation("control", "")
+        operation = operation_of(scope)
         if operation.name == "control":
             await self.app(scope, receive, send)
             return

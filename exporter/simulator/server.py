@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 import uvicorn
 
+from exporter.simulator.connection import Listener
+
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
@@ -25,7 +27,7 @@ _JOIN_SECONDS = 10.0
 class Listening:
     """A bound socket, the server for it and the address under which it is reached."""
 
-    server: uvicorn.Server
+    server: Listener
     sock: socket.socket
     url: str
 
@@ -37,7 +39,7 @@ class Listening:
 def make_server(
     app: ASGIApp, host: str, port: int, *, tls_cert: Path | None = None, tls_key: Path | None = None
 ) -> Listening:
-    """Bind an address (port 0 takes a free one) and make the server for it.
+    """Bind an address (port 0 takes a free one) and make the server for it; certificate and key are PEM files.
 
     Raises:
         OSError: the address cannot be bound, or the certificate cannot be read.
@@ -50,6 +52,7 @@ def make_server(
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,
@@ -59,7 +62,7 @@ def make_server(
     sock = socket.create_server((host, port), family=family, backlog=256)
     name = f"[{host}]" if ":" in host else host
     return Listening(
-        uvicorn.Server(config), sock, f"{'https' if tls_cert else 'http'}://{name}:{sock.getsockname()[1]}"
+        Listener(config, sock), sock, f"{'https' if tls_cert else 'http'}://{name}:{sock.getsockname()[1]}"
     )
 
 

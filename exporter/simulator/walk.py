@@ -79,7 +79,11 @@ class StepState:
 
 @dataclass(frozen=True, slots=True)
 class OfferState:
-    """One offer at one moment. `number` counts its rounds from 0; `live_since` tells since when the live version is live."""
+    """One offer at one moment.
+
+    `number` counts its rounds from 0; `live_since` tells since when the live version is live,
+    `promoted` when the publisher had signed it off.
+    """
 
     plan: OfferPlan
     status: str
@@ -87,6 +91,7 @@ class OfferState:
     number: int = 0
     submitted: float | None = None
     live_since: float | None = None
+    promoted: float | None = None
     steps: tuple[StepState, ...] = ()
     notes: tuple[Note, ...] = ()
 
@@ -140,8 +145,9 @@ def state_at(plan: OfferPlan, speed: float, now: float) -> OfferState:
     known = [instant for step in steps for instant in (step.started, step.ended) if instant is not None]
     changed = max(known, default=this.started)
     live_since = changed if status == "succeeded" else _previously_live(this)
+    promoted = live_since if live_since is None or live_since == plan.live_since else live_since - _way_to_live(this)
     notes = notes_of(status, plan.title, changed)
-    return OfferState(plan, status, changed, this.number, this.started, live_since, steps, notes)
+    return OfferState(plan, status, changed, this.number, this.started, live_since, promoted, steps, notes)
 
 
 def _round(plan: OfferPlan, speed: float, now: float) -> _Round:
@@ -156,6 +162,12 @@ def _round(plan: OfferPlan, speed: float, now: float) -> _Round:
 
 def _previously_live(this: _Round) -> float | None:
     return this.started - (this.plan.rest or 0.0) / this.speed if this.number else this.plan.live_since
+
+
+def _way_to_live(this: _Round) -> float:
+    """Real seconds from the sign-off to being live."""
+    pairs = zip(this.plan.kind.stages, this.plan.durations, strict=True)
+    return sum(duration for stage, duration in pairs if stage.phase is Phase.LIVE) / this.speed
 
 
 def _steps(this: _Round) -> tuple[StepState, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import requests
@@ -25,8 +25,10 @@ from exporter.errors import (
 )
 from exporter.settings import ApiSettings
 from exporter.sources.base import Deadline
-from exporter.sources.wire import text
+from exporter.sources.gate import Gate
+from exporter.sources.retries import Call, PoliteRetry, current_call
 from exporter.telemetry import Telemetry, package_version
+from exporter.texts import text
 
 __all__ = ["ApiClient"]
 
@@ -52,6 +54,7 @@ class ApiClient:
         *,
         base_url: str,
         tokens: TokenSource,
+        gate: Gate,
         settings: ApiSettings,
         telemetry: Telemetry,
         operations: tuple[str, ...],
@@ -59,11 +62,12 @@ class ApiClient:
     ) -> None:
         self._base_url = base_url
         self._tokens = tokens
+        self._gate = gate
         self._settings = settings
         self._telemetry = telemetry
         self._monotonic = monotonic
         self._session = requests.Session()
-        adapter = HTTPAdapter(pool_maxsize=settings.max_concurrency)
+        adapter = HTTPAdapter(pool_maxsize=settings.max_concurrency, max_retries=PoliteRetry(settings.max_retries))
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.headers.update(
@@ -83,40 +87,73 @@ class ApiClient:
     def get(self, operation: str, path: str, *, params: Mapping[str, str], deadline: Deadline) -> bytes:
         """Fetch one resource.
 
+        A token that is refused is dropped, and the request made once more with a new one.
+
         Raises:
             SourceError: the subclass names the phase that failed; its text shows at most what the API's error body
                 says, cleaned and shortened.
         """
-        deadline.check()
-        limit = Deadline(min(self._settings.timeout, deadline.remaining()), self._monotonic)
-        headers = {"Authorization": f"Bearer {self._tokens.token()}"}
-        started = self._monotonic()
+        token = self._tokens.token()
+        status, body = self._ask(operation, path, params, deadline, token)
+        if status == requests.codes.unauthorized and self._tokens.drop(token):
+            status, body = self._ask(operation, path, params, deadline, self._tokens.token())
+        if status == requests.codes.ok:
+            return body
+        raise _refusal(operation, status, body)
+
+    def _ask(
+        self, operation: str, path: str, params: Mapping[str, str], deadline: Deadline, token: str
+    ) -> tuple[int, bytes]:
+        call = Call(operation, deadline, self._gate, self._telemetry)
+        reset = current_call.set(call)
         code = "none"
         try:
-            with self._session.get(
-                self._base_url + path,
-                params=params,
-                headers=headers,
-                timeout=(min(CONNECT_TIMEOUT, limit.remaining()), limit.remaining()),
-                # Per call, because REQUESTS_CA_BUNDLE in the environment beats the session's own setting.
-                verify=str(self._settings.ca_file) if self._settings.ca_file else True,
-                allow_redirects=False,  # the token must not follow one to another host, and the API sends none
-                stream=True,
-            ) as response:
+            call.enter()
+            with self._send(path, params, deadline, token) as response:
                 code = str(response.status_code)
-                body = _read(response, limit)
+                return response.status_code, _read(response, Deadline(self._limit(deadline), self._monotonic))
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-            raise UpstreamTimeoutError(f"no answer to {operation} within {self._settings.timeout:g} s") from error
+            raise UpstreamTimeoutError(f"no answer to {operation} within {self._limit(deadline):g} s") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise TransportError(f"no answer to {operation}: {_cause(error)}") from error
+            raise _transport_error(operation, error) from error
         finally:
-            self._telemetry.counter("api_requests_total").labels(operation, code).inc()
-            self._telemetry.histogram("api_request_duration_seconds").labels(operation).observe(
-                self._monotonic() - started
-            )
-        if response.status_code == requests.codes.ok:
-            return body
-        raise _refusal(operation, response.status_code, body)
+            call.count(code)
+            current_call.reset(reset)
+
+    def _send(self, path: str, params: Mapping[str, str], deadline: Deadline, token: str) -> requests.Response:
+        limit = self._limit(deadline)
+        return self._session.get(
+            self._base_url + path,
+            params=params,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=(min(CONNECT_TIMEOUT, limit), limit),
+            # Per call, because REQUESTS_CA_BUNDLE in the environment beats the session's own setting.
+            verify=str(self._settings.ca_file) if self._settings.ca_file else True,
+            allow_redirects=False,  # the token must not follow one to another host, and the API sends none
+            stream=True,
+        )
+
+    def _limit(self, deadline: Deadline) -> float:
+        """Tell how long one attempt may take, in seconds."""
+        return max(0.001, min(self._settings.timeout, deadline.remaining()))
+
+
+def _transport_error(operation: str, error: Exception) -> SourceError:
+    """Tell a time-out that urllib3 has wrapped after the last retry from all other losses."""
+    chain = list(_causes(error))
+    if any(isinstance(one, TimeoutError | urllib3.exceptions.TimeoutError) for one in chain):
+        return UpstreamTimeoutError(f"no answer to {operation} in time")
+    return TransportError(f"no answer to {operation}: {text(f'{type(chain[-1]).__name__}: {chain[-1]}'.rstrip(': '))}")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Walk from an error to its innermost reason; the outer ones repeat the URL and object addresses."""
+    while error is not None:
+        yield error
+        reason = getattr(error, "reason", None)
+        wrapped = error.args[0] if error.args and isinstance(error.args[0], BaseException) else None
+        following = reason if isinstance(reason, BaseException) else wrapped or error.__cause__ or error.__context__
+        error = following if following is not error else None
 
 
 def _read(response: requests.Response, limit: Deadline) -> bytes:
@@ -129,13 +166,6 @@ def _read(response: requests.Response, limit: Deadline) -> bytes:
         if limit.remaining() <= 0:
             raise UpstreamTimeoutError("the answer did not end in time")
     return bytes(body)
-
-
-def _cause(error: BaseException) -> str:
-    """Name the innermost reason of a transport error; the outer ones repeat the URL and object addresses."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__ or error
-    return text(f"{type(error).__name__}: {error}".rstrip(": "))
 
 
 def _refusal(operation: str, status: int, body: bytes) -> SourceError:

@@ -18,6 +18,14 @@ class Deadline:
         self._monotonic = monotonic
         self._at = monotonic() + seconds
 
+    def now(self) -> float:
+        """Tell the time on its clock."""
+        return self._monotonic()
+
+    def end(self) -> None:
+        """Make it pass now."""
+        self._at = self._monotonic()
+
     def remaining(self) -> float:
         """Tell how many seconds are left, never less than 0."""
         return max(0.0, self._at - self._monotonic())

@@ -16,8 +16,9 @@ from exporter.errors import DecodeError, NotFoundError
 from exporter.offers import Level, Message, Offer, OfferStatus, Step, StepStatus, slug
 from exporter.sources.api import ApiClient
 from exporter.sources.base import Deadline
-from exporter.sources.wire import Oddities, WireModel, decode, text
+from exporter.sources.wire import Oddities, WireModel, decode
 from exporter.telemetry import Telemetry
+from exporter.texts import text
 
 __all__ = ["CloudPartnerSource"]
 

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_
 from exporter.errors import DecodeError
 from exporter.offers import State, parse_state
 from exporter.telemetry import Telemetry
+from exporter.texts import text
 
-__all__ = ["Oddities", "WireModel", "decode", "text", "timestamp", "whole_number"]
+__all__ = ["Oddities", "WireModel", "decode", "timestamp", "whole_number"]
 
-MAX_TEXT = 256
 MAX_ODDITIES = 500
 
 Shape = TypeVar("Shape")
@@ -52,15 +52,6 @@ def decode(shape: TypeAdapter[Shape], body: bytes, what: str) -> Shape:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise DecodeError(f"{what} cannot be read: {where + ': ' if where else ''}{first['msg']}") from None
-
-
-def text(value: Any, limit: int = MAX_TEXT) -> str:
-    """Make a bounded, printable text of whatever the API sent; without control characters and lone surrogates."""
-    if value is None or isinstance(value, dict | list):
-        return ""
-    raw = str(value)[: limit * 4].encode("utf-8", "replace").decode("utf-8")
-    clean = " ".join("".join(one if one.isprintable() or one.isspace() else " " for one in raw).split())
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
 _TIME = re.compile(

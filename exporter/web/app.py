@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from exporter.collection.snapshot import OfferRecord
+from exporter.errors import ConfigError
 from exporter.exposition.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.exposition.publication import Publication
 from exporter.web.pages import Pages
+from exporter.web.probe import ProbeRoutes
+from exporter.web.scrape import scrape_timeout
 
 __all__ = ["WebApp"]
 
@@ -21,26 +28,37 @@ CHUNK = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class WebApp:
-    """What the web shows: a publication, and whether the collection behind it is alive."""
+    """What the web shows: a publication, and what it may ask of the collection behind it.
+
+    `flight` gives the refresh that a scrape has to wait for, or None; `reload` is None where the web may not do that.
+    """
 
     publication: Publication
     pages: Pages
     telemetry_path: str
     is_alive: Callable[[], bool]
+    flight: Callable[[], Future[None] | None]
+    reload: Callable[[], None] | None
+    probe: Callable[[str, str | None], Future[OfferRecord]]
 
     def build(self) -> Starlette:
         """Make the ASGI application."""
+        probes = ProbeRoutes(self.publication, self.probe)
         return Starlette(
             routes=[
                 Route("/", self.index),
                 Route(self.telemetry_path, self.metrics),
+                Route("/probe", probes.answer_probe),
+                Route("/sd", probes.answer_discovery),
                 Route("/-/healthy", self.healthy),
                 Route("/-/ready", self.ready),
+                Route("/-/reload", self.reload_settings, methods=["POST"]),
             ]
         )
 
     async def metrics(self, request: Request) -> Response:
         """Answer a scrape in the format and encoding that its headers prefer."""
+        await self._fly(scrape_timeout(request))
         openmetrics = wants_openmetrics(request.headers.get("accept", ""))
         gzip = accepts_gzip(request.headers.get("accept-encoding", ""))
         pieces = self.publication.metrics(openmetrics=openmetrics, gzip=gzip)
@@ -64,6 +82,22 @@ class WebApp:
         if self.publication.snapshot.is_complete:
             return PlainTextResponse("ready\n")
         return PlainTextResponse("the first refresh is under way\n", 503)
+
+    async def reload_settings(self, _: Request) -> Response:
+        """Read the settings again."""
+        if self.reload is None:
+            return PlainTextResponse("reloading is not enabled; start with --web.enable-lifecycle\n", 403)
+        try:
+            await run_in_threadpool(self.reload)
+        except ConfigError as error:
+            return PlainTextResponse(f"{error}\n", 500)
+        return PlainTextResponse("reloaded\n")
+
+    async def _fly(self, seconds: float) -> None:
+        """Wait for the refresh that this scrape asks for; past the time, what is there has to do."""
+        flight = self.flight()
+        if flight is not None:
+            await asyncio.wait([asyncio.wrap_future(flight)], timeout=seconds)
 
     async def index(self, _: Request) -> Response:
         """Show the landing page."""

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from exporter.simulator.cli import main
+from exporter.simulator.cli import address, main
+from exporter.simulator.server import Listening
+
+from .conftest import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,3 +67,79 @@ def test_tells_why_it_cannot_listen(capsys: pytest.CaptureFixture[str]) -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         assert main(["--listen-address", address]) == 1
     assert capsys.readouterr().err.startswith(f"cannot listen on {address}: ")
+
+
+def test_faults_and_audience_by_flag() -> None:
+    fault = '{"kind": "status", "status": 418, "operation": "list_offers", "times": 1}'
+    with running("--fault", fault, "--require-audience", "--client-secret", "s") as (url, _):
+        assert offers(url, "contoso").status_code == 418
+        assert offers(url, "contoso").status_code == 401
+        form = {
+            "grant_type": "client_credentials",
+            "client_secret": "s",
+            "scope": "https://cloudpartner.azure.com/.default",
+        }
+        token = requests.post(f"{url}/tenant/oauth2/v2.0/token", data=form, timeout=10).json()["access_token"]
+        assert offers(url, "contoso", token).status_code == 200
+        answer = requests.post(f"{url}/t/oauth2/v2.0/token", data=form | {"client_secret": "x"}, timeout=10)
+        assert answer.json()["error"] == "invalid_client"
+
+
+def test_a_wrong_fault_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--fault", "{"])
+    assert "--fault" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--speed", "0"], ["--listen-address", "nowhere"], ["--token-lifetime", "-1"]])
+def test_wrong_flags_are_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_addresses_have_hosts_and_ports() -> None:
+    assert [address(text) for text in (":80", "a:1", "[::1]:2")] == [("127.0.0.1", 80), ("a", 1), ("::1", 2)]
+
+
+def test_a_signal_ends_the_process_with_success(capsys: pytest.CaptureFixture[str]) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def stop_when_it_serves() -> None:
+        url = f"http://127.0.0.1:{port}"
+        until(lambda: answers(url))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=stop_when_it_serves)
+    thread.start()
+    try:
+        with pytest.raises(SystemExit, match="0"):
+            main(["--listen-address", f"127.0.0.1:{port}", "--scenario", "scale", "--offers", "1", "--epoch", "0"])
+    finally:
+        thread.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert capsys.readouterr().out == f"listening on http://127.0.0.1:{port}\n"
+
+
+def answers(url: str) -> bool:
+    try:
+        return bool(offers(url, "publisher-001").json()[0]["id"] == "offer-00000")
+    except requests.ConnectionError:
+        return False
+
+
+def test_flags_reach_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[str] = []
+
+    def run(listening: Listening) -> None:
+        served.append(listening.url)
+        listening.sock.close()
+
+    monkeypatch.setattr(Listening, "run", run)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    flags = ["--scenario", "empty", "--publisher", "acme", "--speed", "5", "--account", "acme"]
+    assert main(flags) == 0
+    assert served[0].startswith("http://127.0.0.1:")

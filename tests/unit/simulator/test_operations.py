@@ -28,8 +28,8 @@ from exporter.simulator.operations import OPERATIONS, Operation, operation_of
     ],
 )
 def test_recognises_a_request(path: str, name: str, publisher: str, offer: str) -> None:
-    scope = {"type": "http", "path": "/decoded", "raw_path": path.encode() + b"?x=/y"}
-    assert operation_of(scope) == Operation(name, path, publisher, offer)
+    scope = {"type": "http", "path": "/decoded", "raw_path": path.encode() + b"?x=/y", "query_string": b"%24x=%2Fy"}
+    assert operation_of(scope) == Operation(name, path, publisher, offer, "$x=/y")
     assert name in OPERATIONS
 
 

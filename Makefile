@@ -1,0 +1,87 @@
+# Needs make and a Python >= 3.11. `make demo` runs the exporter, `make test` proves it; see docs/development.md.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: demo test lint bench generate check-generated lock dist stack venv tools clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Scripts that write committed files; each understands --check.
+GENERATORS := $(wildcard grafana/generate.py docs/generate.py)
+# Folders as well: a deleted file changes only its folder.
+SOURCES := pyproject.toml LICENSE $(wildcard README.md) $(shell find exporter -not -path '*/__pycache__*')
+UV_VERSION := 0.13.8
+UV := .tools/lock/bin/uv
+COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+  --custom-compile-command "make lock"
+# More arguments for the command of a target: make demo ARGS=--log.level=debug
+ARGS ?=
+
+demo: $(VENV)/.installed
+	$(BIN)/azure-marketplace-exporter --demo $(ARGS)
+
+test: $(VENV)/.dev $(VENV)/.installed
+	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(wildcard exporter tests grafana)
+
+bench: $(VENV)/.dev $(VENV)/.installed
+	$(BIN)/pytest tests/benchmarks $(ARGS)
+
+generate: $(VENV)/.dev $(VENV)/.installed
+	for generator in $(GENERATORS); do $(BIN)/python "$$generator"; done
+
+check-generated: $(VENV)/.dev $(VENV)/.installed
+	for generator in $(GENERATORS); do $(BIN)/python "$$generator" --check; done
+
+lock: $(UV)
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' | \
+	  $(COMPILE) - -c requirements-dev.txt -o requirements-build.txt
+
+dist: $(VENV)/.dev
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+stack:
+	docker compose up --build
+
+venv: $(VENV)/.dev $(VENV)/.installed
+
+tools:
+	.ci/tools
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist
+
+# The first Python >= 3.11 that really runs: a version manager may have put names on the path that only fail.
+$(VENV)/.made:
+	@for python in python3.13 python3.12 python3.11 python3; do \
+	  "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  "$$python" -m venv --clear $(VENV); touch $@; exit 0; \
+	done; \
+	echo 'make: no Python >= 3.11 with the venv module found on the path' >&2; exit 1
+
+# What the exporter needs to run, and the backend that builds its wheel.
+$(VENV)/.runtime: requirements.txt requirements-build.txt | $(VENV)/.made
+	$(PIP) install -q --require-hashes -r requirements.txt -r requirements-build.txt
+	touch $@
+
+$(VENV)/.dev: requirements-dev.txt | $(VENV)/.made
+	$(PIP) install -q --require-hashes -r requirements-dev.txt
+	touch $@
+
+# The package itself, from the tree, as users get it: a wheel in site-packages, never a link to the sources.
+$(VENV)/.installed: $(SOURCES) | $(VENV)/.runtime
+	$(PIP) install -q --no-deps --no-build-isolation --force-reinstall .
+	touch $@
+
+$(UV): | $(VENV)/.made
+	$(BIN)/python -m venv --clear .tools/lock
+	.tools/lock/bin/python -m pip --disable-pip-version-check install -q uv==$(UV_VERSION)

@@ -1,0 +1,162 @@
+"""The state file: what is known, kept over restarts.
+
+It is written atomically (a new file, synced, renamed over the old one), carries its format and version, and belongs to one
+process at a time. A file that cannot be used is set aside under another name and never deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from typing import IO, Protocol
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from exporter.collection.snapshot import Snapshot
+from exporter.errors import StateFileError
+
+__all__ = ["NoState", "StateFile", "StateKeeper"]
+
+FORMAT = "azure-marketplace-exporter state"
+VERSION = 1
+
+_SNAPSHOT = TypeAdapter(Snapshot)
+
+log = structlog.get_logger("exporter.state")
+
+
+class StateKeeper(Protocol):
+    """Keeps the snapshot somewhere."""
+
+    def load(self) -> Snapshot:
+        """Give what was kept, an empty snapshot if there is nothing."""
+        ...
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Keep this."""
+        ...
+
+    def close(self) -> None:
+        """Let others have it."""
+        ...
+
+
+class NoState:
+    """Keeps nothing."""
+
+    def load(self) -> Snapshot:
+        """Nothing was kept."""
+        return Snapshot()
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Keep nothing."""
+
+    def close(self) -> None:
+        """Nobody is waiting."""
+
+
+class StateFile:
+    """Keeps the snapshot in a file.
+
+    Raises:
+        StateFileError: another process uses the file, or its folder cannot be written to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = self._take()
+        self._failed = False
+
+    def _take(self) -> IO[str]:
+        path = self._path.with_name(self._path.name + ".lock")
+        try:
+            lock = path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise StateFileError(f"collection.state_file: cannot write {path}: {error.strerror}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            holder = lock.read(32).strip()
+            lock.close()
+            raise StateFileError(
+                f"collection.state_file: {self._path} is in use by process {holder or 'unknown'}; "
+                "give each exporter a file of its own"
+            ) from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        return lock
+
+    def load(self) -> Snapshot:
+        """Read what was kept; a file that cannot be used is set aside with a warning."""
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return Snapshot()
+        except OSError as error:
+            raise StateFileError(f"collection.state_file: cannot read {self._path}: {error.strerror}") from error
+        try:
+            return _decode(content)
+        except ValueError as error:
+            aside = self._path.with_name(f"{self._path.name}.unusable-{time.time_ns()}")
+            self._path.rename(aside)
+            log.warning("state file set aside, starting without it", file=str(aside), reason=str(error))
+            return Snapshot()
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Write the file; a failure is logged once until it works again, and ends nothing."""
+        fresh = self._path.with_name(self._path.name + ".new")
+        try:
+            with fresh.open("wb") as file:
+                file.write(_encode(snapshot))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._path)
+            _sync_folder(self._path.parent)
+        except OSError as error:
+            if not self._failed:
+                log.error("state file not written", file=str(self._path), error=error.strerror)  # noqa: TRY400
+            self._failed = True
+        else:
+            self._failed = False
+
+    def close(self) -> None:
+        """Release the file for another process."""
+        self._lock.close()
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # not every file system can
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _encode(snapshot: Snapshot) -> bytes:
+    head = json.dumps({"format": FORMAT, "version": VERSION})
+    return head.encode() + b"\n" + _SNAPSHOT.dump_json(snapshot) + b"\n"
+
+
+def _decode(content: bytes) -> Snapshot:
+    head, _, body = content.partition(b"\n")
+    try:
+        about = json.loads(head)
+    except ValueError:
+        about = None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise ValueError("it is not a state file of this exporter")
+    if about.get("version") != VERSION:
+        raise ValueError(f"its version is {about.get('version')!r}, this exporter writes {VERSION}")
+    try:
+        return _SNAPSHOT.validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        raise ValueError(f"it is damaged: {first['msg']}") from None

@@ -1,0 +1,109 @@
+"""Retries: urllib3 decides, here is what it may not know: our deadline, our gate and our counters."""
+
+from __future__ import annotations
+
+import math
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Self
+
+from urllib3 import BaseHTTPResponse, Retry
+from urllib3.exceptions import InvalidHeader
+
+from exporter.errors import SourceError, UpstreamError
+from exporter.sources.base import Deadline
+from exporter.sources.gate import MAX_PAUSE, Gate
+from exporter.telemetry import Telemetry
+
+__all__ = ["Call", "PoliteRetry", "current_call"]
+
+TOO_MANY = 429
+RETRIED = (408, TOO_MANY, 500, 502, 503, 504)
+BACKOFF_FACTOR = 0.5
+BACKOFF_MAX = 30.0
+BACKOFF_JITTER = 0.5
+
+
+@dataclass(slots=True)
+class Call:
+    """One request with its retries; it keeps time and counts each attempt."""
+
+    operation: str
+    deadline: Deadline
+    gate: Gate
+    telemetry: Telemetry
+    started: float = math.nan
+
+    def enter(self) -> None:
+        """Start an attempt as soon as the gate lets it pass."""
+        self.gate.enter(self.deadline)
+        self.started = self.deadline.now()
+
+    def count(self, code: str) -> None:
+        """End an attempt: its status code, or `none` if no answer came."""
+        if math.isnan(self.started):
+            return
+        self.telemetry.counter("api_requests_total").labels(self.operation, code).inc()
+        self.telemetry.histogram("api_request_duration_seconds").labels(self.operation).observe(
+            self.deadline.now() - self.started
+        )
+        if code == str(TOO_MANY):
+            self.telemetry.counter("api_throttled_total").inc()
+        self.started = math.nan
+
+
+current_call: ContextVar[Call] = ContextVar("current_call")
+"""The call that this thread is at; urllib3 has no other way to tell its retries which request they belong to."""
+
+
+class PoliteRetry(Retry):
+    """urllib3's accounting of retries, with waits that respect the deadline and the gate."""
+
+    def __init__(self, total: int | None = 0, **options: Any) -> None:
+        standard: dict[str, Any] = {
+            "status_forcelist": RETRIED,
+            "allowed_methods": frozenset({"GET"}),
+            "backoff_factor": BACKOFF_FACTOR,
+            "backoff_max": BACKOFF_MAX,
+            "backoff_jitter": BACKOFF_JITTER,
+            "raise_on_status": False,
+            "redirect": False,
+            "respect_retry_after_header": True,
+        }
+        super().__init__(total, **standard | options)
+
+    def increment(self, *arguments: Any, **options: Any) -> Self:
+        """Take note of an attempt that failed; urllib3 raises here when it was the last one."""
+        call = current_call.get()
+        response: BaseHTTPResponse | None = options.get("response")
+        call.count(str(response.status) if response is not None else "none")
+        if response is not None and response.status == TOO_MANY:
+            asked = self.get_retry_after(response)
+            call.gate.pause(2.0 ** len(self.history) if asked is None else asked)
+        following = super().increment(*arguments, **options)
+        call.telemetry.counter("api_retries_total").inc()
+        return following
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """Read Retry-After in both of its forms; an unreadable one is as good as none, an absurd one is capped."""
+        try:
+            seconds = super().get_retry_after(response)
+        except (InvalidHeader, ValueError, OverflowError):
+            return None
+        return None if seconds is None else min(seconds, MAX_PAUSE)
+
+    def sleep(self, response: BaseHTTPResponse | None = None) -> None:
+        """Wait before the next attempt; after a 429 the gate does it, for everybody who uses the same credential."""
+        call = current_call.get()
+        if response is None or response.status != TOO_MANY:
+            asked = self.get_retry_after(response) if response is not None else None
+            call.gate.sleep(
+                self.get_backoff_time() if asked is None else asked, call.deadline, _too_long(response, asked)
+            )
+        call.enter()
+
+
+def _too_long(response: BaseHTTPResponse | None, seconds: float | None) -> SourceError | None:
+    if response is None or seconds is None:
+        return None
+    return UpstreamError(f"answered with {response.status} and a wait of {seconds:.0f} s, longer than this refresh has")

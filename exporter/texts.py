@@ -1,0 +1,18 @@
+"""Text from outside: bounded and printable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["text"]
+
+MAX_TEXT = 256
+
+
+def text(value: Any, limit: int = MAX_TEXT) -> str:
+    """Make a bounded, printable text of whatever the API sent; without control characters and lone surrogates."""
+    if value is None or isinstance(value, dict | list):
+        return ""
+    raw = str(value)[: limit * 4].encode("utf-8", "replace").decode("utf-8")
+    clean = " ".join("".join(one if one.isprintable() or one.isspace() else " " for one in raw).split())
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
