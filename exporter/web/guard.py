@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -48,7 +49,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
         config = self._config()
-        send = _with_headers(send, config.http_server_config.headers)
+        send = _giving_way(_with_headers(send, config.http_server_config.headers))
         refusal = None if scope["path"] in self._open_paths else await self._refusal(scope, config)
         await (refusal or self._app)(scope, receive, send)
 
@@ -77,6 +78,17 @@ class Guard:
 
 def _too_many(seconds: float) -> Response:
     return PlainTextResponse("too many requests\n", 429, {"Retry-After": str(max(1, round(seconds)))})
+
+
+def _giving_way(send: Send) -> Send:
+    """Let others have their turn after each piece of a large body; if its client has gone, the answer ends here."""
+
+    async def send_and_give_way(message: Message) -> None:
+        await send(message)
+        if message.get("more_body"):
+            await asyncio.sleep(0)
+
+    return send_and_give_way
 
 
 def _with_headers(send: Send, configured: dict[str, str]) -> Send:

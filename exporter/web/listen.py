@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import socket
 from collections.abc import Mapping, Sequence
 
 from exporter.errors import ServeError
 
-__all__ = ["inherited", "listen", "raise_file_limit", "url"]
+__all__ = ["inherited", "listen", "url"]
 
 BACKLOG = 2048
 FIRST_FD = 3
@@ -77,11 +76,3 @@ def url(listener: socket.socket, scheme: str = "http") -> str:
     if host in {"::", "0.0.0.0"}:  # noqa: S104 - compared, not bound
         host = "127.0.0.1"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
-def raise_file_limit() -> None:
-    """Let the process open as many files as it may, as programs in Go do; a low soft limit is for select(2) only."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

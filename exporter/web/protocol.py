@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import struct
 import sys
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -19,7 +22,7 @@ __all__ = ["KEEP_ALIVE", "READ_TIMEOUT", "WRITE_TIMEOUT", "GuardedProtocol"]
 
 READ_TIMEOUT = 10.0
 """Seconds for a whole request, from the first byte (or from the connection) to its end."""
-WRITE_TIMEOUT = 25.0
+WRITE_TIMEOUT = 20.0
 """Seconds for an answer, from the moment the client reads more slowly than we write."""
 KEEP_ALIVE = 20
 """Seconds that a connection may rest between two requests."""
@@ -29,6 +32,7 @@ MAX_HEAD = 16 * 1024
 MAX_BODY = 64 * 1024
 """No route reads a body; this much is taken in and thrown away."""
 _PIECE = 8 * 1024
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class GuardedProtocol(H11Protocol):
@@ -54,9 +58,9 @@ class GuardedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock for the first request."""
         super().connection_made(transport)
-        self._slot.drop = transport.abort
+        self._slot.drop = self._cut
         if not self._admits(transport.get_extra_info("peercert")):
-            transport.abort()
+            self._cut()
             return
         self._reading = self.loop.call_later(READ_TIMEOUT, self._too_slow)
 
@@ -86,14 +90,14 @@ class GuardedProtocol(H11Protocol):
         """Rest, or go on with what the client has sent in the meantime."""
         super().on_response_complete()
         if self.transport.is_closing():
-            self._end()
+            self._end(WRITE_TIMEOUT)
         self._settle()
 
     def pause_writing(self) -> None:
         """Start the clock for a slow reader."""
         super().pause_writing()
         if self._writing is None:
-            self._writing = self.loop.call_later(WRITE_TIMEOUT, self.transport.abort)
+            self._writing = self.loop.call_later(WRITE_TIMEOUT, self._cut)
         self._settle()
 
     def resume_writing(self) -> None:
@@ -156,9 +160,11 @@ class GuardedProtocol(H11Protocol):
         """
         self._refused = True
         self._unset_keepalive_if_required()
-        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE} or self._is_answering:
-            self.transport.abort()
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self._cut()
             return
+        if self._is_answering:
+            self.cycle.disconnected = True  # what the application still answers goes nowhere
         text = f"{status.phrase.lower()}\n".encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -169,7 +175,13 @@ class GuardedProtocol(H11Protocol):
             self.transport.write_eof()
         self._end()
 
-    def _end(self) -> None:
-        """Give the last bytes a moment to leave; a client that does not read would keep the connection open for ever."""
+    def _end(self, seconds: float = LINGER) -> None:
+        """Give the last bytes some time to leave; a client that does not read would keep the connection open for ever."""
         if self._ending is None:
-            self._ending = self.loop.call_later(LINGER, self.transport.abort)
+            self._ending = self.loop.call_later(seconds, self._cut)
+
+    def _cut(self) -> None:
+        """Tear the connection down; the kernel, too, forgets what the client has not fetched."""
+        with contextlib.suppress(OSError):  # the socket may be gone
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.transport.abort()

@@ -20,7 +20,8 @@ from exporter.web.acceptor import Acceptor
 from exporter.web.connections import Connections, Slot
 from exporter.web.current import Current
 from exporter.web.guard import HEALTH_PATHS, Guard
-from exporter.web.listen import listen, raise_file_limit, url
+from exporter.web.limits import limit_send_buffer, raise_file_limit, return_memory
+from exporter.web.listen import listen, url
 from exporter.web.notify import notify, watchdog
 from exporter.web.protocol import KEEP_ALIVE, MAX_HEAD, GuardedProtocol
 from exporter.web.tls import allowed
@@ -87,6 +88,7 @@ def serve(
     there is one, is told that the service works for as long as `is_alive`.
     """
     raise_file_limit()
+    return_memory()
     # Whoever sends rubbish must not fill the log: uvicorn warns of each such request.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     current = current or Current(None)
@@ -105,5 +107,6 @@ def serve(
         timeout_graceful_shutdown=GRACE,
     )
     for listener in listeners:
+        limit_send_buffer(listener)
         log.info("listening", address=url(listener, "https" if current.tls() else "http"))
     asyncio.run(_Server(config, current, is_alive).serve(listeners))
