@@ -7,12 +7,12 @@ import ssl
 from dataclasses import dataclass
 
 from exporter.settings import WebSettings
+from exporter.web.web_config import TlsServerConfig, read
 
 __all__ = ["Answer", "healthcheck"]
 
 TIMEOUT = 5.0
 _GUARDED = {http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.TOO_MANY_REQUESTS}
-_ASKS_FOR_CERTIFICATE = "CERTIFICATE_REQUIRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def healthcheck(web: WebSettings) -> Answer:
     """Ask the first listening address on this host.
 
     An exporter that asks for credentials is taken for healthy: its event loop has answered. It says more with
-    `web.open_health`.
+    `web.open_health`, unless it asks for client certificates, without which there is no request at all.
 
     Raises:
         ConfigError: the web configuration file cannot be read.
@@ -36,16 +36,15 @@ def healthcheck(web: WebSettings) -> Answer:
     host = host.strip("[]")
     if host in {"", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         host = "localhost"
-    connection = _connection(host, int(port), web)
+    tls = _tls(web)
+    connection = _connection(host, int(port), with_tls=tls.is_enabled)
     try:
         connection.request("GET", "/-/healthy")
         answer = connection.getresponse()
         return _judge(answer.status, answer.read(1000).decode("utf-8", "replace").strip())
-    except ssl.SSLError as error:
-        if _ASKS_FOR_CERTIFICATE in (error.reason or ""):
-            return Answer(is_healthy=True, text="alive; asks for a client certificate")
-        return Answer(is_healthy=False, text=f"no TLS with {host}:{port}: {error.reason}")
     except (OSError, http.client.HTTPException) as error:
+        if tls.wants_client_certificate and isinstance(error, ssl.SSLError | ConnectionResetError):
+            return Answer(is_healthy=True, text="alive; asks for a client certificate")
         return Answer(is_healthy=False, text=f"no answer from {host}:{port}: {error}")
     finally:
         connection.close()
@@ -57,8 +56,8 @@ def _judge(status: int, text: str) -> Answer:
     return Answer(status == http.HTTPStatus.OK, text)
 
 
-def _connection(host: str, port: int, web: WebSettings) -> http.client.HTTPConnection:
-    if not _has_tls(web):
+def _connection(host: str, port: int, *, with_tls: bool) -> http.client.HTTPConnection:
+    if not with_tls:
         return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
     # The certificate is for the name that others use, and nothing secret is sent: there is nothing to verify.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -67,9 +66,5 @@ def _connection(host: str, port: int, web: WebSettings) -> http.client.HTTPConne
     return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
 
 
-def _has_tls(web: WebSettings) -> bool:
-    if web.config.file is None:
-        return False
-    from exporter.web.web_config import read  # noqa: PLC0415 - most have no such file
-
-    return read(web.config.file).tls_server_config.is_enabled
+def _tls(web: WebSettings) -> TlsServerConfig:
+    return TlsServerConfig() if web.config.file is None else read(web.config.file).tls_server_config
