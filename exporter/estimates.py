@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 __all__ = ["upper_bound_seconds"]
 
@@ -16,6 +17,7 @@ _SHAPE = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def upper_bound_seconds(text: str) -> float | None:
     """Read the longest duration that an `estimatedTimeFrame` allows, in seconds.
 

@@ -17,7 +17,7 @@ from prometheus_client.utils import floatToGoString
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
 from exporter.exposition.families import FAMILIES, Counts, Family, Info, OfferRow, States, StepRow, Value
 
-__all__ = ["Exposition", "encode", "encode_offer"]
+__all__ = ["Exposition", "encode", "encode_offer", "render"]
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LEVEL = 1
@@ -50,11 +50,9 @@ class Exposition:
 
 def encode(snapshot: Snapshot, now: float, stale_after: float) -> Exposition:
     """Render a snapshot; the offers that are stale at `now` (Unix seconds) show only their health."""
-    rows = _rows(snapshot, now, stale_after)
     packer = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
     pieces, packed, crc, size = [], [], 0, 0
-    for family in FAMILIES:
-        piece = _render(family, rows[family.row]).encode()
+    for piece in render(snapshot, now, stale_after):
         pieces.append(piece)
         packed.append(packer.compress(piece))
         crc = zlib.crc32(piece, crc)
@@ -62,6 +60,12 @@ def encode(snapshot: Snapshot, now: float, stale_after: float) -> Exposition:
     # A full flush ends on a byte and forgets the window, so another stream may continue from here.
     packed.append(packer.flush(zlib.Z_FULL_FLUSH))
     return Exposition(tuple(pieces), b"".join(packed), crc, size)
+
+
+def render(snapshot: Snapshot, now: float, stale_after: float) -> list[bytes]:
+    """Render the text of a snapshot, one piece per family; it is the same in both formats."""
+    rows = _rows(snapshot, now, stale_after)
+    return [_render(family, rows[family.row]).encode() for family in FAMILIES]
 
 
 def encode_offer(record: OfferRecord, now: float) -> bytes:
@@ -74,6 +78,7 @@ def encode_offer(record: OfferRecord, now: float) -> bytes:
 
 def _rows(snapshot: Snapshot, now: float, stale_after: float) -> dict[type, list[Row]]:
     rows: dict[type, list[Row]] = {PublisherRecord: [], OfferRecord: [], OfferRow: [], StepRow: []}
+    escaped = _Escaped()
     for publisher in snapshot.publishers:
         publisher_id = _escape(publisher.publisher_id)
         rows[PublisherRecord].append(((publisher_id,), publisher))
@@ -84,7 +89,7 @@ def _rows(snapshot: Snapshot, now: float, stale_after: float) -> dict[type, list
                 since = record.since or Since(now, now)
                 rows[OfferRow].append((ids, OfferRow(record.offer, since)))
                 rows[StepRow] += (
-                    ((*ids, _escape(step.step_id)), StepRow(step, position, since.steps.get(step.step_id)))
+                    ((*ids, escaped[step.step_id]), StepRow(step, position, since.steps.get(step.step_id)))
                     for position, step in enumerate(record.offer.steps, start=1)
                 )
     return rows
@@ -116,9 +121,9 @@ def _values(family: Value[Any], rows: Sequence[Row]) -> Iterator[str]:
 
 def _infos(family: Info[Any], rows: Sequence[Row]) -> Iterator[str]:
     marks = {label: f"{{{position}}}" for position, label in enumerate(family.extra, start=len(family.ids))}
-    line, read = (_template(family, marks) + "1.0\n").format, family.read
+    line, read, escaped = (_template(family, marks) + "1.0\n").format, family.read, _Escaped()
     for ids, row in rows:
-        yield line(*ids, *map(_escape, read(row)))
+        yield line(*ids, *map(escaped.__getitem__, read(row)))
 
 
 def _states(family: States[Any], rows: Sequence[Row]) -> Iterator[str]:
@@ -136,14 +141,17 @@ def _states(family: States[Any], rows: Sequence[Row]) -> Iterator[str]:
 
 def _counts(family: Counts[Any], rows: Sequence[Row]) -> Iterator[str]:
     head, tail = _around(family)
+    some = "".join(
+        _template(family, {family.extra[0]: value}) + f"{{{place}}}\n"
+        for place, value in enumerate(family.values, start=len(family.ids))
+    ).format
     read, number = family.read, _Numbers()
     for ids, row in rows:
-        counts, start, end = read(row), head(*ids), tail(*ids)
+        counts = read(row)
         if any(counts):
-            yield from (
-                f"{start}{value}{end}{number[count]}\n" for value, count in zip(family.values, counts, strict=True)
-            )
+            yield some(*ids, *map(number.__getitem__, counts))
         else:
+            start, end = head(*ids), tail(*ids)
             between = f"{end}0.0\n{start}"
             yield f"{start}{between.join(family.values)}{end}0.0\n"
 
@@ -152,6 +160,14 @@ def _around(family: Family[Any]) -> tuple[Callable[..., str], Callable[..., str]
     """Split the sample line at the value of the one label that varies within a row."""
     head, tail = _template(family, {family.extra[0]: "\0"}).split("\0")
     return head.format, tail.format
+
+
+class _Escaped(dict[str, str]):
+    """Label values as the format writes them, each worked out once."""
+
+    def __missing__(self, value: str) -> str:
+        self[value] = _escape(value)
+        return self[value]
 
 
 class _Numbers(dict[float, str]):

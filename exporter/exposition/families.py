@@ -144,15 +144,18 @@ _LEVELS = tuple(Level)
 _NO_MESSAGES = (0,) * len(_LEVELS)
 
 
-def _by_level(messages: Sequence[Message]) -> tuple[int, ...]:
+def _by_level(messages: Sequence[Message]) -> Sequence[int]:
     if not messages:
         return _NO_MESSAGES
-    levels = [message.level for message in messages]
-    return tuple(levels.count(level) for level in _LEVELS)
+    counts = dict.fromkeys(_LEVELS, 0)
+    for message in messages:
+        counts[message.level] += 1
+    return list(counts.values())
 
 
 def _newest(messages: Sequence[Message]) -> float | None:
-    return max((one.timestamp for one in messages if one.timestamp is not None), default=None)
+    times = [one.timestamp for one in messages if one.timestamp is not None]
+    return max(times) if times else None
 
 
 FAMILIES: tuple[Family[Any], ...] = (

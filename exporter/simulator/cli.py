@@ -99,13 +99,18 @@ def _simulator(options: argparse.Namespace) -> Simulator:
 
 def _scenario(options: argparse.Namespace) -> Scenario:
     scenario = _named_scenario(options)
-    return replace(scenario, account=options.account or scenario.account)
+    return replace(
+        scenario,
+        account=options.account or scenario.account,
+        publishers=(*scenario.publishers, *options.forbid),
+        forbidden=scenario.forbidden | set(options.forbid),
+    )
 
 
 def _named_scenario(options: argparse.Namespace) -> Scenario:
     epoch = time.time() if options.epoch is None else options.epoch
     if options.scenario == "empty":
-        return empty(*options.publisher, forbidden=tuple(options.forbid))
+        return empty(*options.publisher)
     if options.scenario == "scale":
         return scale(options.offers, options.publishers, seed=options.seed, epoch=epoch, speed=options.speed)
     return demo(seed=options.seed, epoch=epoch, speed=options.speed)

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from exporter.web.acceptor import Acceptor
 from exporter.web.connections import Connections, Slot
 from exporter.web.current import Current
-from exporter.web.guard import HEALTH_PATHS, Guard
+from exporter.web.gate import HEALTH_PATHS, Gate
 from exporter.web.limits import limit_send_buffer, raise_file_limit, return_memory
 from exporter.web.listen import listen, url
 from exporter.web.notify import notify, watchdog
@@ -93,7 +93,7 @@ def serve(
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     current = current or Current(None)
     config = uvicorn.Config(
-        Guard(app, lambda: current.config, open_paths=HEALTH_PATHS if open_health else frozenset()),
+        Gate(app, lambda: current.config, open_paths=HEALTH_PATHS if open_health else frozenset()),
         http=GuardedProtocol,
         ws="none",
         interface="asgi3",

@@ -22,7 +22,7 @@ Tool = Callable[[str], Path]
 class Keep(Protocol):
     """Starts a process by calling its class with a folder of its own, and remembers to end it."""
 
-    def __call__(self, start: Callable[[Path], Started]) -> Started: ...
+    def __call__(self, make: Callable[[Path], Started], /) -> Started: ...
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def keep(tmp_path: Path) -> Iterator[Keep]:
     with ExitStack() as stack:
         numbers = count(1)
 
-        def start(make: Callable[[Path], Started]) -> Started:
+        def start(make: Callable[[Path], Started], /) -> Started:
             process = make(tmp_path / f"process-{next(numbers)}")
             stack.callback(process.kill)
             return process
@@ -113,7 +113,7 @@ def exporter(keep: Keep, command: Path, write_settings: WriteSettings) -> StartE
     def start(
         changes: Mapping[str, Any] | None = None, *arguments: str, environ: Mapping[str, str] | None = None
     ) -> Exporter:
-        line = [command, f"--config.file={write_settings(changes or {})}", *arguments]
+        line: list[str | Path] = [command, f"--config.file={write_settings(changes or {})}", *arguments]
         return keep(lambda folder: Exporter(line, folder, environ=environ))
 
     return start
@@ -148,8 +148,8 @@ def prometheus(keep: Keep, tool: Tool, tmp_path: Path) -> StartPrometheus:
     return start
 
 
-def scrape_config(*exporters: Exporter, interval: str = "1s", **options: Any) -> dict[str, Any]:
-    """Configure Prometheus to scrape these exporters; `options` go into the scrape job."""
-    targets = [one.url.partition("//")[2] for one in exporters]
+def scrape_config(*targets: Exporter | str, interval: str = "1s", **options: Any) -> dict[str, Any]:
+    """Configure Prometheus to scrape these exporters or addresses; `options` go into the scrape job."""
+    addresses = [one if isinstance(one, str) else one.url.partition("//")[2] for one in targets]
     job = {"job_name": "marketplace", "scrape_interval": interval, "scrape_timeout": interval}
-    return {"scrape_configs": [{**job, "static_configs": [{"targets": targets}], **options}]}
+    return {"scrape_configs": [{**job, "static_configs": [{"targets": addresses}], **options}]}

@@ -131,7 +131,7 @@ class Exporter(Process):
         self, command: Sequence[str | Path], folder: Path, *, environ: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(command, folder, environ=environ)
-        self.url = self.wait_for_start(r"\blistening\b.*?address\W+(https?://[^\s\"]+)")
+        self.url = self.wait_for_start(r"(?m)^(?=.*\blistening\b).*?\baddress\W+(https?://[^\s\"]+)")
 
     def get(self, path: str, **options: Any) -> requests.Response:
         """GET a path; the caller judges the status."""

@@ -53,7 +53,10 @@ def test_serves_the_demo_until_told_to_stop(number: signal.Signals) -> None:
 
 
 def test_serves_the_other_scenarios_as_told() -> None:
-    with running("--scenario", "scale", "--offers", "30", "--publishers", "2", "--token", "secret") as (url, _):
+    with running(
+        "--scenario", "scale", "--offers", "30", "--publishers", "2", "--token", "secret", "--forbid", "publisher-001"
+    ) as (url, _):
+        assert offers(url, "publisher-001", "secret").status_code == 403
         assert len(offers(url, "publisher-002", "secret").json()) == 15
         assert offers(url, "publisher-002", "other").status_code == 401
     with running("--scenario", "empty", "--publisher", "acme", "--forbid", "evil", "--control") as (url, _):
