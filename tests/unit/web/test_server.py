@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import os
 import signal
@@ -24,8 +25,21 @@ from tests.certificates import Authority
 async def hello(scope: Any, _receive: Any, send: Any) -> None:
     if scope["path"] == "/fail":
         raise RuntimeError("a bug")
+    if scope["path"] == "/end":
+        os.kill(os.getpid(), signal.SIGTERM)
+        await closed(scope["server"])
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
     await send({"type": "http.response.body", "body": b"hello"})
+
+
+async def closed(address: tuple[str, int]) -> None:
+    """Wait until nobody listens there any more."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(*address)
+        except ConnectionError:
+            return
+        writer.close()
 
 
 @pytest.fixture
@@ -82,6 +96,10 @@ def test_serves_until_it_is_told_to_end(listener: socket.socket) -> None:
         assert serve_while(lambda: get(listener), listener) == [(200, b"hello")]
     assert lines == [{"event": "listening", "address": where, "log_level": "info"}]
     assert listener.fileno() == -1, "closed"
+
+
+def test_an_answer_in_flight_is_finished_after_the_end_of_listening(listener: socket.socket) -> None:
+    assert serve_while(lambda: get(listener, "/end"), listener) == [(200, b"hello")]
 
 
 def test_a_bug_is_a_500_and_no_end(listener: socket.socket, caplog: pytest.LogCaptureFixture) -> None:
