@@ -38,9 +38,15 @@ _REFUSALS: dict[int, type[SourceError]] = {
 def lost(operation: str, error: Exception) -> SourceError:
     """Tell a time-out that urllib3 has wrapped after the last retry from all other losses."""
     chain = list(_causes(error))
-    if any(isinstance(one, TimeoutError | urllib3.exceptions.TimeoutError) for one in chain):
+    if any(_is_timeout(one) for one in chain):
         return UpstreamTimeoutError(f"no answer to {operation} in time")
     return TransportError(f"no answer to {operation}: {text(f'{type(chain[-1]).__name__}: {chain[-1]}'.rstrip(': '))}")
+
+
+def _is_timeout(error: BaseException) -> bool:
+    """Tell a time-out from a refused connection or an unknown host, which urllib3 derives from it."""
+    kinds = TimeoutError | urllib3.exceptions.TimeoutError
+    return isinstance(error, kinds) and not isinstance(error, urllib3.exceptions.NewConnectionError)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -65,5 +71,5 @@ def _error_detail(body: bytes) -> str:
     try:
         error: Any = json.loads(body[:ERROR_BODY])["error"]
         return text(f"{error['code']}: {error['message']}")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
