@@ -24,6 +24,8 @@ from tests.certificates import Authority
 from .crowd import Crowd, Scraper, resident_mebibytes, scrape
 from .processes import Exporter, Simulator
 
+pytestmark = pytest.mark.alone
+
 OFFERS = 2000
 SCRAPE_WITHIN = 1.0
 CUT_WITHIN = 30.0
