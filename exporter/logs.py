@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
@@ -14,10 +13,12 @@ from exporter.settings import LogSettings
 __all__ = ["set_up"]
 
 HIDDEN = "[hidden]"
+SHORTEST = 6
+"""Shorter texts are no secrets, and blotting them out would only make holes in words."""
 
 
-def set_up(settings: LogSettings, secrets: Callable[[], tuple[str, ...]], stream: TextIO = sys.stderr) -> None:
-    """Send our logs and those of the libraries to `stream`.
+def set_up(settings: LogSettings, secrets: Callable[[], tuple[str, ...]], stream: TextIO | None = None) -> None:
+    """Send our logs and those of the libraries to `stream`, by default standard error.
 
     `secrets` is asked at every line for the texts that must not appear in it: tokens and passwords are never logged on
     purpose, this is the second fence.
@@ -40,8 +41,8 @@ def set_up(settings: LogSettings, secrets: Callable[[], tuple[str, ...]], stream
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _Blot(secrets),
                 _as_one_line,
+                _Blot(secrets),
                 renderer,
             ],
         )
@@ -68,7 +69,7 @@ class _Blot:
         self._secrets = secrets
 
     def __call__(self, _: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        secrets = [secret for secret in self._secrets() if secret]
+        secrets = [secret for secret in self._secrets() if len(secret) >= SHORTEST]
         for key, value in event.items():
             if isinstance(value, str):
                 for secret in secrets:
