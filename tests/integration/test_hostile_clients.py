@@ -125,10 +125,10 @@ def test_one_byte_every_two_seconds(address: tuple[str, int], beside: Scraper, t
 
 
 def test_slow_readers(address: tuple[str, int], beside: Scraper, tell: Tell) -> None:
-    """Of those who ask for the large body, 240 take nothing of it and 50 a little, again and again."""
+    """Of those who ask for the large body, 150 take nothing of it and 50 a little, again and again."""
     ask = GET + b"\r\n"
     with (
-        Crowd(address, 240, ask, receive_buffer=4096) as still,
+        Crowd(address, 150, ask, receive_buffer=4096) as still,
         Crowd(address, 50, ask, receive_buffer=4096) as slow,
         ThreadPoolExecutor() as threads,
     ):
