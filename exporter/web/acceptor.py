@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import traceback
 from collections.abc import Callable
 
 import structlog
@@ -96,8 +97,11 @@ class Acceptor:
                 ssl_shutdown_timeout=timeouts[1],
             )
             opened = True
-        except OSError as error:  # ssl.SSLError is one
+        except (OSError, asyncio.CancelledError) as error:
+            # A failed handshake, or pushed out during it: either way the end of this task.
             log.debug("no connection", client=slot.peer, error=str(error))
+            # The traceback and the frames in it hold each other, and with them all that the handshake needed.
+            traceback.clear_frames(error.__traceback__)
         finally:
             if not opened:
                 slot.leave()
