@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 import structlog
 
@@ -27,6 +28,10 @@ __all__ = ["Service"]
 STOP_TIMEOUT = 5.0
 
 log = structlog.get_logger("exporter")
+
+
+def _leave(*_: object) -> NoReturn:
+    raise SystemExit(0)
 
 
 class Service:
@@ -66,6 +71,7 @@ class Service:
 
     def run(self) -> None:
         """Serve until told to end; raises ServeError if it cannot listen."""
+        signal.signal(signal.SIGTERM, _leave)  # until the web takes over the signals
         web = self._settings.web
         listeners = inherited() if web.systemd_socket else listen(web.listen_address)
         self.restore()
