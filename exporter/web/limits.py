@@ -7,7 +7,7 @@ import ctypes
 import resource
 import socket
 
-__all__ = ["limit_send_buffer", "raise_file_limit", "return_memory"]
+__all__ = ["limit_send_buffer", "raise_file_limit", "return_memory", "send_at_once"]
 
 SEND_BUFFER = 128 * 1024
 LARGE_BLOCK = 128 * 1024
@@ -35,3 +35,11 @@ def return_memory() -> None:
 def limit_send_buffer(listener: socket.socket) -> None:
     """Let the kernel hold little per connection; it would take up to 4 MB of each answer that nobody fetches."""
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+
+def send_at_once(listener: socket.socket) -> None:
+    """Let head and body of an answer leave without waiting for each other.
+
+    Accepted sockets inherit it. Otherwise the head is acknowledged late and the body waits for that: 40 ms per scrape.
+    """
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

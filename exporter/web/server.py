@@ -20,7 +20,7 @@ from exporter.web.acceptor import Acceptor
 from exporter.web.connections import Connections, Slot
 from exporter.web.current import Current
 from exporter.web.gate import HEALTH_PATHS, Gate
-from exporter.web.limits import limit_send_buffer, raise_file_limit, return_memory
+from exporter.web.limits import limit_send_buffer, raise_file_limit, return_memory, send_at_once
 from exporter.web.listen import listen, url
 from exporter.web.notify import notify, watchdog
 from exporter.web.protocol import KEEP_ALIVE, MAX_HEAD, GuardedProtocol
@@ -117,5 +117,6 @@ def serve(
     server = _Server(config, current, is_alive)
     for listener in listeners:
         limit_send_buffer(listener)
+        send_at_once(listener)
         log.info("listening", address=url(listener, "https" if current.tls() else "http"))
     asyncio.run(server.serve(listeners))
