@@ -185,9 +185,16 @@ class FetchedToken:
         """Get the token; CredentialError if there is none and none can be had."""
         with self._lock:
             kept = self._kept
-            if kept is not None and kept.expires_on - self._clock() > EARLY and self._stamp() == self._fetch_stamp:
+            if kept is not None and kept.expires_on - self._clock() > EARLY and self._is_unchanged():
                 return kept.token
             return self._replace(kept).token
+
+    def _is_unchanged(self) -> bool:
+        """Tell whether the files behind the credential are the same; one that is missing may be on its way."""
+        try:
+            return self._stamp() == self._fetch_stamp
+        except CredentialError:
+            return True
 
     def drop(self, token: str) -> bool:
         """Forget this token, unless it was fetched just now: then a new one would be refused as well."""

@@ -130,13 +130,19 @@ class Bank:
         self.issued = 0
         self.error: CredentialError | None = None
         self.stamp: Any = "one"
+        self.stamp_error: CredentialError | None = None
         self.tokens = FetchedToken(
             self.connect,
             source="cloud_partner",
             telemetry=self.telemetry,
             clock=self.clock,
-            stamp=lambda: self.stamp,
+            stamp=self.look,
         )
+
+    def look(self) -> Any:
+        if self.stamp_error:
+            raise self.stamp_error
+        return self.stamp
 
     def connect(self) -> Callable[[], Issued]:
         self.connections += 1
@@ -220,3 +226,13 @@ def test_a_new_secret_means_a_new_credential(bank: Bank) -> None:
     assert bank.tokens.token() == "token-2"
     assert bank.connections == 2
     assert bank.tokens.token() == "token-2"
+
+
+def test_a_secret_file_that_is_missing_for_a_moment(bank: Bank) -> None:
+    """The token that was fetched with it is still good."""
+    assert bank.tokens.token() == "token-1"
+    bank.stamp_error = CredentialError("cannot read /secret")
+    assert bank.tokens.token() == "token-1"
+    bank.clock.now = NOW + 3600
+    with pytest.raises(CredentialError, match="cannot read /secret"):
+        bank.tokens.token()
