@@ -77,11 +77,12 @@ class Collector:
         self, target: PublisherSettings, before: PublisherRecord, deadline: Deadline, done: SimpleQueue[PublisherRecord]
     ) -> None:
         started = self.monotonic()
+        this = _Round(self, target, before, deadline)
         try:
-            record = _Round(self, target, before, deadline).collect()
+            record = this.collect()
         except Exception as error:
             log.exception("refresh broke", publisher_id=target.id)
-            record = replace(before, failure=self.fail(error))
+            record = this.without_list(self.fail(error))
         now = self.clock()
         record = replace(
             record,
@@ -138,7 +139,7 @@ class _Round:
             listed = self._list()
         except SourceError as error:
             if not self._can_do_without_list(error):
-                return self._without_list(self.collector.fail(error))
+                return self.without_list(self.collector.fail(error))
             return self._with_offers({}, self.before.listed, self._unlisted_failure(error))
         return self._with_offers(listed, len(listed), None)
 
@@ -153,7 +154,7 @@ class _Round:
         """With offers named in the settings the list only adds titles: not being allowed to see it is no failure."""
         return None if isinstance(error, ForbiddenError | NotFoundError) else self.collector.fail(error)
 
-    def _without_list(self, failure: Failure) -> PublisherRecord:
+    def without_list(self, failure: Failure) -> PublisherRecord:
         """Nothing can be asked and nothing is deleted: all that was known stays, marked as failed."""
         known = self.before.offers or tuple(OfferRecord(self.target.id, one) for one in self.target.offers)
         return replace(self.before, failure=failure, offers=tuple(replace(one, failure=failure) for one in known))
@@ -162,7 +163,7 @@ class _Round:
         before = {record.offer_id: record for record in self.before.offers}
         futures = {
             offer_id: self.collector.workers.submit(self._fetch, offer_id, listed.get(offer_id), before.get(offer_id))
-            for offer_id in self.target.offers or listed
+            for offer_id in dict.fromkeys(self.target.offers or listed)
             if self.collector.settings.shard.has(self.target.id, offer_id)
         }
         records = tuple(
@@ -220,7 +221,8 @@ class _Round:
         try:
             return future.result(self.deadline.remaining())
         except FutureTimeoutError:
-            future.cancel()
+            if not future.cancel() and future.done():
+                return future.result()  # it ended at the last moment, or this is the error that it raised itself
             raise DeadlineError("the time for this refresh is over") from None
 
 
