@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 
 from exporter.credentials import TokenSource
 from exporter.errors import (
@@ -25,6 +25,7 @@ from exporter.errors import (
 )
 from exporter.settings import ApiSettings
 from exporter.sources.base import Deadline
+from exporter.sources.bounded import BoundedAdapter
 from exporter.sources.gate import Gate
 from exporter.sources.retries import Call, PoliteRetry, current_call
 from exporter.telemetry import Telemetry, package_version
@@ -67,7 +68,7 @@ class ApiClient:
         self._telemetry = telemetry
         self._monotonic = monotonic
         self._session = requests.Session()
-        adapter = HTTPAdapter(pool_maxsize=settings.max_concurrency, max_retries=PoliteRetry(settings.max_retries))
+        adapter = BoundedAdapter(pool_maxsize=settings.max_concurrency, max_retries=PoliteRetry(settings.max_retries))
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.headers.update(
@@ -104,28 +105,26 @@ class ApiClient:
     def _ask(
         self, operation: str, path: str, params: Mapping[str, str], deadline: Deadline, token: str
     ) -> tuple[int, bytes]:
-        call = Call(operation, deadline, self._gate, self._telemetry)
+        call = Call(operation, deadline, self._settings.timeout, self._gate, self._telemetry, self._monotonic)
         reset = current_call.set(call)
         code = "none"
         try:
             call.enter()
-            with self._send(path, params, deadline, token) as response:
+            with self._send(path, params, call.attempt, token) as response:
                 code = str(response.status_code)
-                return response.status_code, _read(response, Deadline(self._limit(deadline), self._monotonic))
-        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-            raise UpstreamTimeoutError(f"no answer to {operation} within {self._limit(deadline):g} s") from error
+                return response.status_code, _read(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _transport_error(operation, error) from error
+            raise _transport_error(f"{'no' if code == 'none' else 'no whole'} answer to {operation}", error) from error
         finally:
             call.count(code)
             current_call.reset(reset)
 
-    def _send(self, path: str, params: Mapping[str, str], deadline: Deadline, token: str) -> requests.Response:
-        limit = self._limit(deadline)
+    def _send(self, path: str, params: Mapping[str, str], attempt: Deadline, token: str) -> requests.Response:
+        limit = max(0.001, attempt.remaining())
         return self._session.get(
             self._base_url + path,
             params=params,
-            headers={"Authorization": f"Bearer {token}"},
+            auth=_Bearer(token),
             timeout=(min(CONNECT_TIMEOUT, limit), limit),
             # Per call, because REQUESTS_CA_BUNDLE in the environment beats the session's own setting.
             verify=str(self._settings.ca_file) if self._settings.ca_file else True,
@@ -133,17 +132,31 @@ class ApiClient:
             stream=True,
         )
 
-    def _limit(self, deadline: Deadline) -> float:
-        """Tell how long one attempt may take, in seconds."""
-        return max(0.001, min(self._settings.timeout, deadline.remaining()))
+
+class _Bearer(AuthBase):
+    """Puts the token into a request; as a mere header it would have to give way to what a ~/.netrc says of the host."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
-def _transport_error(operation: str, error: Exception) -> SourceError:
-    """Tell a time-out that urllib3 has wrapped after the last retry from all other losses."""
+def _transport_error(what: str, error: Exception) -> SourceError:
+    """Tell a time-out that urllib3 may have wrapped from all other losses."""
     chain = list(_causes(error))
-    if any(isinstance(one, TimeoutError | urllib3.exceptions.TimeoutError) for one in chain):
-        return UpstreamTimeoutError(f"no answer to {operation} in time")
-    return TransportError(f"no answer to {operation}: {text(f'{type(chain[-1]).__name__}: {chain[-1]}'.rstrip(': '))}")
+    if any(_is_timeout(one) for one in chain):
+        return UpstreamTimeoutError(f"{what} in time")
+    return TransportError(f"{what}: {text(f'{type(chain[-1]).__name__}: {chain[-1]}'.rstrip(': '))}")
+
+
+def _is_timeout(error: BaseException) -> bool:
+    """Tell whether it took too long; urllib3 counts a refused connection and an unknown host as time-outs as well."""
+    return isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError) and not isinstance(
+        error, urllib3.exceptions.NewConnectionError
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -156,15 +169,13 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = following if following is not error else None
 
 
-def _read(response: requests.Response, limit: Deadline) -> bytes:
-    """Read the body piece by piece, so that neither its size nor a server that drips can hold us."""
+def _read(response: requests.Response) -> bytes:
+    """Read the body piece by piece, so that its size cannot fill the memory."""
     body = bytearray()
     while piece := response.raw.read1(CHUNK, decode_content=True):
         body += piece
         if len(body) > MAX_BODY:
             raise DecodeError(f"the answer is larger than {MAX_BODY} bytes")
-        if limit.remaining() <= 0:
-            raise UpstreamTimeoutError("the answer did not end in time")
     return bytes(body)
 
 
@@ -179,5 +190,5 @@ def _error_detail(body: bytes) -> str:
     try:
         error: Any = json.loads(body[:ERROR_BODY])["error"]
         return text(f"{error['code']}: {error['message']}")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
