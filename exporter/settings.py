@@ -140,7 +140,7 @@ _AUTH_NEEDS: dict[AuthMethod, tuple[tuple[str, ...], ...]] = {
     "azure_cli": (),
 }
 _AUTH_USES: dict[AuthMethod, frozenset[str]] = {
-    "default": frozenset({"token", "token_file", "tenant_id", "client_id", "authority"}),
+    "default": frozenset({"token", "token_file", "client_id", "authority"}),
     "token": frozenset(),
     "client_secret": frozenset({"authority", "client_secret_expires_on"}),
     "client_certificate": frozenset({"authority"}),
