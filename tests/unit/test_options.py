@@ -29,7 +29,6 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "api.max_retries": ("1", 1),
     "api.ca_file": ("/ca.pem", Path("/ca.pem")),
     "auth.token_file": ("/token", Path("/token")),
-    "auth.tenant_id": ("t", "t"),
     "auth.client_id": ("c", "c"),
     "auth.authority": ("https://login.microsoftonline.us/", "https://login.microsoftonline.us"),
     "collection.mode": ("on_scrape", "on_scrape"),
