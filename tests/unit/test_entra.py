@@ -173,7 +173,7 @@ def test_certificate(made: list[Made], tmp_path: Path) -> None:
 
     def told() -> float | None:
         return telemetry.registry.get_sample_value(
-            "azure_marketplace_exporter_credential_expiry_timestamp_seconds", {"method": "client_certificate"}
+            "azure_marketplace_exporter_credential_expiry_timestamp_seconds", {"credential": "client_certificate"}
         )
 
     first = client_certificate(file, days=10)
@@ -197,10 +197,10 @@ def test_what_was_told_of_another_credential_is_taken_back(made: list[Made]) -> 
     build(telemetry, **auth, **APP).token()
     values = telemetry.registry.get_sample_value
     expiry, token = (f"azure_marketplace_exporter_{one}_expiry_timestamp_seconds" for one in ("credential", "token"))
-    assert values(expiry, {"method": "client_secret"}) == 1893542400
+    assert values(expiry, {"credential": "client_secret"}) == 1893542400
     assert values(token, {"source": "cloud_partner"}) == NOW + 3600
     build(telemetry, token="t")
-    assert values(expiry, {"method": "client_secret"}) is None
+    assert values(expiry, {"credential": "client_secret"}) is None
     assert values(token, {"source": "cloud_partner"}) is None
 
 
