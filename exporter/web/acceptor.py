@@ -61,13 +61,18 @@ class Acceptor:
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            connection, address = await loop.sock_accept(self._listener)
+            # Not loop.sock_accept(): cancelled at the wrong moment, it loses a connection that is open already.
+            connection, address = self._listener.accept()
+        except BlockingIOError:
+            await self._readable(loop)
+            return
         except ConnectionError:
             return
         except OSError as error:
             self._complain(error, loop.time())
             await asyncio.sleep(PAUSE)
             return
+        connection.setblocking(False)
         slot = self._connections.admit(str(address[0]))
         if slot is None:
             connection.close()
@@ -76,8 +81,16 @@ class Acceptor:
         slot.drop = task.cancel
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
-        # sock_accept() does not give way while there are clients in the queue.
+        # Others have their turn, however many clients are in the queue.
         await asyncio.sleep(0)
+
+    async def _readable(self, loop: asyncio.AbstractEventLoop) -> None:
+        ready = asyncio.Event()
+        loop.add_reader(self._listener, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(self._listener)
 
     def _complain(self, error: OSError, now: float) -> None:
         if now >= self._quiet_until:

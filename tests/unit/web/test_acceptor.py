@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from structlog.testing import capture_logs
@@ -65,33 +65,35 @@ def test_refuses_when_all_places_are_busy(listener: socket.socket) -> None:
     assert asyncio.run(run()) == [b"hello", b""]
 
 
+class Failing(socket.socket):
+    """A listening socket that fails at first."""
+
+    failures: ClassVar[list[OSError]] = []
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        if self.failures:
+            raise self.failures.pop(0)
+        return super().accept()
+
+
 def test_goes_on_after_failures_and_complains_now_and_then(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(acceptor, "PAUSE", 0.0)
-    failures: list[OSError] = [
+    Failing.failures[:] = [
         ConnectionAbortedError(),
         *(OSError(errno.EMFILE, "Too many open files") for _ in range(5)),
     ]
 
-    async def run() -> bytes:
-        loop = asyncio.get_running_loop()
-        really = loop.sock_accept
-
-        async def sock_accept(one: socket.socket) -> tuple[socket.socket, Any]:
-            if failures:
-                raise failures.pop(0)
-            return await really(one)
-
-        monkeypatch.setattr(loop, "sock_accept", sock_accept)
-        task = asyncio.create_task(accept(listener, Connections(1)).run())
-        found, writer = await read(listener)
+    async def run(failing: socket.socket) -> bytes:
+        task = asyncio.create_task(accept(failing, Connections(1)).run())
+        found, writer = await read(failing)
         writer.close()
         await stop(task)
         return found
 
-    with capture_logs() as lines:
-        assert asyncio.run(run()) == b"hello"
+    with capture_logs() as lines, Failing(fileno=listener.detach()) as failing:
+        assert asyncio.run(run(failing)) == b"hello"
     assert [(line["event"], line["error"]) for line in lines] == [("cannot accept connections", "Too many open files")]
 
 
