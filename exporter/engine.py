@@ -139,6 +139,8 @@ class Engine:
         """Let the refresh under way be the last, wait for its end, and close all connections."""
         if self._background is not None:
             self._background.stop(self._patience)
+        else:
+            self._flights.stop(self._patience)
         self._close()
 
     def stop(self, timeout: float) -> None:
