@@ -107,7 +107,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One publishing step; `progress` is a ratio from 0 to 1, `estimated_time_frame` the API's own friendly text."""
+    """One publishing step; `progress` is a ratio from 0 to 1, `estimated_time_frame` the API's own friendly text.
+
+    `started` and `completed` are in Unix seconds.
+    """
 
     step_id: str
     name: str
@@ -116,6 +119,8 @@ class Step:
     progress: float | None = None
     estimated_time_frame: str = ""
     messages: tuple[Message, ...] = ()
+    started: float | None = None
+    completed: float | None = None
 
     @property
     def is_signoff(self) -> bool:
@@ -125,7 +130,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One offer as a source tells it; `changed` is in Unix seconds, what the source cannot tell is None or empty."""
+    """One offer as a source tells it; times are in Unix seconds, what the source cannot tell is None or empty.
+
+    `status` is that of the newest submission, `live` tells whether an earlier or the same one is on sale, and `live_since`
+    since when. `product_id` is the GUID by which the Partner Center APIs know the offer.
+    """
 
     publisher_id: str
     offer_id: str
@@ -137,6 +146,9 @@ class Offer:
     changed: float | None = None
     steps: tuple[Step, ...] = ()
     messages: tuple[Message, ...] = ()
+    live: bool | None = None
+    live_since: float | None = None
+    product_id: str = ""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -1,0 +1,98 @@
+"""Draft, preview and live: what the entries of the Product Ingestion API say about an offer.
+
+The rules are those of public clients that live with this API. A submission that was promoted stands for preview and live
+under one id; during the way to live there are two live entries, the old and the new; after it, the preview entry may stay
+or vanish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from exporter.offers import OfferStatus, Step, StepStatus
+
+__all__ = ["Entry", "live_of", "status_of", "steps_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One submission for one target; `number` is its id, `created` in Unix seconds, a draft's outcome says nothing."""
+
+    target: str
+    number: str
+    outcome: OfferStatus
+    created: float | None
+
+    def rank(self) -> tuple[float, int, bool]:
+        """Give what orders entries by age: when they were made, then their ids; of one submission, live comes last."""
+        created = float("-inf") if self.created is None else self.created
+        return created, int(self.number) if self.number.isdecimal() else -1, self.target == "live"
+
+
+_STEP_STATUS = {
+    OfferStatus.NOT_STARTED: StepStatus.NOT_STARTED,
+    OfferStatus.RUNNING: StepStatus.IN_PROGRESS,
+    OfferStatus.SUCCEEDED: StepStatus.COMPLETE,
+    OfferStatus.FAILED: StepStatus.REJECTED,
+    OfferStatus.CANCELED: StepStatus.CANCELED,
+}
+
+
+def _newest(entries: Sequence[Entry], *targets: str) -> Entry | None:
+    return max((one for one in entries if one.target in targets), key=Entry.rank, default=None)
+
+
+def status_of(entries: Sequence[Entry]) -> OfferStatus:
+    """Tell where the newest submission stands: anything running first, then the newest entry."""
+    newest = _newest(entries, "preview", "live")
+    if newest is None:
+        return OfferStatus.NEVER_PUBLISHED
+    if any(one.outcome is OfferStatus.RUNNING for one in entries):
+        return OfferStatus.RUNNING
+    if newest.target == "preview" and newest.outcome is OfferStatus.SUCCEEDED and not _is_live(entries, newest):
+        return OfferStatus.WAITING_FOR_PUBLISHER_REVIEW
+    return newest.outcome
+
+
+def _is_live(entries: Sequence[Entry], wanted: Entry) -> bool:
+    return any(
+        one.target == "live" and one.number == wanted.number and one.outcome is OfferStatus.SUCCEEDED for one in entries
+    )
+
+
+def live_of(entries: Sequence[Entry]) -> bool | None:
+    """Tell whether something is live, whatever else goes on; None where it cannot be known."""
+    outcomes = {one.outcome for one in entries if one.target == "live"}
+    if OfferStatus.SUCCEEDED in outcomes:
+        return True
+    return None if OfferStatus.UNKNOWN in outcomes else False
+
+
+def steps_of(entries: Sequence[Entry], status: OfferStatus) -> tuple[Step, ...]:
+    """Tell the newest submission's way over draft and preview to live."""
+    newest = _newest(entries, "preview", "live")
+    submitted = newest is not None
+    return (
+        Step("draft", "Draft", StepStatus.COMPLETE if submitted else StepStatus.NOT_STARTED),
+        Step("preview", "Preview", _preview(entries, newest)),
+        Step("live", "Live", _live(newest, status)),
+    )
+
+
+def _preview(entries: Sequence[Entry], newest: Entry | None) -> StepStatus:
+    if newest is None:
+        return StepStatus.NOT_STARTED
+    if newest.target == "live":
+        return StepStatus.COMPLETE  # nothing gets there without having been a preview, be its entry there or gone
+    preview = _newest(entries, "preview") or newest
+    return _STEP_STATUS.get(preview.outcome, StepStatus.UNKNOWN)
+
+
+def _live(newest: Entry | None, status: OfferStatus) -> StepStatus:
+    """An older submission may be live; the step is about the newest one."""
+    if status is OfferStatus.WAITING_FOR_PUBLISHER_REVIEW:
+        return StepStatus.WAITING_FOR_PUBLISHER_REVIEW
+    if newest is not None and (newest.target == "live" or status is OfferStatus.SUCCEEDED):
+        return _STEP_STATUS.get(newest.outcome, StepStatus.UNKNOWN)
+    return StepStatus.NOT_STARTED
