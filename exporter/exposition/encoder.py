@@ -14,7 +14,7 @@ from typing import Any
 
 from prometheus_client.utils import floatToGoString
 
-from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
 from exporter.exposition.families import FAMILIES, Counts, Family, Info, OfferRow, States, StepRow, Value
 
 __all__ = ["Exposition", "encode", "encode_offer"]
@@ -23,7 +23,7 @@ _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LEVEL = 1
 
 Row = tuple[tuple[str, ...], Any]
-"""The escaped ids (publisher, offer, step), and what the samples are read from."""
+"""The escaped ids (publisher and source, or publisher, offer and step), and what the samples are read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,12 @@ def encode_offer(record: OfferRecord, now: float) -> bytes:
 
 
 def _rows(snapshot: Snapshot, now: float, stale_after: float) -> dict[type, list[Row]]:
-    rows: dict[type, list[Row]] = {PublisherRecord: [], OfferRecord: [], OfferRow: [], StepRow: []}
+    rows: dict[type, list[Row]] = {one: [] for one in (PublisherRecord, SourceRecord, OfferRecord, OfferRow, StepRow)}
     escaped = _Escaped()
     for publisher in snapshot.publishers:
         publisher_id = _escape(publisher.publisher_id)
         rows[PublisherRecord].append(((publisher_id,), publisher))
+        rows[SourceRecord] += (((publisher_id, escaped[one.source]), one) for one in publisher.sources)
         for record in publisher.offers:
             ids = (publisher_id, _escape(record.offer_id))
             rows[OfferRecord].append((ids, record))

@@ -37,6 +37,8 @@ from exporter.texts import text
 __all__ = ["PartnerCenterSource"]
 
 ROOT = "/v1.0/ingestion"
+ELSEWHERE = frozenset({"azurethirdpartyvirtualmachine", "azurecontainer"})
+"""Types whose submissions belong to the Product Ingestion API, so that a refusal is no failure."""
 
 Entry = TypeVar("Entry")
 
@@ -150,7 +152,9 @@ class PartnerCenterSource:
         path = f"{_path(known.product_id)}/submissions"
         try:
             return _SUBMISSIONS.read(self._client, path, params={}, deadline=deadline)
-        except NotFoundError as error:
+        except (NotFoundError, RefusedError) as error:
+            if isinstance(error, RefusedError) and known.offer_type.lower() not in ELSEWHERE:
+                raise
             self._keep(known.product_id, None, _Details(), deadline)
             raise unserved from error
 

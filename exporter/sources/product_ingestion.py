@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
-from exporter.errors import NotFoundError
+from exporter.errors import NotFoundError, RefusedError
 from exporter.offers import Offer, OfferStatus
 from exporter.sources.api import ApiClient
 from exporter.sources.base import Deadline, NotServedError
@@ -26,6 +26,8 @@ from exporter.texts import text
 __all__ = ["ProductIngestionSource"]
 
 ROOT = "/rp/product-ingestion"
+ELSEWHERE = frozenset({"azureapplication"})
+"""Types that this API is reported not to support, so that a refusal is no failure."""
 OTHER_TARGETS = frozenset({"flight", "sandbox", "certification", "retail"})
 
 _PRODUCT_ID = re.compile(r"(?:product/)?([^/]+)", re.IGNORECASE)
@@ -105,7 +107,9 @@ class ProductIngestionSource:
         path = f"{ROOT}/submission/{quote(known.product_id, safe='')}"
         try:
             submissions = _SUBMISSIONS.read(self._client, path, params=self._version, deadline=deadline)
-        except NotFoundError as error:
+        except (NotFoundError, RefusedError) as error:
+            if isinstance(error, RefusedError) and known.offer_type.lower() not in ELSEWHERE:
+                raise
             raise NotServedError.of(known, self.name, publisher_id, offer_id) from error
         entries = self._entries(submissions)
         status = status_of(entries)
