@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Scripts that write committed files; each understands --check.
-GENERATORS := $(wildcard grafana/generate.py docs/generate.py)
+GENERATORS := docs/generate.py grafana/generate.py grafana/alerts_table.py helm/sync.py
 # Folders as well: a deleted file changes only its folder.
 SOURCES := pyproject.toml LICENSE $(wildcard README.md) $(shell find exporter -not -path '*/__pycache__*')
 UV_VERSION := 0.13.8
@@ -22,8 +22,9 @@ ARGS ?=
 demo: $(VENV)/.installed
 	$(BIN)/azure-marketplace-exporter --demo $(ARGS)
 
+# PYTHONSAFEPATH: programs that the tests start import the installed package too, not the folder they start in.
 test: $(VENV)/.dev $(VENV)/.installed
-	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+	PYTHONSAFEPATH=1 $(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -31,7 +32,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy $(wildcard exporter tests grafana)
 
 bench: $(VENV)/.dev $(VENV)/.installed
-	$(BIN)/pytest tests/benchmarks $(ARGS)
+	$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
 generate: $(VENV)/.dev $(VENV)/.installed
 	for generator in $(GENERATORS); do $(BIN)/python "$$generator"; done

@@ -16,6 +16,7 @@ from exporter.errors import ConfigError, ExporterError
 
 if TYPE_CHECKING:
     from exporter.options import CommandLine
+    from exporter.service import Service
     from exporter.settings import Settings
 
 __all__ = ["main"]
@@ -102,10 +103,14 @@ def _once(settings: Settings) -> int:
 
         service = Service(settings, lambda: settings)
         hidden.append(service.secrets)
-        snapshot = service.once()
-        for piece in service.publication.metrics(openmetrics=False, gzip=False):
-            sys.stdout.buffer.write(piece)
-        sys.stdout.flush()
+        return _print(service)
+
+
+def _print(service: Service) -> int:
+    snapshot = service.once()
+    for piece in service.publication.metrics(openmetrics=False, gzip=False):
+        sys.stdout.buffer.write(piece)
+    sys.stdout.flush()
     return 0 if all(publisher.up for publisher in snapshot.publishers) else 1
 
 
@@ -117,14 +122,17 @@ def _healthcheck(settings: Settings) -> int:
     return 0 if answer.is_healthy else 1
 
 
-def _demo(settings: Settings) -> int:
+def _demo(settings: CommandLine) -> int:
     from exporter.demo import demo_settings  # noqa: PLC0415
     from exporter.service import Service  # noqa: PLC0415
     from exporter.simulator import Simulator, demo, serve_in_thread  # noqa: PLC0415
 
     with _logs(settings), serve_in_thread(Simulator(demo(epoch=time.time())).app) as simulator:
         simulated = demo_settings(settings, simulator.url)
-        Service(simulated, lambda: simulated).run()
+        service = Service(simulated, lambda: simulated)
+        if settings.once:
+            return _print(service)
+        service.run()
     return 0
 
 

@@ -50,10 +50,10 @@ class TokenSource(Protocol):
 
 
 class StaticToken:
-    """A token that was given in the settings."""
+    """A token that was given in the settings; CredentialError if it is none."""
 
     def __init__(self, token: SecretStr) -> None:
-        self._token = token
+        self._token = SecretStr(_checked(token.get_secret_value().strip(), "the token"))
 
     def token(self) -> str:
         """Get the token."""
@@ -67,6 +67,15 @@ class StaticToken:
     def secrets(self) -> tuple[str, ...]:
         """Give the token."""
         return (self.token(),)
+
+
+def _checked(token: str, where: str) -> str:
+    """Give the token if it can stand in a header; the library's own complaint about one that cannot would quote it."""
+    if not token:
+        raise CredentialError(f"{where} is empty")
+    if not token.isascii() or any(one.isspace() or not one.isprintable() for one in token):
+        raise CredentialError(f"{where} holds no token: there is a blank or a strange character inside")
+    return token
 
 
 class WatchedFile:
@@ -116,10 +125,7 @@ class FileToken:
 
     def token(self) -> str:
         """Get the token; CredentialError if the file is missing, unreadable, empty or holds no token."""
-        token = self._file.read()
-        if not token.isascii() or any(one.isspace() or not one.isprintable() for one in token):
-            raise CredentialError(f"{self._file.path} holds no token: there is a blank or a strange character inside")
-        return token
+        return _checked(self._file.read(), str(self._file.path))
 
     def drop(self, token: str) -> bool:
         """Ask again only if the file has another token by now."""

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 __all__ = ["Duration", "format_duration", "parse_duration"]
 
 _UNITS = {"y": 31536000.0, "w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_LONGEST = 100 * _UNITS["y"]  # the standard library cannot wait much longer
 _SHAPE = re.compile("".join(rf"(?:(?P<{unit}>[0-9]{{1,9}}){unit})?" for unit in _UNITS))
 
 
@@ -19,8 +20,13 @@ def parse_duration(text: Any) -> float:
     Raises:
         ValueError: the text is no such duration.
     """
-    if isinstance(text, float):
-        return text
+    seconds = _seconds(text)
+    if not seconds <= _LONGEST:
+        raise ValueError(f"{text!r} is no duration; the longest is {format_duration(_LONGEST)}")
+    return seconds
+
+
+def _seconds(text: Any) -> float:
     shape = _SHAPE.fullmatch(text) if isinstance(text, str) and text else None
     if shape is None:
         raise ValueError(f"{text!r} is no duration; write a number and a unit, such as 30s, 5m or 1h30m")

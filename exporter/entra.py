@@ -42,9 +42,9 @@ def token_source(
     Raises:
         ConfigError: a file that the credential needs is missing or cannot be read.
     """
-    if auth.token is not None:
-        return StaticToken(auth.token)
     try:
+        if auth.token is not None:
+            return StaticToken(auth.token)
         if auth.token_file is not None:
             tokens = FileToken(auth.token_file)
             tokens.token()

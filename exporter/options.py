@@ -98,7 +98,7 @@ def read_file(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError([("config.file", f"cannot read {path}: {error.strerror}")]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError([("config.file", f"{path} is not YAML: {_one_line(error)}")]) from error
+        raise ConfigError([("config.file", f"{path} is not YAML: {_yaml_problem(error)}")]) from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -107,6 +107,17 @@ def read_file(path: Path) -> dict[str, Any]:
     if problems:
         raise ConfigError(sorted(problems))
     return content
+
+
+_QUOTED = re.compile("'[^<'][^']+'")
+
+
+def _yaml_problem(error: Exception) -> str:
+    """Say what is wrong and where, and quote nothing of the file, since any line of it may hold a secret."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    if problem is None or mark is None:
+        return _one_line(error)
+    return f"{_QUOTED.sub('something', problem)} at line {mark.line + 1}, column {mark.column + 1}"
 
 
 def _one_line(error: Exception) -> str:

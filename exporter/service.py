@@ -103,7 +103,6 @@ class Service:
             publication=self.publication,
             pages=Pages(
                 telemetry_path=web.telemetry_path,
-                stale_after=self._settings.collection.stale_after,
                 clock=time.time,
             ),
             telemetry_path=web.telemetry_path,

@@ -299,7 +299,6 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,
-        nested_model_default_partial_update=True,
     )
 
     publishers: Publishers = ()

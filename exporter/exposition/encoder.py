@@ -17,7 +17,7 @@ from prometheus_client.utils import floatToGoString
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
 from exporter.exposition.families import FAMILIES, Counts, Family, Info, OfferRow, States, StepRow, Value
 
-__all__ = ["Exposition", "encode", "encode_offer"]
+__all__ = ["Exposition", "encode", "encode_offer", "render"]
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LEVEL = 1
@@ -50,11 +50,9 @@ class Exposition:
 
 def encode(snapshot: Snapshot, now: float, stale_after: float) -> Exposition:
     """Render a snapshot; the offers that are stale at `now` (Unix seconds) show only their health."""
-    rows = _rows(snapshot, now, stale_after)
     packer = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
     pieces, packed, crc, size = [], [], 0, 0
-    for family in FAMILIES:
-        piece = _render(family, rows[family.row]).encode()
+    for piece in render(snapshot, now, stale_after):
         pieces.append(piece)
         packed.append(packer.compress(piece))
         crc = zlib.crc32(piece, crc)
@@ -62,6 +60,12 @@ def encode(snapshot: Snapshot, now: float, stale_after: float) -> Exposition:
     # A full flush ends on a byte and forgets the window, so another stream may continue from here.
     packed.append(packer.flush(zlib.Z_FULL_FLUSH))
     return Exposition(tuple(pieces), b"".join(packed), crc, size)
+
+
+def render(snapshot: Snapshot, now: float, stale_after: float) -> list[bytes]:
+    """Render the text of a snapshot, one piece per family; it is the same in both formats."""
+    rows = _rows(snapshot, now, stale_after)
+    return [_render(family, rows[family.row]).encode() for family in FAMILIES]
 
 
 def encode_offer(record: OfferRecord, now: float) -> bytes:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from exporter.collection.snapshot import OfferRecord
 from exporter.errors import ConfigError
 from exporter.exposition.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.exposition.publication import Publication
+from exporter.web.page_routes import PageRoutes
 from exporter.web.pages import Pages
 from exporter.web.probe import ProbeRoutes
 from exporter.web.scrape import scrape_timeout
@@ -44,17 +45,19 @@ class WebApp:
     def build(self) -> Starlette:
         """Make the ASGI application."""
         probes = ProbeRoutes(self.publication, self.probe)
-        return Starlette(
+        app = Starlette(
             routes=[
-                Route("/", self.index),
                 Route(self.telemetry_path, self.metrics),
                 Route("/probe", probes.answer_probe),
                 Route("/sd", probes.answer_discovery),
                 Route("/-/healthy", self.healthy),
                 Route("/-/ready", self.ready),
                 Route("/-/reload", self.reload_settings, methods=["POST"]),
+                *PageRoutes(self.publication, self.pages).routes(),
             ]
         )
+        app.router.redirect_slashes = False  # it would send clients of a reverse proxy to an address without its prefix
+        return app
 
     async def metrics(self, request: Request) -> Response:
         """Answer a scrape in the format and encoding that its headers prefer."""
@@ -98,10 +101,6 @@ class WebApp:
         flight = self.flight()
         if flight is not None:
             await asyncio.wait([asyncio.wrap_future(flight)], timeout=seconds)
-
-    async def index(self, _: Request) -> Response:
-        """Show the landing page."""
-        return HTMLResponse(self.pages.index(self.publication.snapshot))
 
 
 def _chunks(pieces: tuple[bytes, ...]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The pages for people, rendered on the server."""
+"""The pages for people, rendered on the server: all text escaped, no script, nothing from outside."""
 
 from __future__ import annotations
 
@@ -7,66 +7,102 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from exporter.collection.snapshot import OfferRecord, Snapshot
-from exporter.offers import Step, StepStatus
+from exporter.exposition.families import documented
+from exporter.offers import OfferStatus, Party, StepStatus
+from exporter.palette import looks
 from exporter.telemetry import package_version
+from exporter.web.advice import advice
+from exporter.web.filters import NO_DATA, Filters
+from exporter.web.guard import page_headers
+from exporter.web.overview import Overview, Urgency
+from exporter.web.style import style_sheet
+from exporter.web.view import MAX_MESSAGES, Lens, OfferView
+from exporter.web.wording import duration
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["Pages", "age", "current_step"]
+__all__ = ["PARTNER_CENTER", "Pages"]
 
-_DONE = {StepStatus.COMPLETE, StepStatus.NOT_STARTED, StepStatus.CANCELED}
+PARTNER_CENTER = "https://partner.microsoft.com/dashboard/marketplace-offers/overview"
 
 
 class Pages:
-    """Renders snapshots as HTML; `clock` is Unix time."""
+    """Renders snapshots as HTML; `clock` is Unix time, `stale_after` (in seconds) comes with each call, for it may change.
 
-    def __init__(self, *, telemetry_path: str, stale_after: float, clock: Callable[[], float]) -> None:
+    All links are relative, so that the pages work under any prefix that a reverse proxy gives them.
+    """
+
+    def __init__(self, *, telemetry_path: str, clock: Callable[[], float]) -> None:
         self._telemetry_path = telemetry_path
-        self._stale_after = stale_after
         self._clock = clock
+
+    @cached_property
+    def _style(self) -> str:
+        return style_sheet()
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The headers that every page needs; the policy lets nothing run or load but the style sheet inside."""
+        return page_headers(self._style)
 
     @cached_property
     def _environment(self) -> Environment:
         from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only who looks pays for it
+        from markupsafe import Markup  # noqa: PLC0415
 
         environment = Environment(
-            loader=PackageLoader("exporter.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+            loader=PackageLoader("exporter.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
         )
-        environment.filters.update(age=self._age, words=words)
-        environment.globals.update(current_step=current_step)
+        environment.filters.update(duration=duration)
+        environment.globals.update(
+            version=package_version(),
+            style=Markup(self._style),  # noqa: S704 - our own file, and only its hash may apply
+            telemetry_path=self._telemetry_path.lstrip("/"),
+            partner_center=PARTNER_CENTER,
+            max_messages=MAX_MESSAGES,
+            no_data=NO_DATA,
+            Urgency=Urgency,
+            statuses=looks(OfferStatus),
+            step_statuses=looks(StepStatus),
+            parties=looks(Party),
+        )
         return environment
 
-    def index(self, snapshot: Snapshot) -> str:
+    def lens(self, stale_after: float) -> Lens:
+        """Give what the pages are seen through at this moment."""
+        return Lens(self._clock(), stale_after)
+
+    def index(self, snapshot: Snapshot, filters: Filters, stale_after: float) -> str:
         """Render the landing page."""
-        return self._render("index.html", snapshot=snapshot, is_fresh=self._is_fresh)
+        return self._render("index.html", root="./", view=Overview(snapshot, filters, self.lens(stale_after)))
+
+    def offer(self, record: OfferRecord, stale_after: float) -> str:
+        """Render the page of one offer; past `stale_after` it shows what was last known, and says so."""
+        lens = self.lens(stale_after)
+        view = OfferView(record, record.offer, lens)
+        return self._render(
+            "offer.html",
+            root="../../",
+            view=view,
+            is_fresh=lens.fresh(record) is not None,
+            advice=advice(view),
+            changed=lens.moment(record.offer.changed if record.offer else None),
+            publisher_link=Filters(publisher=record.publisher_id).link(),
+        )
+
+    def docs(self) -> str:
+        """Render the reference of states, addresses and metrics."""
+        return self._render("docs.html", root="./", metrics=documented())
+
+    def message(self, title: str, text: str, *, root: str) -> str:
+        """Render a page that says one thing; `root` is the relative way to the landing page."""
+        return self._render("message.html", root=root, title=title, text=text)
 
     def _render(self, template: str, **values: Any) -> str:
-        common = {"version": package_version(), "telemetry_path": self._telemetry_path}
-        return self._environment.get_template(template).render(**common, **values)
-
-    def _is_fresh(self, record: OfferRecord) -> bool:
-        return record.is_fresh(self._clock(), self._stale_after)
-
-    def _age(self, moment: float | None) -> str:
-        return "never" if moment is None else age(self._clock() - moment)
-
-
-def words(state: str) -> str:
-    """Write a state as words: `in_progress` is "in progress"."""
-    return state.replace("_", " ")
-
-
-def age(seconds: float) -> str:
-    """Write an age in its two largest units, such as "2d 3h"."""
-    left, parts = max(0, int(seconds)), []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return " ".join(parts[:2]) or "0s"
-
-
-def current_step(steps: tuple[Step, ...]) -> Step | None:
-    """Find the step at which an offer stands: the first that is neither done nor still to come."""
-    return next((step for step in steps if step.status not in _DONE), None)
+        return self._environment.get_template(template).render(**values)

@@ -1,0 +1,41 @@
+"""One sentence on what comes next for an offer."""
+
+from __future__ import annotations
+
+from exporter.offers import OfferStatus, Party, StepStatus
+from exporter.web.view import OfferView
+
+__all__ = ["advice"]
+
+_AT_REST = {
+    OfferStatus.SUCCEEDED: "Published. Nobody has to act until the next submission.",
+    OfferStatus.CANCELED: "The submission was canceled. Submit the offer again to go on.",
+    OfferStatus.NEVER_PUBLISHED: "The offer has never been submitted.",
+    OfferStatus.NOT_STARTED: "Publishing has not been started.",
+}
+
+
+def advice(view: OfferView) -> str:
+    """Say who should do what; empty if there is no data."""
+    if view.offer is None:
+        return ""
+    if view.waiting_on is Party.NOBODY:
+        return _AT_REST.get(view.offer.status, "")
+    return _publisher(view) if view.waiting_on is Party.PUBLISHER else _microsoft(view)
+
+
+def _publisher(view: OfferView) -> str:
+    if view.awaits_signoff:
+        return "The preview is ready: the publisher has to check it and sign off with \u201cGo live\u201d."
+    steps = {step.step.status for step in view.steps}
+    if StepStatus.BLOCKED in steps and view.look and view.look.state != OfferStatus.FAILED:
+        return "A step is blocked: its messages tell what the publisher has to settle."
+    if StepStatus.WAITING_FOR_PUBLISHER_REVIEW in steps:
+        return "A step waits for the publisher's review."
+    return "The publisher has to correct what the messages name, and submit the offer again."
+
+
+def _microsoft(view: OfferView) -> str:
+    if view.over:
+        return "Microsoft is at work and over its own estimate. If this goes on, the publisher may ask its support."
+    return "Microsoft is at work. The publisher has nothing to do."

@@ -1,0 +1,145 @@
+"""The snapshot as JSON, `/api/v1/offers`; docs/api.md documents the shape. All times are Unix seconds, as in the metrics.
+
+Data that is stale is left out as it is in the metrics: the state of such an offer is null, and it has no steps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Snapshot
+from exporter.offers import Message, Offer
+from exporter.web.plain_text import plain_text
+from exporter.web.view import Lens, OfferView, StepView
+
+__all__ = ["OffersJson", "offer_json", "publisher_json"]
+
+Json: TypeAlias = dict[str, Any]
+Pieces: TypeAlias = tuple[bytes, ...]
+_Version: TypeAlias = tuple[object, ...]
+
+OFFERS_PER_PIECE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    version: _Version
+    expires: float
+    pieces: Pieces
+
+
+class OffersJson:
+    """Writes each snapshot once: asked again before the next refresh it gives the same bytes."""
+
+    def __init__(self) -> None:
+        self._made: _Made | None = None
+
+    def body(self, snapshot: Snapshot, lens: Lens) -> Pieces:
+        """Give the document, in pieces that are to be sent one after the other."""
+        version = _version(snapshot, lens)
+        made = self._made
+        if made is None or made.version != version or lens.now >= made.expires:
+            expires = snapshot.expires(lens.now, lens.stale_after)
+            made = self._made = _Made(version, expires, tuple(_document(snapshot, lens)))
+        return made.pieces
+
+
+def _version(snapshot: Snapshot, lens: Lens) -> _Version:
+    """Tell one snapshot from the next without holding on to it: it may be large, and this may be asked rarely."""
+    publishers = (
+        (one.publisher_id, one.last_refresh, one.last_success, len(one.offers)) for one in snapshot.publishers
+    )
+    return lens.stale_after, *publishers
+
+
+def _document(snapshot: Snapshot, lens: Lens) -> Iterator[bytes]:
+    """Write offer by offer: one call for all would keep every other thread waiting until it is done."""
+    piece = _dump({"rendered_timestamp_seconds": lens.now, "stale_after_seconds": lens.stale_after})[:-1]
+    piece += ',"publishers":['
+    for number, publisher in enumerate(snapshot.publishers):
+        piece += ("," if number else "") + _dump(publisher_json(publisher))[:-1] + ',"offers":['
+        for place, record in enumerate(publisher.offers):
+            piece += ("," if place else "") + _dump(offer_json(record, lens))
+            if place % OFFERS_PER_PIECE == OFFERS_PER_PIECE - 1:
+                yield piece.encode()
+                piece = ""
+        piece += "]}"
+    yield (piece + "]}\n").encode()
+
+
+def _dump(value: Json) -> str:
+    """Write ASCII only, so that even an id with a lone surrogate can be sent."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def publisher_json(record: PublisherRecord) -> Json:
+    """Write a publisher without its offers; `up` is null before its first refresh."""
+    return {
+        "publisher_id": record.publisher_id,
+        "up": record.up,
+        "failure": _failure(record.failure),
+        "offers_listed": record.listed,
+        "refresh_interval_seconds": record.interval,
+        "refresh_duration_seconds": record.duration,
+        "last_refresh_timestamp_seconds": record.last_refresh,
+        "last_success_timestamp_seconds": record.last_success,
+    }
+
+
+def offer_json(record: OfferRecord, lens: Lens) -> Json:
+    """Write an offer; `up` tells whether its last fetch worked, `fresh` whether its data is young enough to be shown."""
+    offer = lens.fresh(record)
+    known = record.offer
+    view = OfferView(record, offer, lens)
+    return {
+        "offer_id": record.offer_id,
+        "up": record.failure is None and record.last_success is not None,
+        "fresh": offer is not None,
+        "failure": _failure(record.failure),
+        "last_success_timestamp_seconds": record.last_success,
+        "display_name": known.display_name if known else None,
+        "offer_type": known.offer_type if known else None,
+        "source": known.source if known else None,
+        **_state(record, offer),
+        "steps": [_step(step) for step in view.steps],
+        "messages": [_message(one) for one in offer.messages] if offer else [],
+    }
+
+
+def _state(record: OfferRecord, offer: Offer | None) -> Json:
+    since = record.since if offer else None
+    return {
+        "version": offer.version if offer else None,
+        "changed_timestamp_seconds": offer.changed if offer else None,
+        "status": offer.status if offer else None,
+        "status_since_timestamp_seconds": since.status if since else None,
+        "waiting_on": offer.waiting_on if offer else None,
+        "waiting_on_since_timestamp_seconds": since.waiting_on if since else None,
+    }
+
+
+def _step(view: StepView) -> Json:
+    step = view.step
+    return {
+        "step_id": step.step_id,
+        "position": view.position,
+        "name": step.name,
+        "description": step.description,
+        "status": step.status,
+        "status_since_timestamp_seconds": view.since.at if view.since else None,
+        "progress_ratio": step.progress,
+        "estimated_time_frame": step.estimated_time_frame,
+        "estimated_duration_seconds": view.estimate,
+        "messages": [_message(one) for one in step.messages],
+    }
+
+
+def _message(message: Message) -> Json:
+    return {"level": message.level, "timestamp_seconds": message.timestamp, "text": plain_text(message.html)}
+
+
+def _failure(failure: Failure | None) -> Json | None:
+    return {"reason": failure.reason, "text": failure.text} if failure else None

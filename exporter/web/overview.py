@@ -1,0 +1,114 @@
+"""What the landing page shows: publishers and their health, how many offers wait for whom, and one page of the list."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+
+from exporter.collection.snapshot import PublisherRecord, Snapshot
+from exporter.offers import Party
+from exporter.web.filters import Filters
+from exporter.web.view import Lens, OfferView
+from exporter.web.wording import Moment
+
+__all__ = ["PAGE_SIZE", "Overview", "PublisherView", "Urgency", "urgency"]
+
+PAGE_SIZE = 100
+
+
+class Urgency(IntEnum):
+    """In which order offers are listed."""
+
+    PUBLISHER = 0
+    NO_DATA = 1
+    OVERDUE = 2
+    MICROSOFT = 3
+    NOBODY = 4
+
+
+_URGENCY = {Party.PUBLISHER: Urgency.PUBLISHER, Party.MICROSOFT: Urgency.MICROSOFT, Party.NOBODY: Urgency.NOBODY}
+
+
+def urgency(view: OfferView) -> Urgency:
+    """Tell how soon somebody should look at an offer."""
+    if view.waiting_on is None:
+        return Urgency.NO_DATA
+    if view.waiting_on is Party.MICROSOFT and view.over:
+        return Urgency.OVERDUE
+    return _URGENCY[view.waiting_on]
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherView:
+    """The health of one publisher."""
+
+    record: PublisherRecord
+    refreshed: Moment | None
+    succeeded: Moment | None
+
+    @property
+    def offers(self) -> int:
+        """How many of its offers are watched."""
+        return len(self.record.offers)
+
+
+class Overview:
+    """One landing page; the offers that wait for the publisher come first, in each group those that wait longest."""
+
+    def __init__(self, snapshot: Snapshot, filters: Filters, lens: Lens) -> None:
+        self.filters = filters
+        self.publishers = tuple(
+            PublisherView(one, lens.moment(one.last_refresh), lens.moment(one.last_success))
+            for one in snapshot.publishers
+        )
+        views = (
+            OfferView(record, lens.fresh(record), lens)
+            for publisher in snapshot.publishers
+            for record in publisher.offers
+        )
+        self._all = [(urgency(view), view) for view in views]
+        self._found = [(rank, view) for rank, view in self._all if filters.keeps(view)]
+
+    @cached_property
+    def counts(self) -> Counter[Urgency]:
+        """How many offers there are of each urgency, the filters aside."""
+        return Counter(rank for rank, _ in self._all)
+
+    @property
+    def total(self) -> int:
+        """How many offers there are, the filters aside."""
+        return len(self._all)
+
+    @property
+    def found(self) -> int:
+        """How many offers the filters leave."""
+        return len(self._found)
+
+    @property
+    def pages(self) -> int:
+        """How many pages they fill, at least one."""
+        return max(1, -(-self.found // PAGE_SIZE))
+
+    @property
+    def page(self) -> int:
+        """Which page this is: the one that is asked for, or the last."""
+        return min(self.filters.page, self.pages)
+
+    @property
+    def first(self) -> int:
+        """The number of the first offer on this page, counted from 1; 0 if there is none."""
+        return (self.page - 1) * PAGE_SIZE + 1 if self._found else 0
+
+    @cached_property
+    def rows(self) -> tuple[OfferView, ...]:
+        """The offers on this page."""
+        ordered = sorted(self._found, key=_order)
+        return tuple(view for _, view in ordered[(self.page - 1) * PAGE_SIZE : self.page * PAGE_SIZE])
+
+
+def _order(entry: tuple[Urgency, OfferView]) -> tuple[int, float, str, str]:
+    rank, view = entry
+    since = view.record.since.waiting_on if view.record.since else 0.0
+    return rank, since, view.record.publisher_id, view.record.offer_id

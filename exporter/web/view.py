@@ -1,0 +1,230 @@
+"""What the pages show of an offer and of its steps: the domain, seen at one moment. All times are Unix seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import quote
+
+from exporter.collection.snapshot import OfferRecord
+from exporter.estimates import upper_bound_seconds
+from exporter.offers import Message, Offer, OfferStatus, Party, Step, StepStatus
+from exporter.palette import Look, look
+from exporter.web.plain_text import plain_text
+from exporter.web.wording import Moment, duration
+
+__all__ = ["MAX_MESSAGES", "Lens", "MessageView", "OfferView", "StepView", "current_step", "messages_of", "offer_path"]
+
+MAX_MESSAGES = 20
+
+_DONE = {StepStatus.COMPLETE, StepStatus.NOT_STARTED, StepStatus.CANCELED}
+_WITH_MICROSOFT = {StepStatus.IN_PROGRESS, StepStatus.WAITING_FOR_APPROVAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """From where things are seen: the present moment, and the age past which the data of an offer is not shown."""
+
+    now: float
+    stale_after: float
+
+    def moment(self, at: float | None) -> Moment | None:
+        """See an instant from here, if there is one."""
+        return None if at is None else Moment(at, self.now)
+
+    def fresh(self, record: OfferRecord) -> Offer | None:
+        """Give the offer of a record if its data is young enough to be shown as the present state."""
+        return record.offer if record.is_fresh(self.now, self.stale_after) else None
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """One message as text."""
+
+    message: Message
+    when: Moment | None
+
+    @property
+    def look(self) -> Look:
+        """How its level looks."""
+        return look(self.message.level)
+
+    @cached_property
+    def text(self) -> str:
+        """Its words; empty if the source has kept none."""
+        return plain_text(self.message.html)
+
+
+def messages_of(messages: tuple[Message, ...], lens: Lens) -> tuple[MessageView, ...]:
+    """Give the last messages, the newest first."""
+    return tuple(MessageView(one, lens.moment(one.timestamp)) for one in reversed(messages[-MAX_MESSAGES:]))
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step of an offer; `position` counts from 1, `since` tells since when its status holds."""
+
+    step: Step
+    position: int
+    since: Moment | None
+    waiting_on: Party
+    is_current: bool
+    lens: Lens
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return self.step.name or self.step.step_id
+
+    @property
+    def look(self) -> Look:
+        """How its status looks."""
+        return look(self.step.status)
+
+    @property
+    def percent(self) -> int | None:
+        """Its progress, if that is known and says anything."""
+        is_told = self.step.progress is not None and self.step.status is not StepStatus.NOT_STARTED
+        return round((self.step.progress or 0.0) * 100) if is_told else None
+
+    @cached_property
+    def estimate(self) -> float | None:
+        """The longest that the API expects the step to take, in seconds."""
+        return upper_bound_seconds(self.step.estimated_time_frame)
+
+    @property
+    def elapsed(self) -> float | None:
+        """How long it has been in a status that is not its last, in seconds."""
+        return None if self.since is None or self.step.status in _DONE else max(0.0, self.since.now - self.since.at)
+
+    @property
+    def over(self) -> float:
+        """By how many seconds Microsoft is over the estimate; 0 if it is not, or if that is not known."""
+        return _over(self.step, self.since.at if self.since else None, self.waiting_on, self.lens.now)
+
+    @property
+    def over_words(self) -> str:
+        """The same in words."""
+        return duration(self.over)
+
+    @property
+    def messages(self) -> tuple[MessageView, ...]:
+        """Its last messages."""
+        return messages_of(self.step.messages, self.lens)
+
+
+@dataclass(frozen=True)
+class OfferView:
+    """One offer; `offer` is None where there is no data, or none that is fresh."""
+
+    record: OfferRecord
+    offer: Offer | None
+    lens: Lens
+
+    @property
+    def title(self) -> str:
+        """What to call it: its name if one is known, else its id."""
+        return (self.record.offer.display_name if self.record.offer else "") or self.record.offer_id
+
+    @property
+    def path(self) -> str:
+        """Where its page is, relative to the root."""
+        return offer_path(self.record.publisher_id, self.record.offer_id)
+
+    @property
+    def look(self) -> Look | None:
+        """How its status looks."""
+        return look(self.offer.status) if self.offer else None
+
+    @property
+    def party(self) -> Look | None:
+        """How the party looks that has to act."""
+        return look(self.waiting_on) if self.waiting_on else None
+
+    @cached_property
+    def waiting_on(self) -> Party | None:
+        """Who has to act."""
+        return self.offer.waiting_on if self.offer else None
+
+    @property
+    def since(self) -> Moment | None:
+        """Since when the status holds."""
+        return self.lens.moment(self.record.since.status if self.record.since else None)
+
+    @property
+    def waiting_since(self) -> Moment | None:
+        """Since when the same party has to act."""
+        return self.lens.moment(self.record.since.waiting_on if self.record.since else None)
+
+    @property
+    def fetched(self) -> Moment | None:
+        """When the data was fetched."""
+        return self.lens.moment(self.record.last_success)
+
+    @cached_property
+    def steps(self) -> tuple[StepView, ...]:
+        """All steps, in the order of the API."""
+        if self.offer is None:
+            return ()
+        current = current_step(self.offer.steps)
+        since: Mapping[str, float] = self.record.since.steps if self.record.since else {}
+        return tuple(
+            StepView(
+                step,
+                number,
+                self.lens.moment(since.get(step.step_id)),
+                self.offer.waiting_on,
+                step is current,
+                self.lens,
+            )
+            for number, step in enumerate(self.offer.steps, start=1)
+        )
+
+    @cached_property
+    def current(self) -> StepView | None:
+        """The step at which it stands."""
+        return next((step for step in self.steps if step.is_current), None)
+
+    @property
+    def over(self) -> float:
+        """By how many seconds the most overdue of its steps is over its estimate."""
+        if self.offer is None or self.record.since is None:
+            return 0.0
+        since, party, now = self.record.since.steps, self.waiting_on, self.lens.now
+        return max((_over(step, since.get(step.step_id), party, now) for step in self.offer.steps), default=0.0)
+
+    @property
+    def done(self) -> int:
+        """How many of its steps are complete."""
+        return sum(step.step.status is StepStatus.COMPLETE for step in self.steps)
+
+    @property
+    def awaits_signoff(self) -> bool:
+        """True if the publisher has to look at the preview and press "Go live"."""
+        if self.offer is None or self.waiting_on is not Party.PUBLISHER:
+            return False
+        is_there = self.current is not None and self.current.step.is_signoff
+        return is_there or self.offer.status is OfferStatus.WAITING_FOR_PUBLISHER_REVIEW
+
+    @property
+    def messages(self) -> tuple[MessageView, ...]:
+        """The last messages of the offer itself."""
+        return messages_of(self.offer.messages, self.lens) if self.offer else ()
+
+
+def _over(step: Step, since: float | None, waiting_on: Party | None, now: float) -> float:
+    if since is None or waiting_on is not Party.MICROSOFT or step.status not in _WITH_MICROSOFT:
+        return 0.0
+    estimate = upper_bound_seconds(step.estimated_time_frame)
+    return 0.0 if estimate is None else max(0.0, now - since - estimate)
+
+
+def current_step(steps: tuple[Step, ...]) -> Step | None:
+    """Find the step at which an offer stands: the first that is neither done nor still to come."""
+    return next((step for step in steps if step.status not in _DONE), None)
+
+
+def offer_path(publisher_id: str, offer_id: str) -> str:
+    """Write where the page of an offer is, relative to the root; ids may hold any character."""
+    return "/".join(("offers", *(quote(one, safe="", errors="replace") for one in (publisher_id, offer_id))))

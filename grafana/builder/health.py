@@ -1,0 +1,160 @@
+"""The dashboard Exporter: does the exporter itself work, and what does Microsoft's API answer."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import stat, table
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+
+from grafana.builder import columns
+from grafana.builder.frame import EXPORTER, alerts_annotation, frame
+from grafana.builder.looks import as_value, good_or_bad, property_of, thresholds
+from grafana.builder.metrics import own_series, process_series, publisher_series
+from grafana.builder.panels import Query, Sizes, table_of, tile
+from grafana.builder.promql import age
+from grafana.builder.traffic import credentials_panels, process_panels, refresh_panels, upstream_panels
+from grafana.builder.variables import exporter_variables
+
+__all__ = ["health"]
+
+_NO_OFFER = 'offer_id=""'
+_INSTANCE = 'instance=~"$instance"'
+
+
+def health() -> Dashboard:
+    """Build it."""
+    dashboard = frame(
+        EXPORTER,
+        "Azure Marketplace / Exporter",
+        "The exporter itself: is what it shows fresh, what does Microsoft's API answer, which credential ends when.",
+        span="6h",
+        refresh="1m",
+    )
+    for one in exporter_variables():
+        dashboard.with_variable(one)
+    dashboard.annotation(alerts_annotation("Critical alerts", "critical", "red", _NO_OFFER))
+    dashboard.annotation(alerts_annotation("Warnings", "warning", "orange", _NO_OFFER))
+    for panel in (_up(), _complete(), _oldest(), _settings()):
+        dashboard.with_panel(panel)
+    dashboard.with_panel(_publishers()).with_panel(_versions()).with_panel(_alerts())
+    for title, panels in (
+        ("Microsoft's API", upstream_panels()),
+        ("Refreshes", refresh_panels()),
+        ("Credentials", credentials_panels()),
+    ):
+        dashboard.with_row(Row(title))
+        for one_panel in panels:
+            dashboard.with_panel(one_panel)
+    process = Row("Process and scrape").collapsed(True)
+    for one_panel in process_panels():
+        process.with_panel(one_panel)
+    return dashboard.with_row(process)
+
+
+def _up() -> stat.Panel:
+    panel = tile(
+        "Replicas that answer",
+        "Share of the exporters of the chosen job that answered the last scrape.",
+        [Query(f"avg({process_series('up')})", "Replicas that answer")],
+        unit="percentunit",
+        sizes=Sizes(6, 4),
+    )
+    return panel.thresholds(thresholds("red", (0.01, "orange"), (1, "green"))).decimals(0)
+
+
+def _complete() -> stat.Panel:
+    panel = tile(
+        "Publishers",
+        "Whether the last refresh of each publisher got everything it asked for, in at least one replica.",
+        [Query(f"max by (publisher_id) ({publisher_series('publisher_up', _INSTANCE)})", "{{publisher_id}}")],
+        sizes=Sizes(6, 4),
+    )
+    return panel.mappings(good_or_bad("Complete", "Incomplete"))
+
+
+def _oldest() -> stat.Panel:
+    success = publisher_series("publisher_last_success_timestamp_seconds", _INSTANCE)
+    panel = tile(
+        "Oldest data",
+        "Time since the last refresh that got everything, of the publisher and the replica where that is longest ago.",
+        [Query(f"max(time() - {success})", "Oldest data")],
+        unit="s",
+        sizes=Sizes(6, 4),
+    )
+    return panel.thresholds(thresholds("green", (900, "orange"), (3600, "red"))).decimals(0)
+
+
+def _settings() -> stat.Panel:
+    panel = tile(
+        "Settings",
+        "Whether the last reload of the settings worked in every replica; if not, the settings before it still hold.",
+        [Query(f"min({own_series('config_last_reload_successful')})", "Settings")],
+        sizes=Sizes(6, 4),
+    )
+    return panel.mappings(good_or_bad("In force", "Reload failed")).no_value("Not told")
+
+
+def _publishers() -> table.Panel:
+    by = "publisher_id, instance"
+
+    def one(name: str) -> str:
+        return f"max by ({by}) ({publisher_series('publisher_' + name, _INSTANCE)})"
+
+    failing = f"count by ({by}) ({publisher_series('offer_up', _INSTANCE)} == 0) or 0 * {one('up')}"
+    names = {
+        "publisher_id": "Publisher",
+        "instance": "Replica",
+        "Value #A": "Last refresh",
+        "Value #B": "Data age",
+        "Value #C": "Interval",
+        "Value #D": "Refresh took",
+        "Value #E": "Offers",
+        "Value #F": "Cannot be read",
+    }
+    panel = table_of(
+        "Publishers by replica",
+        "What the last refresh of each publisher brought, in each replica. Data age is the time since the last refresh "
+        "that got everything; it is empty if there never was one.",
+        [
+            Query(one("up"), "Last refresh"),
+            Query(age(publisher_series("publisher_last_success_timestamp_seconds", _INSTANCE), by), "Data age"),
+            Query(one("refresh_interval_seconds"), "Interval"),
+            Query(one("refresh_duration_seconds"), "Refresh took"),
+            Query(one("offers"), "Offers"),
+            Query(failing, "Cannot be read"),
+        ],
+        columns=names,
+        sizes=Sizes(16, 8),
+        sort_by=[("Publisher", False), ("Replica", False)],
+    )
+    background = property_of("custom.cellOptions", {"type": "color-background", "mode": "basic"})
+    panel.override_by_name("Last refresh", [as_value(good_or_bad("Complete", "Incomplete")), background])
+    for name in ("Data age", "Interval", "Refresh took"):
+        panel.override_by_name(name, columns.duration(130))
+    return panel
+
+
+def _versions() -> table.Panel:
+    names = {
+        "instance": "Replica",
+        "version": "Version",
+        "python_version": "Python",
+        "Value #B": "Shard",
+        "Value #C": "Of",
+    }
+    queries = [
+        Query(f"max by (instance, version, python_version) ({own_series('build_info')})"),
+        Query(f"max by (instance) ({own_series('shard_ordinal')})", "Shard"),
+        Query(f"max by (instance) ({own_series('shards')})", "Of"),
+    ]
+    description = "Which version each replica runs, and which share of the offers it collects; shards count from 0."
+    return table_of("Versions", description, queries, columns=names, sizes=Sizes(8, 8), sort_by=[("Replica", False)])
+
+
+def _alerts() -> table.Panel:
+    return columns.alerts_table(
+        "Alerts about the exporter",
+        "Alerts that are pending or firing and are not about one offer, if Prometheus has this project's rules. Choose one "
+        "to read its runbook.",
+        _NO_OFFER,
+        sizes=Sizes(24, 6),
+    )

@@ -1,0 +1,71 @@
+"""Selectors of metrics, made from the exporter's own table, so that no panel can ask for a metric that is not there."""
+
+from __future__ import annotations
+
+from exporter.exposition.families import documented
+
+__all__ = [
+    "ALERTS",
+    "FOREIGN",
+    "known_names",
+    "offer_series",
+    "own_series",
+    "process_series",
+    "publisher_series",
+]
+
+FOREIGN: frozenset[str] = frozenset(
+    {
+        "ALERTS",
+        "process_cpu_seconds_total",
+        "process_max_fds",
+        "process_open_fds",
+        "process_resident_memory_bytes",
+        "python_gc_collections_total",
+        "scrape_duration_seconds",
+        "scrape_samples_scraped",
+        "up",
+    }
+)
+"""Metrics that come from Prometheus itself or from the Python client library."""
+
+_JOB = 'job=~"$job"'
+_INSTANCE = 'instance=~"$instance"'
+_PUBLISHER = 'publisher_id=~"$publisher_id"'
+_OFFER = 'offer_id=~"$offer_id"'
+ALERTS = 'alertname=~"AzureMarketplace.*"'
+
+
+def known_names() -> frozenset[str]:
+    """Give every name that an expression may use; a histogram goes by the names of its series."""
+    names = {one.name for one in documented()} | FOREIGN
+    for one in documented():
+        if one.kind == "histogram":
+            names |= {one.name + suffix for suffix in ("_bucket", "_count", "_sum")}
+    return frozenset(names)
+
+
+def offer_series(name: str, *matchers: str) -> str:
+    """Select the series of the chosen offers."""
+    return _series("azure_marketplace_" + name, _JOB, _PUBLISHER, _OFFER, *matchers)
+
+
+def publisher_series(name: str, *matchers: str) -> str:
+    """Select the series of the chosen publishers."""
+    return _series("azure_marketplace_" + name, _JOB, _PUBLISHER, *matchers)
+
+
+def own_series(name: str, *matchers: str) -> str:
+    """Select the exporter's own series of the chosen instances."""
+    return _series("azure_marketplace_exporter_" + name, _JOB, _INSTANCE, *matchers)
+
+
+def process_series(name: str, *matchers: str) -> str:
+    """Select series about the process or the scrape."""
+    return _series(name, _JOB, _INSTANCE, *matchers)
+
+
+def _series(name: str, *matchers: str) -> str:
+    if name not in known_names():
+        raise KeyError(name)
+    return f"{name}{{{', '.join(matchers)}}}"

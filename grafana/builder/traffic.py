@@ -1,0 +1,192 @@
+"""Panels of the dashboard Exporter that show rates, durations and resources over time."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import timeseries
+
+from grafana.builder.metrics import own_series, process_series, publisher_series
+from grafana.builder.panels import Query, Sizes, lines
+
+__all__ = ["credentials_panels", "process_panels", "refresh_panels", "upstream_panels"]
+
+_HALF = Sizes(12, 8)
+_THIRD = Sizes(8, 8)
+_INSTANCE = 'instance=~"$instance"'
+
+
+def _rate(name: str, *matchers: str, by: str = "") -> str:
+    grouping = f" by ({by})" if by else ""
+    return f"sum{grouping} (rate({own_series(name, *matchers)}[$__rate_interval]))"
+
+
+def upstream_panels() -> tuple[timeseries.Panel, ...]:
+    """Requests, errors, durations, throttling."""
+    everything = _rate("api_requests_total")
+    good = _rate("api_requests_total", 'code=~"2.."')
+    buckets = _rate("api_request_duration_seconds_bucket", by="operation, le")
+    throttled = [
+        Query(_rate("api_throttled_total"), "throttled (429)"),
+        Query(_rate("api_retries_total"), "tried again"),
+    ]
+    pause = f"clamp_min(max by (instance, source) ({own_series('api_paused_until_timestamp_seconds')}) - time(), 0)"
+    return (
+        lines(
+            "Requests",
+            "Requests to Microsoft's API, by operation and status code; none means that no answer came.",
+            [Query(_rate("api_requests_total", by="operation, code"), "{{operation}} {{code}}")],
+            unit="reqps",
+            sizes=_HALF,
+        ),
+        lines(
+            "Errors",
+            "Share of the requests that were not answered with a 2xx.",
+            [Query(f"({everything} - ({good} or 0 * {everything})) / {everything}", "errors")],
+            unit="percentunit",
+            sizes=_HALF,
+        ).max(1),
+        lines(
+            "Duration of requests",
+            "How long 90 % of the requests of each operation took at most.",
+            [Query(f"histogram_quantile(0.9, {buckets})", "{{operation}}")],
+            unit="s",
+            sizes=_THIRD,
+        ),
+        lines(
+            "Throttling",
+            "Answers by which Microsoft asks to slow down, and requests that were tried again for any reason.",
+            throttled,
+            unit="reqps",
+            sizes=_THIRD,
+        ),
+        lines(
+            "Pause",
+            "How long the exporter still holds requests to a source back because Microsoft asked for it. Empty if it never did.",
+            [Query(pause, "{{source}} {{instance}}")],
+            unit="s",
+            sizes=_THIRD,
+        ),
+    )
+
+
+def refresh_panels() -> tuple[timeseries.Panel, ...]:
+    """Durations, failures, age."""
+    took = publisher_series("publisher_refresh_duration_seconds", _INSTANCE)
+    interval = publisher_series("publisher_refresh_interval_seconds", _INSTANCE)
+    success = publisher_series("publisher_last_success_timestamp_seconds", _INSTANCE)
+    return (
+        lines(
+            "Data age",
+            "Time since the last refresh that got everything.",
+            [Query(f"time() - max by (publisher_id, instance) ({success})", "{{publisher_id}} {{instance}}")],
+            unit="s",
+            sizes=_HALF,
+        ),
+        lines(
+            "Refreshes against the interval",
+            "Share of the refresh interval that a refresh takes; beyond 100 % the refreshes come late.",
+            [
+                Query(
+                    f"max by (publisher_id, instance) ({took}) / max by (publisher_id, instance) ({interval})",
+                    "{{publisher_id}} {{instance}}",
+                )
+            ],
+            unit="percentunit",
+            sizes=_HALF,
+        ),
+        lines(
+            "Refreshes",
+            "Refreshes of a publisher that ended, well or not.",
+            [Query(_rate("refreshes_total", by="instance"), "{{instance}}")],
+            unit="ops",
+            sizes=_THIRD,
+        ),
+        lines(
+            "Failures",
+            "Calls that failed for good during a refresh, by reason.",
+            [Query(_rate("refresh_failures_total", by="reason"), "{{reason}}")],
+            unit="ops",
+            sizes=_THIRD,
+        ),
+        lines(
+            "Unknown values",
+            "Values in answers that the exporter could not use as they were, by field; the log names each value once.",
+            [Query(_rate("unknown_values_total", by="field"), "{{field}}")],
+            unit="ops",
+            sizes=_THIRD,
+        ),
+    )
+
+
+def credentials_panels() -> tuple[timeseries.Panel, ...]:
+    """Tokens and secrets."""
+    token = own_series("token_expiry_timestamp_seconds")
+    secret = own_series("credential_expiry_timestamp_seconds")
+    return (
+        lines(
+            "Token valid for",
+            "Time until the access token of a source ends; the exporter gets a new one before that. Empty for a token that is given.",
+            [Query(f"min by (instance, source) ({token}) - time()", "{{source}} {{instance}}")],
+            unit="s",
+            sizes=_THIRD,
+        ),
+        lines(
+            "Tokens",
+            "Access tokens that were fetched for a source, and attempts that failed.",
+            [
+                Query(_rate("token_refreshes_total", by="source"), "{{source}} fetched"),
+                Query(_rate("token_refresh_failures_total", by="source"), "{{source}} failed"),
+            ],
+            unit="ops",
+            sizes=_THIRD,
+        ),
+        lines(
+            "Secret or certificate valid for",
+            "Time until the client secret or the certificate ends, where that is known: from the certificate, or from the setting. Renew it before.",
+            [Query(f"min by (method) ({secret}) - time()", "{{method}}")],
+            unit="s",
+            sizes=_THIRD,
+        ),
+    )
+
+
+def process_panels() -> tuple[timeseries.Panel, ...]:
+    """What the process takes, and what a scrape costs."""
+    cpu = f"sum by (instance) (rate({process_series('process_cpu_seconds_total')}[$__rate_interval]))"
+    files = f"{process_series('process_open_fds')} / {process_series('process_max_fds')}"
+    collections = f"sum by (instance) (rate({process_series('python_gc_collections_total')}[$__rate_interval]))"
+    return (
+        _by_instance("Processor", "Processor time per second; 100 % is one core.", cpu, "percentunit", _THIRD),
+        _by_instance(
+            "Memory",
+            "Resident memory.",
+            f"max by (instance) ({process_series('process_resident_memory_bytes')})",
+            "bytes",
+            _THIRD,
+        ),
+        _by_instance(
+            "Open files",
+            "Open file descriptors, as share of what the system allows.",
+            f"max by (instance) ({files})",
+            "percentunit",
+            _THIRD,
+        ),
+        _by_instance("Garbage collections", "Collections of Python's garbage collector.", collections, "ops", _THIRD),
+        _by_instance(
+            "Scrape duration",
+            "How long a scrape takes, as Prometheus measures it.",
+            f"max by (instance) ({process_series('scrape_duration_seconds')})",
+            "s",
+            _THIRD,
+        ),
+        _by_instance(
+            "Samples",
+            "Samples per scrape.",
+            f"max by (instance) ({process_series('scrape_samples_scraped')})",
+            "short",
+            _THIRD,
+        ),
+    )
+
+
+def _by_instance(title: str, description: str, expr: str, unit: str, sizes: Sizes) -> timeseries.Panel:
+    return lines(title, description, [Query(expr, "{{instance}}")], unit=unit, sizes=sizes)

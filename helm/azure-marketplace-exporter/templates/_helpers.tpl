@@ -1,0 +1,118 @@
+{{/* Names, labels and small facts that several templates share. */}}
+
+{{- define "azure-marketplace-exporter.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- else }}
+{{- $name := default .Chart.Name .Values.nameOverride }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "azure-marketplace-exporter.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* Labels of every object. A "+" of a version is no valid label. */}}
+{{- define "azure-marketplace-exporter.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "azure-marketplace-exporter.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | replace "+" "_" | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/component: exporter
+app.kubernetes.io/part-of: {{ include "azure-marketplace-exporter.name" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* metadata: dict root, name, and optionally namespace, labels, annotations */}}
+{{- define "azure-marketplace-exporter.metadata" -}}
+{{- $root := .root -}}
+name: {{ .name }}
+namespace: {{ default (include "azure-marketplace-exporter.namespace" $root) .namespace }}
+labels:
+  {{- $labels := include "azure-marketplace-exporter.labels" $root | fromYaml }}
+  {{- toYaml (mergeOverwrite $labels (deepCopy (default dict .labels))) | nindent 2 }}
+{{- with mergeOverwrite (deepCopy $root.Values.commonAnnotations) (deepCopy (default dict .annotations)) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "azure-marketplace-exporter.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.image" -}}
+{{- $registry := default .Values.image.registry .Values.global.imageRegistry -}}
+{{- with $registry }}{{ trimSuffix "/" . }}/{{ end -}}
+{{- .Values.image.repository -}}
+{{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end -}}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.imagePullSecrets" -}}
+{{- range concat .Values.global.imagePullSecrets .Values.imagePullSecrets }}
+- name: {{ if kindIs "map" . }}{{ .name }}{{ else }}{{ . }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* "true" or empty */}}
+{{- define "azure-marketplace-exporter.stateful" -}}
+{{- if or .Values.sharding.enabled (eq .Values.workload.kind "StatefulSet") }}true{{ end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.replicas" -}}
+{{- if .Values.sharding.enabled }}{{ .Values.sharding.totalShards }}{{ else }}{{ .Values.replicaCount }}{{ end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.ownConfig" -}}
+{{- if not (or .Values.demo.enabled .Values.existingConfigMap .Values.existingConfigSecret) }}true{{ end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.webConfigSecret" -}}
+{{- if .Values.webConfig.existingSecret }}{{ .Values.webConfig.existingSecret }}
+{{- else if .Values.webConfig.config }}{{ include "azure-marketplace-exporter.fullname" . }}-web
+{{- end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.authSecret" -}}
+{{- if .Values.auth.existingSecret.name }}{{ .Values.auth.existingSecret.name }}
+{{- else if .Values.auth.clientSecret }}{{ include "azure-marketplace-exporter.fullname" . }}-auth
+{{- end }}
+{{- end }}
+
+{{/* Key of the secret that the method reads as a file; empty for the other methods. */}}
+{{- define "azure-marketplace-exporter.authKey" -}}
+{{- $secret := .Values.auth.existingSecret }}
+{{- get (dict "clientSecret" $secret.clientSecretKey "clientCertificate" $secret.certificateKey "token" $secret.tokenKey) .Values.auth.method }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.scheme" -}}
+{{- ternary "https" "http" .Values.webConfig.tls }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.telemetryPath" -}}
+{{- dig "web" "telemetry_path" "/metrics" .Values.config }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.serviceAddress" -}}
+{{ include "azure-marketplace-exporter.fullname" . }}.{{ include "azure-marketplace-exporter.namespace" . }}.svc:{{ .Values.service.port }}
+{{- end }}

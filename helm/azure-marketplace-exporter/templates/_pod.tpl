@@ -1,0 +1,293 @@
+{{/* The pod of the Deployment and of the StatefulSet. */}}
+
+{{- define "azure-marketplace-exporter.args" -}}
+{{- if .Values.demo.enabled }}
+- --demo
+{{- else }}
+- --config.file=/etc/azure-marketplace-exporter/config/{{ ternary .Values.existingConfigKey "config.yaml" (not (include "azure-marketplace-exporter.ownConfig" .)) }}
+{{- end }}
+- --web.listen-address=:{{ .Values.containerPort }}
+{{- if include "azure-marketplace-exporter.webConfigSecret" . }}
+- --web.config.file=/etc/azure-marketplace-exporter/web/{{ .Values.webConfig.key }}
+{{- end }}
+{{- if ne .Values.state.volume "none" }}
+- --collection.state-file=/var/lib/azure-marketplace-exporter/state.json
+{{- end }}
+{{- if not .Values.demo.enabled }}
+{{- include "azure-marketplace-exporter.authArgs" . }}
+{{- end }}
+{{- range .Values.extraArgs }}
+- {{ . | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.authArgs" -}}
+{{- $a := .Values.auth }}
+{{- with $a.method }}
+- --auth.method={{ snakecase . }}
+{{- end }}
+{{- if has $a.method (list "clientSecret" "clientCertificate") }}
+{{- if not $a.existingSecret.tenantIdKey }}
+- --auth.tenant-id={{ $a.tenantId }}
+{{- end }}
+{{- if not $a.existingSecret.clientIdKey }}
+- --auth.client-id={{ $a.clientId }}
+{{- end }}
+{{- end }}
+{{- if eq $a.method "managedIdentity" }}
+{{- with $a.managedIdentity.clientId }}
+- --auth.client-id={{ . }}
+{{- end }}
+{{- end }}
+{{- if include "azure-marketplace-exporter.authFile" . }}
+- --auth.{{ get (dict "clientSecret" "client-secret-file" "clientCertificate" "certificate-file" "token" "token-file") $a.method }}=/etc/azure-marketplace-exporter/auth/{{ include "azure-marketplace-exporter.authKey" . }}
+{{- end }}
+{{- end }}
+
+{{/* "true" if a credential is mounted as a file */}}
+{{- define "azure-marketplace-exporter.authFile" -}}
+{{- if and (include "azure-marketplace-exporter.authSecret" .) (not .Values.auth.asEnv) (not .Values.demo.enabled) }}true{{ end }}
+{{- end }}
+
+{{/* dict name, secret, key */}}
+{{- define "azure-marketplace-exporter.secretEnv" }}
+- name: {{ .name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret }}
+      key: {{ .key }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.env" -}}
+{{- $secret := include "azure-marketplace-exporter.authSecret" . }}
+{{- $keys := .Values.auth.existingSecret }}
+{{- if and $secret (not .Values.demo.enabled) }}
+{{- if $keys.tenantIdKey }}
+{{- include "azure-marketplace-exporter.secretEnv" (dict "name" "MARKETPLACE_EXPORTER_AUTH__TENANT_ID" "secret" $secret "key" $keys.tenantIdKey) }}
+{{- end }}
+{{- if $keys.clientIdKey }}
+{{- include "azure-marketplace-exporter.secretEnv" (dict "name" "MARKETPLACE_EXPORTER_AUTH__CLIENT_ID" "secret" $secret "key" $keys.clientIdKey) }}
+{{- end }}
+{{- if .Values.auth.asEnv }}
+{{- $name := ternary "MARKETPLACE_EXPORTER_AUTH__TOKEN" "MARKETPLACE_EXPORTER_AUTH__CLIENT_SECRET" (eq .Values.auth.method "token") }}
+{{- include "azure-marketplace-exporter.secretEnv" (dict "name" $name "secret" $secret "key" (include "azure-marketplace-exporter.authKey" .)) }}
+{{- end }}
+{{- end }}
+{{- if .Values.sharding.enabled }}
+- name: POD_INDEX
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.labels['apps.kubernetes.io/pod-index']
+- name: MARKETPLACE_EXPORTER_COLLECTION__SHARD
+  value: $(POD_INDEX)/{{ .Values.sharding.totalShards }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.volumeMounts" -}}
+- name: tmp
+  mountPath: /tmp
+{{- if not .Values.demo.enabled }}
+- name: config
+  mountPath: /etc/azure-marketplace-exporter/config
+  readOnly: true
+{{- end }}
+{{- if include "azure-marketplace-exporter.authFile" . }}
+- name: auth
+  mountPath: /etc/azure-marketplace-exporter/auth
+  readOnly: true
+{{- end }}
+{{- if include "azure-marketplace-exporter.webConfigSecret" . }}
+- name: web
+  mountPath: /etc/azure-marketplace-exporter/web
+  readOnly: true
+{{- end }}
+{{- if ne .Values.state.volume "none" }}
+- name: state
+  mountPath: /var/lib/azure-marketplace-exporter
+{{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.volumes" -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: 16Mi
+{{- if not .Values.demo.enabled }}
+- name: config
+  {{- if .Values.existingConfigSecret }}
+  secret:
+    secretName: {{ .Values.existingConfigSecret }}
+    defaultMode: 0440
+  {{- else }}
+  configMap:
+    name: {{ default (include "azure-marketplace-exporter.fullname" .) .Values.existingConfigMap }}
+  {{- end }}
+{{- end }}
+{{- if include "azure-marketplace-exporter.authFile" . }}
+- name: auth
+  secret:
+    secretName: {{ include "azure-marketplace-exporter.authSecret" . }}
+    defaultMode: 0440
+    items:
+      - key: {{ include "azure-marketplace-exporter.authKey" . }}
+        path: {{ include "azure-marketplace-exporter.authKey" . }}
+{{- end }}
+{{- with include "azure-marketplace-exporter.webConfigSecret" . }}
+- name: web
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- if eq .Values.state.volume "emptyDir" }}
+- name: state
+  emptyDir:
+    sizeLimit: {{ .Values.state.sizeLimit }}
+{{- else if and (eq .Values.state.volume "persistentVolumeClaim") (or .Values.state.existingClaim (not (include "azure-marketplace-exporter.stateful" .))) }}
+- name: state
+  persistentVolumeClaim:
+    claimName: {{ default (include "azure-marketplace-exporter.fullname" .) .Values.state.existingClaim }}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* A probe, with the scheme of the listener where it has none; dict root, probe */}}
+{{- define "azure-marketplace-exporter.probe" -}}
+{{- $probe := deepCopy .probe }}
+{{- if and (hasKey $probe "httpGet") .root.Values.webConfig.tls }}
+{{- $_ := set $probe "httpGet" (merge $probe.httpGet (dict "scheme" "HTTPS")) }}
+{{- end }}
+{{- toYaml $probe }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.podTemplate" -}}
+metadata:
+  labels:
+    {{- include "azure-marketplace-exporter.labels" . | nindent 4 }}
+    {{- if eq .Values.auth.method "workloadIdentity" }}
+    azure.workload.identity/use: "true"
+    {{- end }}
+    {{- with .Values.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- $annotations := deepCopy .Values.commonAnnotations }}
+  {{- if include "azure-marketplace-exporter.ownConfig" . }}
+  {{- $_ := set $annotations "checksum/config" (toYaml .Values.config | sha256sum) }}
+  {{- end }}
+  {{- if .Values.auth.clientSecret }}
+  {{- $_ := set $annotations "checksum/auth" (sha256sum .Values.auth.clientSecret) }}
+  {{- end }}
+  {{- if .Values.prometheusAnnotations }}
+  {{- $annotations = mergeOverwrite $annotations (dict "prometheus.io/scrape" "true" "prometheus.io/port" (toString .Values.containerPort) "prometheus.io/path" (include "azure-marketplace-exporter.telemetryPath" .) "prometheus.io/scheme" (include "azure-marketplace-exporter.scheme" .)) }}
+  {{- end }}
+  {{- with mergeOverwrite $annotations (deepCopy .Values.podAnnotations) }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  serviceAccountName: {{ include "azure-marketplace-exporter.serviceAccountName" . }}
+  automountServiceAccountToken: {{ .Values.serviceAccount.automountServiceAccountToken }}
+  enableServiceLinks: {{ .Values.enableServiceLinks }}
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+  {{- if ne .Values.hostUsers nil }}
+  hostUsers: {{ .Values.hostUsers }}
+  {{- end }}
+  {{- with include "azure-marketplace-exporter.imagePullSecrets" . }}
+  imagePullSecrets:
+    {{- . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.podSecurityContext }}
+  securityContext:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.initContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  containers:
+    - name: exporter
+      image: {{ include "azure-marketplace-exporter.image" . | quote }}
+      imagePullPolicy: {{ .Values.image.pullPolicy }}
+      args:
+        {{- include "azure-marketplace-exporter.args" . | trim | nindent 8 }}
+      {{- with include "azure-marketplace-exporter.env" . }}
+      env:
+        {{- . | trim | nindent 8 }}
+      {{- end }}
+      {{- with .Values.extraEnvFrom }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      ports:
+        - name: http
+          containerPort: {{ .Values.containerPort }}
+          protocol: TCP
+      {{- range $name := list "startupProbe" "livenessProbe" "readinessProbe" }}
+      {{- with get $.Values $name }}
+      {{ $name }}:
+        {{- include "azure-marketplace-exporter.probe" (dict "root" $ "probe" .) | nindent 8 }}
+      {{- end }}
+      {{- end }}
+      {{- with .Values.securityContext }}
+      securityContext:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.resources }}
+      resources:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      volumeMounts:
+        {{- include "azure-marketplace-exporter.volumeMounts" . | nindent 8 }}
+    {{- with .Values.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  volumes:
+    {{- include "azure-marketplace-exporter.volumes" . | nindent 4 }}
+  {{- include "azure-marketplace-exporter.scheduling" . | nindent 2 }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.scheduling" -}}
+{{- range $name := list "nodeSelector" "tolerations" "dnsConfig" "hostAliases" }}
+{{- with get $.Values $name }}
+{{ $name }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- range $name := list "priorityClassName" "runtimeClassName" "schedulerName" "dnsPolicy" }}
+{{- with get $.Values $name }}
+{{ $name }}: {{ . }}
+{{- end }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- if kindIs "string" . }}
+  {{- tpl . $ | nindent 2 }}
+  {{- else }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- with .Values.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- range . }}
+  {{- $selector := dict "labelSelector" (dict "matchLabels" (include "azure-marketplace-exporter.selectorLabels" $ | fromYaml)) }}
+  - {{- toYaml (merge (deepCopy .) (ternary dict $selector (hasKey . "labelSelector"))) | nindent 4 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.claimSpec" -}}
+accessModes:
+  {{- toYaml .Values.state.accessModes | nindent 2 }}
+{{- if ne .Values.state.storageClassName nil }}
+storageClassName: {{ .Values.state.storageClassName | quote }}
+{{- end }}
+resources:
+  requests:
+    storage: {{ .Values.state.size }}
+{{- end }}

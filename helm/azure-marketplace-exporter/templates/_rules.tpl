@@ -1,0 +1,25 @@
+{{/* One alert with its overrides; dict rule, values */}}
+{{- define "azure-marketplace-exporter.alert" -}}
+{{- $change := default dict (get .values.overrides .rule.alert) }}
+{{- $rule := deepCopy .rule }}
+{{- with $change.for }}{{ $_ := set $rule "for" . }}{{ end }}
+{{- with $change.keepFiringFor }}{{ $_ := set $rule "keep_firing_for" . }}{{ end }}
+{{- with $change.expr }}{{ $_ := set $rule "expr" . }}{{ end }}
+{{- $labels := mergeOverwrite (default dict $rule.labels) (deepCopy .values.additionalRuleLabels) }}
+{{- with $change.severity }}{{ $_ := set $labels "severity" . }}{{ end }}
+{{- $_ := set $rule "labels" (mergeOverwrite $labels (deepCopy (default dict $change.labels))) }}
+{{- $annotations := mergeOverwrite (default dict $rule.annotations) (deepCopy .values.additionalAnnotations) }}
+{{- if and .values.runbookUrl $annotations.runbook_url }}
+{{- $_ := set $annotations "runbook_url" (printf "%s/%s" (trimSuffix "/" .values.runbookUrl) (base $annotations.runbook_url)) }}
+{{- end }}
+{{- if and .values.grafanaUrl (hasPrefix "/" (default "" $annotations.dashboard_url)) }}
+{{- $_ := set $annotations "dashboard_url" (printf "%s%s" (trimSuffix "/" .values.grafanaUrl) $annotations.dashboard_url) }}
+{{- end }}
+{{- $_ := set $rule "annotations" (mergeOverwrite $annotations (deepCopy (default dict $change.annotations))) }}
+{{- toYaml $rule }}
+{{- end }}
+
+{{/* The rules file, as it is in grafana/rules; empty groups if there is none. */}}
+{{- define "azure-marketplace-exporter.ruleFile" -}}
+{{- .Files.Get "files/rules/azure-marketplace.rules.yaml" | default "groups: []" }}
+{{- end }}

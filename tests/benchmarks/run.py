@@ -1,0 +1,153 @@
+"""`make bench`: the figures of docs/performance.md, as ratios measured side by side in one run."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+from measure import alternate, percentile, process_cpu, process_rss, table
+from processes import BIN, exporter, get, simulator, wait_until_ready
+from prometheus_client.exposition import generate_latest
+from sample import NOW, Reference, snapshot
+
+from exporter.exposition.encoder import encode, render
+from exporter.exposition.publication import Publication
+from exporter.telemetry import Telemetry
+
+GZIP = {"Accept-Encoding": "gzip"}
+STALE = 1e9
+PUBLISHER = "contoso"
+
+
+def rendering() -> str:
+    """CPU per snapshot, for both formats at once, against one text exposition of prometheus_client."""
+    rows = []
+    for offers in (10, 100, 1000):
+        shown = snapshot(offers)
+        reference = Reference(shown)
+        assert b"".join(encode(shown, NOW, STALE).pieces) == generate_latest(reference)
+        took = alternate(
+            {
+                "library": lambda reference=reference: generate_latest(reference),
+                "render": lambda shown=shown: render(shown, NOW, STALE),
+                "encode": lambda shown=shown: encode(shown, NOW, STALE),
+            },
+            rounds=9,
+        )
+        library = took["library"]
+        rows.append(
+            (
+                f"{offers:,}",
+                f"{library * 1000:.1f}",
+                f"{took['render'] / library:.3f}",
+                f"{took['encode'] / library:.3f}",
+            )
+        )
+    head = ("offers", "`generate_latest`, text: CPU ms", "rendering both formats", "the same with gzip")
+    return "## Per refresh, CPU as a ratio to prometheus_client\n\n" + table(head, rows)
+
+
+def scraping() -> str:
+    """CPU of a whole gzip scrape over HTTP, in the exporter's process, against prometheus_client's encoder alone."""
+    rows = []
+    for offers in (10, 100, 1000):
+        shown = snapshot(offers)
+        reference = Reference(shown)
+        publication = Publication(shown, registry=Telemetry().registry, stale_after=STALE, clock=lambda: NOW)
+        took = alternate(
+            {
+                "library": lambda reference=reference: generate_latest(reference),
+                "scrape": lambda publication=publication: publication.metrics(openmetrics=False, gzip=True),
+            },
+            rounds=9,
+        )
+        rows.append((f"{offers:,}", f"{took['scrape'] * 1000:.2f}", f"{took['scrape'] / took['library']:.4f}"))
+    head = ("offers", "gzip scrape, body: CPU ms", "ratio to `generate_latest`, text, uncompressed")
+    return "## Per scrape, CPU as a ratio to prometheus_client\n\n" + table(head, rows)
+
+
+def latency() -> str:
+    """Scrapes of a real process, idle and while it refreshes without a rest."""
+    with simulator(1000) as api:
+        idle, idle_cpu = _scrapes(api, "1h")
+        busy, _ = _scrapes(api, "1s")
+    ratio = percentile(busy, 0.99) / percentile(idle, 0.99)
+    rows = [
+        ("idle", f"{statistics.median(idle) * 1000:.1f}", f"{percentile(idle, 0.99) * 1000:.1f}", "1"),
+        ("refreshing", f"{statistics.median(busy) * 1000:.1f}", f"{percentile(busy, 0.99) * 1000:.1f}", f"{ratio:.1f}"),
+    ]
+    head = ("1,000 offers, gzip, over HTTP", "median ms", "p99 ms", "p99 to idle p99")
+    note = f"\nCPU of the process per idle scrape: {idle_cpu * 1000:.2f} ms.\n"
+    return "## Scrape latency\n\n" + table(head, rows) + note
+
+
+def _scrapes(api: str, interval: str, count: int = 600) -> tuple[list[float], float]:
+    with exporter(api, PUBLISHER, interval) as (pid, port):
+        wait_until_ready(port)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        times = []
+        used = process_cpu(pid)
+        for _ in range(count):
+            started = time.perf_counter()
+            get(connection, "/metrics", GZIP)
+            times.append(time.perf_counter() - started)
+            time.sleep(0.01)
+        connection.close()
+        return times, (process_cpu(pid) - used) / count
+
+
+def memory() -> str:
+    """Resident memory of a real process after refreshes and scrapes."""
+    rows = []
+    for offers in (50, 1000, 10_000):
+        with simulator(offers) as api, exporter(api, PUBLISHER, "2s" if offers <= 1000 else "1h") as (pid, port):
+            wait_until_ready(port)
+            peak = process_rss(pid)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            for _ in range(20):
+                get(connection, "/metrics", GZIP)
+                time.sleep(0.1)
+            size = len(get(connection, "/metrics")[1])
+            rows.append((f"{offers:,}", f"{size / 2**20:.1f}", f"{max(peak, process_rss(pid)):.0f}"))
+            connection.close()
+    return "## Memory\n\n" + table(("offers", "exposition, MiB", "RSS, MiB"), rows)
+
+
+def startup() -> str:
+    """From the start of the process to the first answer of /-/healthy, against three bare imports."""
+    imports = [sys.executable, "-c", "import prometheus_client, requests, pydantic_settings"]
+    bare, real = [], []
+    for _ in range(7):
+        started = time.perf_counter()
+        subprocess.run(imports, check=True)
+        bare.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        with exporter("http://127.0.0.1:9", PUBLISHER) as (_, port):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            assert get(connection, "/-/healthy")[0] == http.HTTPStatus.OK
+            real.append(time.perf_counter() - started)
+            connection.close()
+    ratio = statistics.median(real) / statistics.median(bare)
+    rows = [(f"{statistics.median(bare) * 1000:.0f}", f"{statistics.median(real) * 1000:.0f}", f"{ratio:.2f}")]
+    head = ("imports alone, ms", "start to first `/-/healthy`, ms", "ratio")
+    return "## Start\n\n" + table(head, rows)
+
+
+BENCHMARKS = {one.__name__: one for one in (rendering, scraping, latency, memory, startup)}
+
+
+def main() -> int:
+    """Run the benchmarks that are named, or all."""
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}, {BIN.name}\n")
+    for name in sys.argv[1:] or BENCHMARKS:
+        print(BENCHMARKS[name](), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,339 @@
+"""Every expression of the dashboards, asked of a real Prometheus that scrapes two replicas of the real demo."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from exporter.offers import OfferStatus, Party, StepStatus
+from exporter.palette import look, looks
+from exporter.simulator.pipeline import KINDS
+
+ROOT = Path(__file__).resolve().parents[2]
+# At the end, so that the installed exporter is the one that runs.
+sys.path.append(str(ROOT))
+
+from grafana.stack import Stack, find, start_prometheus  # noqa: E402
+
+Json = dict[str, Any]
+Series = tuple[dict[str, str], float]
+
+DASHBOARDS: list[Json] = [
+    json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
+]
+SHORT = {uid: uid.removeprefix("azure-marketplace-") for uid in (one["uid"] for one in DASHBOARDS)}
+
+EMPTY_IN_THE_DEMO = {
+    ("exporter", "Alerts about the exporter"): "the demo's exporters are well",
+    ("exporter", "Pause"): "the simulator asks for no pause",
+    ("exporter", "Token valid for"): "the demo's token is given, not fetched",
+    ("exporter", "Secret or certificate valid for"): "the demo has no credential that ends",
+}
+
+IDS = ("publisher_id", "offer_id", "step_id")
+# What tells rows of one offer or step apart on purpose.
+MORE_IDS = {
+    ("offer", "Where the time went"): ("status",),
+    ("overview", "Alerts about offers"): ("alertname", "severity", "alertstate"),
+}
+
+STUCK = {
+    "contoso/gateway-vm": (OfferStatus.WAITING_FOR_PUBLISHER_REVIEW, Party.PUBLISHER),
+    "contoso/backup-agent": (OfferStatus.FAILED, Party.PUBLISHER),
+    "contoso/billing": (OfferStatus.RUNNING, Party.PUBLISHER),
+    "contoso/landing-zone": (OfferStatus.SUCCEEDED, Party.NOBODY),
+    "contoso/data-mesh": (OfferStatus.RUNNING, Party.MICROSOFT),
+    "fabrikam/sql-appliance": (OfferStatus.RUNNING, Party.PUBLISHER),
+    "fabrikam/assessment": (OfferStatus.CANCELED, Party.NOBODY),
+    "fabrikam/pilot": (OfferStatus.NEVER_PUBLISHED, Party.NOBODY),
+}
+"""Offers of the demo scenario that do not move, so that what is shown of them is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One query of one panel."""
+
+    dashboard: str
+    panel: Json
+    query: Json
+
+    @property
+    def title(self) -> str:
+        title: str = self.panel["title"]
+        return title
+
+    def __str__(self) -> str:
+        return f"{self.dashboard}: {self.title} {self.query['refId']}"
+
+
+def targets() -> Iterator[Target]:
+    """Every query."""
+    for dashboard in DASHBOARDS:
+        for on_top in dashboard["panels"]:
+            for panel in (on_top, *on_top.get("panels", ())):
+                for query in panel.get("targets", ()):
+                    yield Target(SHORT[dashboard["uid"]], panel, query)
+
+
+ALL = list(targets())
+
+
+def target(dashboard: str, title: str, ref_id: str = "A") -> Target:
+    """Find one."""
+    return next(one for one in ALL if (one.dashboard, one.title, one.query["refId"]) == (dashboard, title, ref_id))
+
+
+class Prometheus:
+    """Asks a Prometheus as Grafana would."""
+
+    def __init__(self, url: str, replicas: list[str]) -> None:
+        self.url = url
+        self.replicas = replicas
+
+    def ask(self, path: str, **params: str | list[str]) -> Any:
+        """Ask the HTTP API and give the data; an error of the query fails the test."""
+        answer = requests.get(f"{self.url}/api/v1/{path}", params=params, timeout=30)
+        assert answer.status_code == requests.codes.ok, answer.text
+        return answer.json()["data"]
+
+    def instant(self, expression: str, **chosen: str) -> list[Series]:
+        """Ask for the present; `chosen` are values of the dashboard's variables, all by default."""
+        result = self.ask("query", query=concrete(expression, **chosen))["result"]
+        return [(one["metric"], float(one["value"][1])) for one in result]
+
+    def over_time(self, expression: str, **chosen: str) -> list[Series]:
+        """Ask for the last seconds; gives the last value of each series."""
+        now = time.time()
+        params = {"start": f"{now - 5:.3f}", "end": f"{now:.3f}", "step": "1"}
+        result = self.ask("query_range", query=concrete(expression, **chosen), **params)["result"]
+        return [(one["metric"], float(one["values"][-1][1])) for one in result]
+
+    def run(self, one: Target, **chosen: str) -> list[Series]:
+        """Ask what a panel asks, the way it asks."""
+        ask = self.instant if one.query.get("instant") else self.over_time
+        return ask(one.query["expr"], **chosen)
+
+
+def concrete(expression: str, **chosen: str) -> str:
+    """Replace the variables, as Grafana does; the windows fit the second in which the tests scrape."""
+    values = {"job": ".+", "instance": ".+", "publisher_id": ".+", "offer_id": ".+"} | chosen
+    windows = {"__rate_interval": "5s", "__range_s": "10", "__range": "10s", "__interval": "1s"}
+    for name, value in (windows | values).items():
+        expression = re.sub(rf"\${name}\b", value, expression)
+    assert not re.search(r"\$[a-z_{]", expression)
+    return expression
+
+
+@pytest.fixture(scope="module")
+def prometheus(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """Two replicas, each with a simulator of its own and so never quite alike, and the rules, which fire at once."""
+    tool("prometheus")
+    folder = tmp_path_factory.mktemp("dashboards")
+    with Stack(folder, any_port=True) as stack:
+        addresses = []
+        for number in (1, 2):
+            port = stack.port(0)
+            command: list[str | Path] = [
+                find("azure-marketplace-exporter"),
+                "--demo",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ]
+            addresses.append(stack.start(f"exporter-{number}", command, port, ready="/-/ready").address)
+        program = start_prometheus(stack, addresses, rules=impatient_rules(folder), interval="1s")
+        server = Prometheus(program.url, addresses)
+        wait_for(server, 'count(up{job="azure-marketplace"} == 1) == 2')
+        wait_for(server, 'count(ALERTS{alertstate="firing", offer_id=~".+"}) > 3')
+        wait_for(server, "count(rate(azure_marketplace_exporter_api_requests_total[5s])) > 3")
+        yield server
+
+
+def impatient_rules(folder: Path) -> Path:
+    """Write the rules about offers without their waiting times; those about the exporter would fire while it starts."""
+    rules: Json = yaml.safe_load((ROOT / "grafana/rules/azure-marketplace.rules.yaml").read_text("utf-8"))
+    for group in rules["groups"]:
+        group["rules"] = [rule for rule in group["rules"] if rule.get("labels", {}).get("component") != "exporter"]
+        for rule in group["rules"]:
+            rule.pop("for", None)
+            rule.pop("keep_firing_for", None)
+    path = folder / "impatient.rules.yaml"
+    path.write_text(yaml.safe_dump(rules), encoding="utf-8")
+    return path
+
+
+def wait_for(server: Prometheus, expression: str) -> None:
+    """Wait until an expression is true."""
+    end = time.monotonic() + 60
+    while not server.instant(expression):
+        assert time.monotonic() < end, expression
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("one", ALL, ids=str)
+def test_no_panel_is_empty_and_each_series_has_its_name(prometheus: Prometheus, one: Target) -> None:
+    series = prometheus.run(one)
+    if (one.dashboard, one.title) in EMPTY_IN_THE_DEMO:
+        assert series == []
+        return
+    assert series
+    legend = one.query.get("legendFormat", "")
+    for labels, _ in series:
+        assert set(re.findall(r"\{\{(\w+)\}\}", legend)) <= labels.keys(), (legend, labels)
+
+
+@pytest.mark.parametrize("one", [one for one in ALL if one.dashboard != "exporter"], ids=str)
+def test_two_replicas_give_one_series_per_offer_or_step(prometheus: Prometheus, one: Target) -> None:
+    more = MORE_IDS.get((one.dashboard, one.title), ())
+    series = prometheus.run(one)
+    keys = Counter(tuple(labels.get(name, "") for name in (*IDS, *more)) for labels, _ in series)
+    assert [key for key, count in keys.items() if count > 1] == []
+    for labels, _ in series:
+        assert not {"instance", "job"} & labels.keys()
+    with_one = prometheus.run(one, job=f'.+", instance="{prometheus.replicas[0]}')
+    assert len(with_one) > 0 or "ALERTS" in one.query["expr"]
+
+
+@pytest.mark.parametrize("one", [one for one in ALL if one.dashboard != "exporter"], ids=str)
+def test_the_variables_choose(prometheus: Prometheus, one: Target) -> None:
+    for labels, _ in prometheus.run(one, publisher_id="fabrikam", offer_id="sql-appliance|pilot"):
+        assert labels.get("publisher_id", "fabrikam") == "fabrikam"
+        assert labels.get("offer_id", "pilot") in {"sql-appliance", "pilot"}
+    none = prometheus.run(one, job="another-job")
+    assert none == [] or "ALERTS" in one.query["expr"]
+
+
+def by_offer(series: list[Series]) -> dict[str, float]:
+    return {f"{labels['publisher_id']}/{labels['offer_id']}": value for labels, value in series}
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        target("overview", "Offers", "B"),
+        target("overview", "State of each offer"),
+        target("offer", "State"),
+        target("offer", "Submissions of the last 90 days"),
+    ],
+    ids=str,
+)
+def test_states_are_shown_as_the_palette_codes_them(prometheus: Prometheus, one: Target) -> None:
+    shown = by_offer(prometheus.run(one))
+    assert len(shown) == 12
+    assert {name: shown[name] for name in STUCK} == {name: look(status).code for name, (status, _) in STUCK.items()}
+
+
+def test_the_first_table_tells_who_has_to_act_and_where_each_offer_is(prometheus: Prometheus) -> None:
+    column = {ref_id: by_offer(prometheus.run(target("overview", "Offers", ref_id))) for ref_id in "ABCDEFGH"}
+    assert {name: column["A"][name] for name in STUCK} == {name: look(party).code for name, (_, party) in STUCK.items()}
+    assert all(len(column[ref_id]) == 12 for ref_id in "ABCGH")
+    assert all(0 <= age < 60 for age in column["G"].values())
+    assert all(0 <= since < 600 for since in column["C"].values())
+    steps = {
+        f"{labels['publisher_id']}/{labels['offer_id']}": (labels["step_name"], labels["status"])
+        for labels, _ in prometheus.run(target("overview", "Offers", "D"))
+    }
+    assert steps["contoso/gateway-vm"] == ("Publisher signoff", "waiting_for_publisher_review")
+    assert steps["contoso/backup-agent"] == ("Certification", "rejected")
+    assert steps["contoso/data-mesh"] == ("Test Drive Validation", "in_progress")
+    assert steps["fabrikam/sql-appliance"] == ("Provisioning", "blocked")
+    assert not {"contoso/landing-zone", "fabrikam/pilot"} & steps.keys()
+    assert column["E"]["contoso/data-mesh"] == 120
+    assert "contoso/gateway-vm" not in column["E"]
+    assert column["F"]["fabrikam/sql-appliance"] == 0.6
+
+
+def test_the_figures_on_top_count_offers(prometheus: Prometheus) -> None:
+    def figure(title: str, ref_id: str = "A") -> float:
+        ((_, value),) = prometheus.run(target("overview", title, ref_id))
+        return value
+
+    waiting = by_offer(prometheus.run(target("overview", "Waiting for you, longest first")))
+    assert {name for name, (_, party) in STUCK.items() if party is Party.PUBLISHER} <= waiting.keys()
+    assert not {name for name, (_, party) in STUCK.items() if party is not Party.PUBLISHER} & waiting.keys()
+    assert figure("Waiting for you") >= 4
+    assert figure("With Microsoft") >= 1
+    assert figure("Cannot be read") == 0
+    assert figure("Overdue at Microsoft") in {0, 1}
+    assert figure("Data age") < 60
+    by_state = {one.state: figure("Offers by state", chr(ord("A") + one.code)) for one in looks(OfferStatus)}
+    assert by_state["never_published"] == by_state["canceled"] == 1
+    assert by_state["unknown"] == by_state["not_started"] == 0
+    assert sum(by_state.values()) >= 12
+
+
+def test_steps_come_in_the_order_of_the_pipeline(prometheus: Prometheus) -> None:
+    one = target("offer", "Steps")
+    series = prometheus.run(one, publisher_id="contoso", offer_id="data-mesh")
+    assert [labels["step_name"] for labels, _ in series] == [stage.name for stage in KINDS["application"].stages]
+    assert [labels["position"] for labels, _ in series] == [f"{place:02}" for place in range(1, 9)]
+    states = [value for _, value in series]
+    assert states[:2] == [look(StepStatus.COMPLETE).code] * 2
+    assert states[2] == look(StepStatus.IN_PROGRESS).code
+    assert states[3:] == [look(StepStatus.NOT_STARTED).code] * 5
+
+
+def test_what_microsoft_has_is_measured_against_its_own_estimate(prometheus: Prometheus) -> None:
+    shown = by_offer(prometheus.run(target("overview", "With Microsoft, against the estimate")))
+    since = by_offer(prometheus.run(target("overview", "Offers", "D")))
+    # Asked a moment later, so never less than was shown.
+    assert shown["contoso/data-mesh"] == pytest.approx(since["contoso/data-mesh"] / 120, abs=0.1)
+    assert not {"contoso/gateway-vm", "contoso/backup-agent", "fabrikam/sql-appliance"} & shown.keys()
+
+
+def test_messages_and_progress_are_those_of_the_simulator(prometheus: Prometheus) -> None:
+    by_level = {
+        ref_id: prometheus.run(target("offer", "Messages", ref_id), offer_id="backup-agent")[0][1] for ref_id in "ABCD"
+    }
+    own = prometheus.instant(
+        'max by (level) (sum by (instance, level) ({__name__=~"azure_marketplace_offer(_step)?_messages", '
+        'offer_id="backup-agent"}))'
+    )
+    assert [by_level[ref_id] for ref_id in "ABCD"] == [
+        next(value for labels, value in own if labels["level"] == level)
+        for level in ("information", "warning", "error", "unknown")
+    ]
+    assert by_level["C"] > 0
+    progress = prometheus.run(target("offer", "Progress of the steps"), offer_id="landing-zone")
+    assert {value for _, value in progress} == {1.0}
+
+
+def test_variables_offer_what_there_is(prometheus: Prometheus) -> None:
+    def values(uid: str, name: str, **chosen: str) -> list[str]:
+        dashboard = next(one for one in DASHBOARDS if one["uid"] == uid)
+        variable = next(one for one in dashboard["templating"]["list"] if one["name"] == name)
+        series, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]).groups()  # type: ignore[union-attr]
+        found: list[str] = prometheus.ask(f"label/{label}/values", **{"match[]": concrete(series, **chosen)})
+        return found
+
+    for dashboard in DASHBOARDS:
+        assert values(dashboard["uid"], "job") == ["azure-marketplace"]
+        assert values(dashboard["uid"], "publisher_id") == ["contoso", "fabrikam"]
+    offers = values("azure-marketplace-offer", "offer_id", publisher_id="fabrikam")
+    assert offers == ["assessment", "mail-filter", "pilot", "sql-appliance"]
+    assert len(values("azure-marketplace-overview", "offer_id")) == 12
+    assert values("azure-marketplace-exporter", "instance") == sorted(prometheus.replicas)
+
+
+def test_annotations_mark_the_alerts_that_fire(prometheus: Prometheus) -> None:
+    for dashboard in DASHBOARDS:
+        for annotation in dashboard["annotations"]["list"]:
+            series = prometheus.over_time(annotation["expr"])
+            about_offers = dashboard["uid"] != "azure-marketplace-exporter"
+            assert bool(series) == about_offers, (dashboard["uid"], annotation["name"])
+
+
+def test_the_alerts_in_the_table_have_runbooks(prometheus: Prometheus) -> None:
+    names = {labels["alertname"] for labels, _ in prometheus.run(target("overview", "Alerts about offers"))}
+    assert {"AzureMarketplaceOfferStepRejected", "AzureMarketplaceOfferSignOffPending"} <= names
+    assert all(name.startswith("AzureMarketplace") for name in names)

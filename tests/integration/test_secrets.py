@@ -1,0 +1,62 @@
+"""What is in the token file is seen by the API and by nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import TOKEN, StartExporter, StartSimulator, WriteSettings
+from .processes import Process
+from .test_end_to_end import OFFER
+
+
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+@pytest.mark.parametrize("accepted", [TOKEN, "another-token"], ids=["accepted", "refused"])
+@pytest.mark.parametrize("by", ["file", "environment"])
+def test_token_is_never_shown(
+    simulator: StartSimulator, exporter: StartExporter, form: str, accepted: str, by: str
+) -> None:
+    """With all logs on, whether the API takes it or answers 401."""
+    api = simulator("--token", accepted)
+    api.put_offer("contoso", "linux-vm", OFFER)
+    in_environment = by == "environment"
+    watched = exporter(
+        {
+            "api": {"base_url": api.url},
+            "log": {"level": "debug", "format": form},
+            **({"auth": {"token_file": None}} if in_environment else {}),
+        },
+        environ={"MARKETPLACE_EXPORTER_AUTH__TOKEN": TOKEN} if in_environment else None,
+    )
+    watched.wait_for_sample('azure_marketplace_publisher_up{publisher_id="contoso"}', accepted == TOKEN)
+    seen = [watched.get(path).text for path in ("/", "/metrics", "/-/healthy", "/-/ready", "/no-such-page")]
+    command_line = Path(f"/proc/{watched.pid}/cmdline").read_bytes().decode()
+    assert watched.terminate() == 0
+    assert "refresh done" in watched.log
+    for text in (*seen, command_line, watched.log, watched.output):
+        assert TOKEN not in text
+
+
+@pytest.mark.parametrize("token", ["two words", "two\nlines", "Ünïcödé"])
+@pytest.mark.parametrize("action", ["--once", "--config.check"])
+def test_unusable_token(
+    simulator: StartSimulator, run: Callable[..., Process], write_settings: WriteSettings, token: str, action: str
+) -> None:
+    """What cannot stand in a header is refused at once, without showing it."""
+    settings = write_settings({"api": {"base_url": simulator().url}, "auth": {"token_file": None}})
+    done = run(f"--config.file={settings}", action, environ={"MARKETPLACE_EXPORTER_AUTH__TOKEN": token})
+    assert (done.exit_code, done.output) == (2, "")
+    assert done.log.startswith("auth: the token ")
+    assert not any(word in done.log for word in token.split())
+
+
+def test_token_file_is_read_again(simulator: StartSimulator, exporter: StartExporter, token_file: Path) -> None:
+    """A token that is replaced in its file is used from the next refresh on."""
+    api = simulator("--token", "fresh-token")
+    watched = exporter({"api": {"base_url": api.url}})
+    up = 'azure_marketplace_publisher_up{publisher_id="contoso"}'
+    watched.wait_for_sample(up, 0)
+    token_file.write_text("fresh-token\n", encoding="utf-8")
+    watched.wait_for_sample(up, 1)

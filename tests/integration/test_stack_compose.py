@@ -1,0 +1,168 @@
+"""compose.yaml, as far as that can be told without a container engine: what it mounts, and what is in there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+Json = dict[str, Any]
+Tool = Callable[[str], Path]
+
+COMPOSE: Json = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
+SERVICES: dict[str, Json] = COMPOSE["services"]
+OURS = {"simulator", "exporter", "real", "receiver"}
+USERS_OWN = "${EXPORTER_CONFIG:-./exporter.yaml}"
+
+
+def mounts(service: str) -> Iterator[tuple[str, str]]:
+    """Each folder or file of the project that a service mounts, and where."""
+    for volume in SERVICES[service].get("volumes", ()):
+        if volume.startswith((".", "$")):
+            source, target, mode = re.fullmatch(r"(\$\{[^}]*\}|[^:]*):([^:]*):(\w+)", volume).groups()  # type: ignore[union-attr]
+            assert mode == "ro"
+            yield source, target
+
+
+def in_container(service: str, path: str) -> Path:
+    """Find the file of the project that a service sees at a path."""
+    for source, target in mounts(service):
+        if path == target or path.startswith(target + "/"):
+            return (ROOT / source / path.removeprefix(target).lstrip("/")).resolve()
+    raise AssertionError(f"{service} mounts nothing at {path}")
+
+
+def options(service: str) -> dict[str, str]:
+    """The options that a service's program is given."""
+    return dict(one.lstrip("-").partition("=")[::2] for one in SERVICES[service]["command"])
+
+
+def needed_by(service: str) -> set[str]:
+    """A service and all that compose starts with it."""
+    return {service}.union(*(needed_by(one) for one in SERVICES[service].get("depends_on", ())))
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MARKETPLACE_EXPORTER_")}
+    return subprocess.run(
+        [str(one) for one in command], env=environ, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_mounted_is_there(service: str) -> None:
+    for source, _ in mounts(service):
+        assert source == USERS_OWN or (ROOT / source).exists(), source
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_services_are_pinned_local_and_watched(service: str) -> None:
+    one = SERVICES[service]
+    if service in OURS:
+        assert (one["image"], one["build"]) == ("azure-marketplace-exporter:local", ".")
+        assert (one["read_only"], one["cap_drop"]) == (True, ["ALL"])
+    else:
+        assert re.fullmatch(r"docker\.io/(prom|grafana)/\w+:v?\d+\.\d+\.\d+", one["image"])
+    assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in one.get("ports", ()))
+    assert one["healthcheck"]["test"][0] == "CMD"
+    for name, condition in one.get("depends_on", {}).items():
+        assert name in SERVICES
+        assert condition == {"condition": "service_healthy"}
+
+
+def test_named_volumes_are_declared() -> None:
+    used = {
+        volume.partition(":")[0]
+        for one in SERVICES.values()
+        for volume in one.get("volumes", ())
+        if not volume.startswith((".", "$"))
+    }
+    assert used == set(COMPOSE["volumes"])
+
+
+def test_the_profile_real_leaves_the_simulation_out() -> None:
+    assert [name for name, one in SERVICES.items() if "profiles" in one] == ["real"]
+    assert SERVICES["real"]["profiles"] == ["real"]
+    assert needed_by("real") == {"real", "grafana", "prometheus", "alertmanager"}
+    assert {"simulator", "prometheus", "alertmanager", "grafana"} <= needed_by("exporter")
+
+
+def test_the_exporter_takes_its_settings(tool: Tool) -> None:
+    config = in_container("exporter", options("exporter")["config.file"])
+    checked = run(tool("azure-marketplace-exporter"), f"--config.file={config}", "--config.check")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    settings = yaml.safe_load(config.read_text("utf-8"))
+    simulator = options("simulator")
+    port = simulator["listen-address"].rpartition(":")[2]
+    assert settings["api"]["base_url"] == f"http://simulator:{port}"
+    assert settings["auth"]["token"] == simulator["token"]
+    assert f"'127.0.0.1', {port}" in SERVICES["simulator"]["healthcheck"]["test"][-1]
+
+
+def test_the_simulator_knows_its_options(tool: Tool) -> None:
+    known = run(tool("azure-marketplace-simulator"), "--help").stdout
+    assert all(f"--{name} " in known for name in options("simulator"))
+
+
+@pytest.mark.parametrize("promtool", ["promtool", "promtool-3"])
+def test_prometheus_takes_its_configuration_and_rules(tool: Tool, tmp_path: Path, promtool: str) -> None:
+    etc = Path("/etc/prometheus")
+    for source, target in mounts("prometheus"):
+        place = tmp_path / Path(target).relative_to(etc)
+        (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, place)
+    config = tmp_path / Path(options("prometheus")["config.file"]).relative_to(etc)
+    checked = run(tool(promtool), "check", "config", config)
+    assert checked.returncode == 0, checked.stderr
+    assert re.search(r"azure-marketplace\.rules\.yaml.*\n.*SUCCESS: \d+ rules found", checked.stdout), checked.stdout
+
+
+def test_prometheus_asks_services_that_there_are() -> None:
+    config = yaml.safe_load(in_container("prometheus", options("prometheus")["config.file"]).read_text("utf-8"))
+    (job,) = config["scrape_configs"]
+    (names,) = job["dns_sd_configs"]
+    assert sorted(names["names"]) == ["exporter", "real"]
+    assert f"127.0.0.1:{names['port']}:{names['port']}" in SERVICES["exporter"]["ports"]
+    ((target,),) = (one["targets"] for one in config["alerting"]["alertmanagers"][0]["static_configs"])
+    name, _, port = target.partition(":")
+    assert f"127.0.0.1:{port}:{port}" in SERVICES[name]["ports"]
+
+
+@pytest.mark.parametrize("amtool", ["amtool", "amtool-3"])
+def test_alertmanager_takes_its_configuration(tool: Tool, amtool: str) -> None:
+    config = in_container("alertmanager", options("alertmanager")["config.file"])
+    checked = run(tool(amtool), "check-config", config)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_alertmanager_tells_the_receiver() -> None:
+    config = yaml.safe_load(in_container("alertmanager", options("alertmanager")["config.file"]).read_text("utf-8"))
+    assert SERVICES["receiver"]["network_mode"] == "service:alertmanager"
+    port = SERVICES["receiver"]["command"][0].rpartition(":")[2]
+    assert f"127.0.0.1:{port}:{port}" in SERVICES["alertmanager"]["ports"]
+    urls = [hook["url"] for one in config["receivers"] for hook in one.get("webhook_configs", ())]
+    assert urls
+    assert all(url.startswith(f"http://127.0.0.1:{port}/") for url in urls)
+    assert in_container("receiver", SERVICES["receiver"]["entrypoint"][1]).is_file()
+
+
+def test_grafana_finds_data_sources_dashboards_and_home() -> None:
+    environ: dict[str, str] = SERVICES["grafana"]["environment"]
+    provisioning = in_container("grafana", "/etc/grafana/provisioning")
+    sources = yaml.safe_load((provisioning / "datasources/datasources.yaml").read_text("utf-8"))["datasources"]
+    assert [one["isDefault"] for one in sources if one["type"] == "prometheus"] == [True]
+    for one in sources:
+        url = environ[one["url"].removeprefix("$")]
+        name, port = re.fullmatch(r"http://(\w+):(\d+)", url).groups()  # type: ignore[union-attr]
+        assert f"127.0.0.1:{port}:{port}" in SERVICES[name]["ports"]
+    (provider,) = yaml.safe_load((provisioning / "dashboards/dashboards.yaml").read_text("utf-8"))["providers"]
+    folder = in_container("grafana", environ[provider["options"]["path"].removeprefix("$")])
+    assert len(list(folder.glob("azure-marketplace-*.json"))) == 3
+    assert in_container("grafana", environ["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]).is_file()

@@ -1,0 +1,178 @@
+"""The routes for people and the JSON, through the whole application."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+
+from exporter.collection.snapshot import OfferRecord, Snapshot
+from exporter.exposition.publication import Publication
+from exporter.web.app import WebApp
+from exporter.web.guard import BusyError, security_headers
+from exporter.web.page_routes import PageRoutes, find
+from exporter.web.pages import Pages
+
+from .samples import NOW, STALE_AFTER, record, snapshot
+
+ODD = ("a/b c", "résumé", "100%", "..", "?q#f", "a/b", "%2F")
+
+
+class Client:
+    """Asks an application without a network between."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._transport = httpx.ASGITransport(app)
+
+    def request(self, method: str, path: str) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://exporter") as client:
+                return await client.request(method, path)
+
+        return asyncio.run(ask())
+
+    def get(self, path: str) -> httpx.Response:
+        return self.request("GET", path)
+
+
+def application(shown: Snapshot) -> WebApp:
+    def probe(target: str, source: str | None) -> Future[OfferRecord]:
+        raise NotImplementedError
+
+    return WebApp(
+        publication=Publication(shown, registry=CollectorRegistry(), stale_after=STALE_AFTER, clock=lambda: NOW),
+        pages=Pages(telemetry_path="/metrics", clock=lambda: NOW),
+        telemetry_path="/metrics",
+        is_alive=lambda: True,
+        flight=lambda: None,
+        reload=None,
+        probe=probe,
+    )
+
+
+@pytest.fixture
+def client() -> Client:
+    odd = (record(one, display_name=f"Odd {number}") for number, one in enumerate(ODD))
+    return Client(application(snapshot(record("vm", display_name="My VM"), *odd)).build())
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/?q=vm&status=running&waiting_on=microsoft&page=1", "/offers/contoso/vm", "/docs"]
+)
+def test_pages_carry_the_headers_that_keep_them_harmless(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert {name: answer.headers[name] for name in security_headers()} == security_headers(policy)
+
+
+def test_a_filter_is_applied(client: Client) -> None:
+    assert "My VM" in client.get("/?q=my").text
+    assert "My VM" not in client.get("/?q=your").text
+
+
+def test_a_filter_that_cannot_be_used_is_refused_with_a_page(client: Client) -> None:
+    answer = client.get("/?status=<script>")
+    assert answer.status_code == 400
+    assert "status: &#39;&lt;script&gt;&#39; is none of never_published" in answer.text
+    assert "content-security-policy" in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("/offers/contoso/vm", "My VM"),
+        ("/offers/contoso/vm?x=1", "My VM"),
+        ("/offers/contoso/a%2Fb%20c", "Odd 0"),
+        ("/offers/contoso/r%C3%A9sum%C3%A9", "Odd 1"),
+        ("/offers/contoso/100%25", "Odd 2"),
+        ("/offers/contoso/%3Fq%23f", "Odd 4"),
+        ("/offers/contoso/a/b", "Odd 5"),
+        ("/offers/contoso/%252F", "Odd 6"),
+    ],
+)
+def test_offers_are_found_whatever_their_ids_hold(client: Client, path: str, title: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, f"<title>{title} " in answer.text) == (200, True)
+
+
+def test_every_link_of_the_list_leads_to_its_offer(client: Client) -> None:
+    links = re.findall(r'href="offers/([^"]*)"', client.get("/").text)
+    found = [find(snapshot(*(record(one) for one in ("vm", *ODD))), link) for link in links]
+    assert {one.offer_id for one in found if one} == {"vm", *ODD}
+
+
+@pytest.mark.parametrize(
+    ("path", "root"),
+    [
+        ("/offers/contoso/missing", "../../"),
+        ("/offers/fabrikam/vm", "../../"),
+        ("/offers/contoso", "../"),
+        ("/offers/", "../"),
+        ("/offers/contoso/a/b/c", "../../../../"),
+        ("/offers/contoso/%00%ff", "../../"),
+        ("/offers/contoso/vm/", "../../../"),
+    ],
+)
+def test_an_unknown_offer_is_a_page_that_leads_back(client: Client, path: str, root: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "There is no such offer" in answer.text
+    assert f'<a href="{root}">All offers</a>' in answer.text
+    assert "content-security-policy" in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/offers", "/metrics/", "/docs/", "/favicon.ico", "/api/v1/offers/", "/static/x"])
+def test_no_other_path_exists_and_none_redirects(client: Client, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/offers/contoso/vm", "/docs", "/api/v1/offers"])
+def test_only_reading_is_possible(client: Client, path: str) -> None:
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        assert client.request(method, path).status_code == 405
+    head, get = client.request("HEAD", path), client.get(path)
+    assert head.status_code == 200
+    assert head.headers == get.headers
+
+
+def test_the_snapshot_is_there_as_json(client: Client) -> None:
+    answer = client.get("/api/v1/offers")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-length"] == str(len(answer.content))
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert [one["offer_id"] for one in json.loads(answer.content)["publishers"][0]["offers"]] == ["vm", *ODD]
+
+
+def test_a_changed_limit_of_staleness_counts_for_pages_and_json() -> None:
+    web = application(snapshot(record("vm")))
+    client = Client(web.build())
+    assert "No current data." not in client.get("/offers/contoso/vm").text
+    web.publication.stale_after = 30.0
+    assert "No current data." in client.get("/offers/contoso/vm").text
+    assert "1</b> <span>without current data" in client.get("/").text
+    assert client.get("/api/v1/offers").json()["publishers"][0]["offers"][0]["fresh"] is False
+
+
+class Crowd:
+    """A turnstile before which too many wait."""
+
+    async def run(self, work: Callable[[], object]) -> object:
+        raise BusyError
+
+
+def test_too_many_visitors_are_asked_to_come_again() -> None:
+    web = application(snapshot())
+    routes = PageRoutes(web.publication, web.pages, turnstile=Crowd())  # type: ignore[arg-type]
+    client = Client(Starlette(routes=routes.routes()))
+    for path in ("/", "/?page=x", "/offers/a/b", "/docs", "/api/v1/offers"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")

@@ -1,0 +1,256 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from exporter.collection.snapshot import Failure, OfferRecord, Snapshot
+from exporter.exposition.families import documented
+from exporter.offers import Level, OfferStatus
+from exporter.web.filters import Filters
+from exporter.web.guard import page_headers
+from exporter.web.pages import PARTNER_CENTER, Pages
+
+from .samples import AT_SIGNOFF, CERTIFY, DONE, NOW, STALE_AFTER, message, publisher, record, snapshot
+
+HOSTILE = "\"><script>alert(1)</script><b onx='1'>&\u202e"
+INLINE = {"a", "b", "bdi", "code", "span", "strong", "time"}
+VOID = {"meta", "link", "input", "br", "img", "hr"}
+
+
+class Document(HTMLParser):
+    """A page as a list of elements with their attributes, its text, and whether its tags are balanced."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs)
+        self.elements.append((tag, dict(attrs)))
+        self.texts.append("" if tag in INLINE else " ")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.texts).split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def links(self) -> list[str]:
+        return [one["href"] or "" for one in self.all("a")]
+
+
+@pytest.fixture
+def pages() -> Pages:
+    return Pages(telemetry_path="/some/metrics", clock=lambda: NOW)
+
+
+def index(pages: Pages, *records: OfferRecord, **filters: Any) -> Document:
+    return Document(pages.index(snapshot(*records), Filters(**filters), STALE_AFTER))
+
+
+def offer(pages: Pages, one: OfferRecord) -> Document:
+    return Document(pages.offer(one, STALE_AFTER))
+
+
+def every_page(pages: Pages) -> list[Document]:
+    hostile_step = replace(CERTIFY, step_id=HOSTILE, name=HOSTILE, description=HOSTILE, messages=(message(HOSTILE),))
+    hostile = record(HOSTILE, steps=(hostile_step,), since=9e5, display_name=HOSTILE, messages=(message(HOSTILE),) * 30)
+    failed = replace(hostile, failure=Failure("timeout", HOSTILE))
+    stale = replace(failed, last_success=NOW - STALE_AFTER)
+    records = (hostile, failed, stale, OfferRecord(HOSTILE, HOSTILE), record("signoff", steps=AT_SIGNOFF))
+    all_states = Snapshot(
+        (
+            publisher(*records, publisher_id=HOSTILE, failure=Failure("upstream", HOSTILE), last_success=None),
+            publisher(publisher_id="new", last_refresh=None, last_success=None),
+        )
+    )
+    filters = Filters(q=HOSTILE), Filters(q=HOSTILE, publisher=HOSTILE, status="running"), Filters()
+    return [
+        *(Document(pages.index(all_states, one, STALE_AFTER)) for one in filters),
+        *(offer(pages, one) for one in records),
+        Document(pages.index(Snapshot(), Filters(), STALE_AFTER)),
+        Document(pages.docs()),
+        Document(pages.message(HOSTILE, HOSTILE, root="../")),
+    ]
+
+
+def test_every_page_is_sound(pages: Pages) -> None:
+    for page in every_page(pages):
+        tags = [tag for tag, _ in page.elements]
+        assert tags.count("h1") == tags.count("main") == tags.count("title") == 1
+        assert page.all("html") == [{"lang": "en"}]
+        assert page.links[0] == "#main"
+        assert page.all("main")[0]["id"] == "main"
+        headings = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
+        assert headings[0] == 1
+        assert all(after - before <= 1 for before, after in pairwise(headings))
+        ids = [one["id"] for _, one in page.elements if "id" in one]
+        assert len(ids) == len(set(ids))
+        for _, one in page.elements:
+            assert one.get("aria-labelledby", ids[0]) in ids
+        assert tags.count("caption") == tags.count("table")
+        assert all(one.get("scope") in {"col", "row"} for one in page.all("th"))
+        assert all(one["aria-label"] for one in page.all("progress"))
+        assert all(one["aria-label"] for one in page.all("nav"))
+        assert tags.count("label") == tags.count("select") + tags.count("input")
+
+
+def test_nothing_on_a_page_runs_or_comes_from_outside(pages: Pages) -> None:
+    for page in every_page(pages):
+        tags = {tag for tag, _ in page.elements}
+        assert not tags & {"script", "img", "iframe", "object", "embed", "svg", "base", "video", "audio"}
+        names = {name for _, one in page.elements for name in one}
+        assert not any(name.startswith("on") or name == "style" for name in names)
+        assert [one["href"][:19] for one in page.all("link")] == ["data:image/svg+xml,"]  # type: ignore[index]
+        assert [one["action"] for one in page.all("form")] in ([], ["./#offers"])
+        for link in page.links:
+            assert link.startswith(("#", "./", "../", "offers/")) or link == PARTNER_CENTER
+
+
+def test_hostile_text_is_shown_as_it_is(pages: Pages) -> None:
+    for page in every_page(pages)[:4]:
+        assert '"><script>alert(1)</script>' in page.text
+
+
+def test_the_policy_knows_the_style_sheet_that_the_page_has(pages: Pages) -> None:
+    html = pages.docs()
+    found = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert found is not None
+    assert pages.headers == page_headers(found[1])
+
+
+def test_links_lead_where_they_should_under_any_prefix(pages: Pages) -> None:
+    below = ["some/metrics", "api/v1/offers", "-/healthy", "-/ready", "docs"]
+    for page, root in ((index(pages, record()), "./"), (offer(pages, record()), "../../")):
+        assert page.links[1:7] == [root, *(root + one for one in below)]
+
+
+def test_the_landing_page_tells_who_has_to_act(pages: Pages) -> None:
+    page = index(
+        pages,
+        record("calm", OfferStatus.SUCCEEDED, (DONE,)),
+        record("late", since=3 * 86400 + 3700, display_name="Late one"),
+        record("signoff", steps=AT_SIGNOFF),
+    )
+    assert "1 waiting for the publisher 1 with Microsoft, 1 overdue 1 where nobody has to act" in page.text
+    assert (
+        "signoff contoso/signoff Running 2h Publisher Sign off (another site) Publisher signoff 3 of 3 "
+        "· waiting for publisher review \u2013 1m old "
+        "Late one contoso/late Running 3d 1h Microsoft Certification 2 of 3 · in progress Overdue by 1h 1m "
+        "40 % 40 % 1m old "
+        "calm contoso/calm Succeeded 2h Nobody 1 of 1 complete \u2013 1m old"
+    ) in page.text
+    assert page.all("progress") == [{"max": "100", "value": "40", "aria-label": "Progress of Certification"}]
+    assert "offers/contoso/late" in page.links
+
+
+def test_offers_without_current_data_tell_why(pages: Pages) -> None:
+    failure = Failure("throttled", "asked too often")
+    page = index(
+        pages,
+        record("failing", failure=failure),
+        record("stale", fetched=STALE_AFTER, failure=failure),
+        OfferRecord("contoso", "new"),
+    )
+    assert "2 without current data" in page.text
+    assert "new contoso/new No current data not fetched yet never fetched" in page.text
+    assert "stale contoso/stale No current data throttled asked too often 1h old" in page.text
+    assert "1m old Fetch failed: throttled" in page.text
+
+
+def test_publishers_show_their_health(pages: Pages) -> None:
+    failing = publisher(publisher_id="b", failure=Failure("forbidden", "no access"), last_success=NOW - 7200)
+    new = publisher(publisher_id="c", last_refresh=None, last_success=None)
+    shown = Document(pages.index(Snapshot((publisher(publisher_id="a"), failing, new)), Filters(), STALE_AFTER))
+    assert "a Up 0 30s ago 30s ago none " in shown.text
+    assert "b Failing 0 30s ago 2h ago forbidden no access " in shown.text
+    assert "c First refresh under way 0 none yet none yet none " in shown.text
+    assert "No offers have been seen yet." in shown.text
+
+
+def test_the_form_keeps_what_was_asked_for(pages: Pages) -> None:
+    page = index(pages, record(), q='a "b"', publisher="contoso", status="no_data", waiting_on="publisher")
+    assert "No offer matches the filter." in page.text
+    assert [one["value"] for one in page.all("input")] == ['a "b"']
+    chosen = [one.get("value", "contoso") for one in page.all("option") if "selected" in one]
+    assert chosen == ["contoso", "no_data", "publisher"]
+    assert "Show all" in page.text
+
+
+def test_pages_of_the_list_keep_the_filter(pages: Pages) -> None:
+    many = [record(f"offer-{number:04d}") for number in range(250)]
+    page = index(pages, *many, q="offer", page=2)
+    assert "Offers 101 to 200 of 250 that match" in page.text
+    assert "Previous Page 2 of 3 Next" in page.text
+    assert [one for one in page.links if "q=offer" in one] == [
+        "./?q=offer&publisher=contoso#offers",
+        "./?q=offer#offers",
+        "./?q=offer&page=3#offers",
+    ]
+
+
+def test_the_page_of_an_offer_has_its_steps_in_order_with_their_messages(pages: Pages) -> None:
+    texts = message("<ul><li>Too <b>short</b></li></ul>", Level.ERROR), message("")
+    steps = DONE, replace(CERTIFY, messages=texts, description="Checks it")
+    page = offer(pages, record(steps=steps, since=4 * 86400, display_name="My VM", version=7, changed=NOW - 60))
+    assert "My VM contoso/vm State State Running Since 4d " in page.text
+    assert "Who has to act Microsoft for 4d Steps 1 of 2 complete Data 1m old" in page.text
+    assert (
+        "Steps Validation Complete 100 % 100 % Complete for 4d "
+        "Certification In progress 40 % 40 % Checks it "
+        "Estimate ~2-3 days, at most 3d Elapsed 4d Overdue by 1d "
+        "2 messages of Certification "
+        "Information 2026-09-21 14:11:50 UTC, 1m 30s ago (no text) "
+        "Error 2026-09-21 14:11:50 UTC, 1m 30s ago • Too short"
+    ) in page.text
+    assert "Version 7 Changed 1m ago 2026-09-21 14:12:20 UTC Source cloud_partner" in page.text
+    assert [one.get("aria-current") for one in page.all("li") if " s-" in (one["class"] or "")] == [None, "step"]
+
+
+def test_many_messages_are_bounded(pages: Pages) -> None:
+    page = offer(pages, record(messages=tuple(message(f"m{number}") for number in range(30))))
+    assert "10 older ones are left out." in page.text
+    assert page.text.count(" ago m") == 20
+
+
+def test_an_offer_that_waits_for_the_publisher_leads_to_partner_center(pages: Pages) -> None:
+    assert PARTNER_CENTER in offer(pages, record(steps=AT_SIGNOFF)).links[:-1]
+    assert PARTNER_CENTER not in offer(pages, record()).links[:-1]
+
+
+def test_stale_data_is_shown_as_such_on_the_page_of_the_offer(pages: Pages) -> None:
+    stale = offer(pages, record(fetched=STALE_AFTER, failure=Failure("timeout", "no answer")))
+    assert "No current data. What follows was last fetched 1h ago" in stale.text
+    assert "The last fetch failed: timeout no answer" in stale.text
+    assert "No current data." not in offer(pages, record()).text
+    never = offer(pages, OfferRecord("contoso", "vm"))
+    assert "Nothing has been fetched of this offer yet." in never.text
+    assert "Certification" not in never.text
+
+
+def test_an_offer_without_steps_says_so(pages: Pages) -> None:
+    assert "There are no steps" in offer(pages, record(status=OfferStatus.NEVER_PUBLISHED, steps=())).text
+
+
+def test_the_reference_lists_every_metric(pages: Pages) -> None:
+    text = pages.docs().replace("\u200b", "")
+    assert all(f"<code>{one.name}</code>" in text for one in documented())
