@@ -133,7 +133,8 @@ class Offer:
     """One offer as a source tells it; times are in Unix seconds, what the source cannot tell is None or empty.
 
     `status` is that of the newest submission, `live` tells whether an earlier or the same one is on sale, and `live_since`
-    since when. `product_id` is the GUID by which the Partner Center APIs know the offer.
+    since when. `product_id` is the GUID by which the Partner Center APIs know the offer. With `is_listed_only` the source
+    tells no more than that the offer exists.
     """
 
     publisher_id: str
@@ -149,6 +150,7 @@ class Offer:
     live: bool | None = None
     live_since: float | None = None
     product_id: str = ""
+    is_listed_only: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -159,10 +161,10 @@ class Offer:
     def waiting_on(self) -> Party:
         """Who has to act next.
 
-        An offer at rest waits on nobody, whatever its steps say. A failed one, one that waits for review, and one with
+        An offer at rest, or of unknown whereabouts, waits on nobody, whatever its steps say. A failed one, one that waits for review, and one with
         a step that waits for review, is rejected or is blocked, waits on the publisher. All others are with Microsoft.
         """
-        if self.status in _AT_REST:
+        if self.status in _AT_REST or self.is_listed_only:
             return Party.NOBODY
         if self.status in {OfferStatus.FAILED, OfferStatus.WAITING_FOR_PUBLISHER_REVIEW}:
             return Party.PUBLISHER

@@ -38,11 +38,15 @@ def describe(error: BaseException) -> Failure:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came of asking for one offer; `is_listed_only` if no source tells more than its list, `answered` who told it."""
+    """What came of asking for one offer, and who answered."""
 
     record: OfferRecord
     answered: str
-    is_listed_only: bool = False
+
+    @property
+    def is_listed_only(self) -> bool:
+        """True if no source tells more than its list."""
+        return self.record.offer is not None and self.record.offer.is_listed_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +174,7 @@ class Round:
                 refusals.append((candidate.is_sure, error))
         if unserved is None or any(is_sure for is_sure, _ in refusals):
             raise max(refusals, key=itemgetter(0))[1]
-        return Fetched(
-            self._record(offer_id, unserved[1], unserved[0], before), unserved[0].source, is_listed_only=True
-        )
+        return Fetched(self._record(offer_id, unserved[1], unserved[0], before), unserved[0].source)
 
     def _record(self, offer_id: str, offer: Offer, candidate: Candidate, before: OfferRecord | None) -> OfferRecord:
         now = self.collector.clock()

@@ -133,7 +133,10 @@ def _states(family: States[Any], rows: Sequence[Row]) -> Iterator[str]:
     until = {state: family.values[: number + 1] for number, state in enumerate(family.values)}
     after = {state: family.values[number + 1 :] for number, state in enumerate(family.values)}
     for ids, row in rows:
-        state, start, end = read(row), head(*ids), tail(*ids)
+        state = read(row)
+        if state is None:
+            continue
+        start, end = head(*ids), tail(*ids)
         between = f"{end}0.0\n{start}"
         yield f"{start}{between.join(until[state])}{end}1.0\n"
         if after[state]:

@@ -107,10 +107,16 @@ class Info(Family[RowT]):
 
 
 class States(Family[RowT]):
-    """A state set: one sample per state, exactly one of them 1."""
+    """A state set: one sample per state, exactly one of them 1; no samples where there is no state."""
 
     def __init__(  # noqa: PLR0917 - as in Counts
-        self, row: type[RowT], name: str, text: str, label: str, states: type[StrEnum], read: Callable[[RowT], StrEnum]
+        self,
+        row: type[RowT],
+        name: str,
+        text: str,
+        label: str,
+        states: type[StrEnum],
+        read: Callable[[RowT], StrEnum | None],
     ) -> None:
         super().__init__(row, name, text)
         self.extra = (label,)
@@ -120,7 +126,7 @@ class States(Family[RowT]):
     def samples(self, row: RowT) -> Iterator[Sample]:
         """Read the state."""
         active = self.read(row)
-        for state in self.values:
+        for state in self.values if active is not None else ():
             yield (state,), state == active
 
 
@@ -248,13 +254,13 @@ FAMILIES: tuple[Family[Any], ...] = (
         "Status of the newest submission as the API tells it, cached since the last refresh; the current one is 1.",
         "status",
         OfferStatus,
-        lambda row: row.offer.status,
+        lambda row: None if row.offer.is_listed_only else row.offer.status,
     ),
     Value(
         OfferRow,
         "offer_status_since_timestamp_seconds",
         "When the exporter first saw the current status.",
-        lambda row: row.since.status,
+        lambda row: None if row.offer.is_listed_only else row.since.status,
     ),
     States(
         OfferRow,
@@ -262,13 +268,13 @@ FAMILIES: tuple[Family[Any], ...] = (
         "Who has to act next; the current one is 1.",
         "party",
         Party,
-        lambda row: row.offer.waiting_on,
+        lambda row: None if row.offer.is_listed_only else row.offer.waiting_on,
     ),
     Value(
         OfferRow,
         "offer_waiting_on_since_timestamp_seconds",
         "When the exporter first saw that this party has to act.",
-        lambda row: row.since.waiting_on,
+        lambda row: None if row.offer.is_listed_only else row.since.waiting_on,
     ),
     Value(
         OfferRow,

@@ -57,6 +57,7 @@ class NotServedError(NotFoundError):
             display_name=known.display_name,
             offer_type=known.offer_type,
             product_id=known.product_id,
+            is_listed_only=True,
         )
         return cls(f"{source} lists {offer_id} but tells no submissions of it", listed)
 
