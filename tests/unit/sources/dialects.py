@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from exporter.sources.base import Source
 from exporter.sources.cloud_partner import CloudPartnerSource
@@ -58,7 +58,7 @@ def guid_of(offer_id: str) -> str:
 class CloudPartner:
     name = "cloud_partner"
     pages = False
-    states = {"running": "running", "succeeded": "succeeded", "odd": "underwater"}
+    states: ClassVar = {"running": "running", "succeeded": "succeeded", "odd": "underwater"}
 
     def source(self, bench: Bench, retries: int = 0) -> Source:
         return CloudPartnerSource(bench.client(*CloudPartnerSource.operations, retries=retries), bench.telemetry)
@@ -92,7 +92,7 @@ class PartnerCenter:
     name = "partner_center"
     pages = True
     root = "/v1.0/ingestion/products"
-    substates = {"running": "Publishing", "succeeded": "InStore", "odd": "Underwater"}
+    substates: ClassVar = {"running": "Publishing", "succeeded": "InStore", "odd": "Underwater"}
 
     def source(self, bench: Bench, retries: int = 0) -> Source:
         return PartnerCenterSource(bench.client(*PartnerCenterSource.operations, retries=retries), bench.telemetry)
@@ -143,7 +143,7 @@ class ProductIngestion:
     name = "product_ingestion"
     pages = True
     root = "/rp/product-ingestion"
-    states = {
+    states: ClassVar = {
         "running": {"status": "running", "result": "pending"},
         "succeeded": {"status": "completed", "result": "succeeded"},
         "odd": {"status": "underwater", "result": "pending"},

@@ -101,8 +101,8 @@ class TestStatus:
     )
     def test_a_pending_update_says_more_than_the_substate(self, api: Api, update: str, status: str) -> None:
         pending = {"updateType": "Promote", "status": update}
-        fields = {"state": "InProgress", "substate": "ReadyToPublish", "pendingUpdateInfo": pending}
-        assert api.fetch(submission(**fields)).status == status
+        newest = submission(state="InProgress", substate="ReadyToPublish", pendingUpdateInfo=pending)
+        assert api.fetch(newest).status == status
 
     def test_nothing_but_a_draft_was_never_published(self, api: Api) -> None:
         offer = api.fetch(submission(state="InProgress", substate="InDraft"))
