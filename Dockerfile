@@ -20,17 +20,19 @@ RUN /opt/build/bin/python -m hatchling build -t wheel -d /dist && \
     python3 -m pip --python /opt/exporter/bin/python install --no-index --no-deps --no-compile /dist/*.whl
 
 # Bytecode without time stamps: the same source gives the same files, and a read-only root starts at full speed. Parts of
-# dependencies that never run here go without. Tests, type stubs and other packages' commands serve nobody at run time.
+# dependencies that never run here go without. Tests, type stubs, other packages' commands and PyYAML's C parser (2.6 MB, only
+# for those who ask for it by name) serve nobody at run time.
 RUN find /opt/exporter -type d -name tests -prune -exec rm -rf {} + && \
-    find /opt/exporter \( -name '*.pyi' -o -name '*.pyx' -o -name '[Aa]ctivate*' \) -delete && \
+    find /opt/exporter \( -name '*.pyi' -o -name '*.pyx' -o -name '_yaml.*.so' -o -name '[Aa]ctivate*' \) -delete && \
     find /opt/exporter/bin -type f ! -name 'azure-marketplace-*' -delete && \
     /opt/exporter/bin/python -m compileall -q --invalidation-mode unchecked-hash \
         -x '/(pydantic/v1|pycparser|cffi|aio|_backends/_trio)[/.]' /opt/exporter/lib
 
 FROM ${BASE_IMAGE}
 
-# The base brings pip; a running exporter installs nothing.
-RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/site-packages/pip* /usr/local/lib/python3.*/ensurepip
+# The base brings pip; a running exporter installs nothing. A volume for the state gets the owner of its place here.
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/site-packages/pip* /usr/local/lib/python3.*/ensurepip && \
+    install -d -o 65532 -g 65532 /var/lib/azure-marketplace-exporter
 
 COPY --from=build /opt/exporter /opt/exporter
 COPY LICENSE /licenses/LICENSE

@@ -47,8 +47,7 @@ lock: $(UV)
 	  $(COMPILE) - -c requirements-dev.txt -o requirements-build.txt
 
 dist: $(VENV)/.dev
-	rm -rf dist
-	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python .ci/dist.py
 
 stack:
 	docker compose up --build

@@ -14,6 +14,8 @@ from exporter.settings import LogSettings
 __all__ = ["set_up"]
 
 HIDDEN = "[hidden]"
+SHORTEST = 6
+"""Shorter texts are no secrets, and blotting them out would only make holes in words."""
 
 
 def set_up(settings: LogSettings, secrets: Callable[[], tuple[str, ...]], stream: TextIO = sys.stderr) -> None:
@@ -68,7 +70,7 @@ class _Blot:
         self._secrets = secrets
 
     def __call__(self, _: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        secrets = [secret for secret in self._secrets() if secret]
+        secrets = [secret for secret in self._secrets() if len(secret) >= SHORTEST]
         for key, value in event.items():
             if isinstance(value, str):
                 for secret in secrets:

@@ -46,9 +46,10 @@ class Section(BaseModel):
 
 
 def _identifier(value: str) -> str:
-    if not value.strip() or "/" in value:
+    value = value.strip()
+    if value in {"", ".", ".."} or "/" in value or not value.isprintable():
         raise ValueError(f"{value!r} is no id; ids are not empty and hold no slash")
-    return value.strip()
+    return value
 
 
 Identifier = Annotated[str, AfterValidator(_identifier)]
@@ -102,9 +103,14 @@ Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "@" in value:
-        raise ValueError(f"{value!r} is no plain http or https URL")
+    try:
+        parts = urlsplit(value)
+        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bad port or a broken IPv6 address
+        is_good = False
+    if not is_good or any(one in value for one in "?#@"):
+        # Not shown, because it may hold a password.
+        raise ValueError("this is no plain http or https URL; it has no user, query or fragment")
     return value.rstrip("/")
 
 

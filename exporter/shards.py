@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
+from pydantic_settings import NoDecode
 
 __all__ = ["WHOLE", "Shard", "ShardSetting"]
 
@@ -50,5 +51,5 @@ def _parse(value: Any) -> Any:
     return Shard(int(shape[1]), int(shape[2]))
 
 
-ShardSetting = Annotated[Shard, BeforeValidator(_parse)]
+ShardSetting = Annotated[Shard, NoDecode, BeforeValidator(_parse)]
 """A shard as it is written in settings: `0/3`."""

@@ -121,7 +121,7 @@ OWN_METRICS: dict[str, OwnMetric] = {
             PREFIX + "credential_expiry_timestamp_seconds",
             Gauge,
             "When the credential itself expires: notAfter of the certificate, or the configured day; absent if unknown.",
-            {"method": ()},
+            {"credential": ()},
         ),
         OwnMetric(PREFIX + "shard_ordinal", Gauge, "Which shard this exporter collects, counted from 0."),
         OwnMetric(PREFIX + "shards", Gauge, "How many shards the offers are split into."),

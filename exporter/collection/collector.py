@@ -71,11 +71,12 @@ class Collector:
         self, target: PublisherSettings, before: PublisherRecord, deadline: Deadline, done: SimpleQueue[PublisherRecord]
     ) -> None:
         started = self.monotonic()
+        this = Round(self, target, before, deadline)
         try:
-            record = Round(self, target, before, deadline).collect()
+            record = this.collect()
         except Exception as error:
             log.exception("refresh broke", publisher_id=target.id)
-            record = replace(before, failure=self.fail(error))
+            record = this.without_lists(self.fail(error))
         now = self.clock()
         record = replace(
             record,

@@ -62,7 +62,7 @@ class Round:
         """Ask for the lists, then for each offer; the result lacks only its times."""
         listings = self._listings()
         if not any(one.is_askable for one in listings):
-            return self._without_lists(listings)
+            return replace(self.without_lists(joined(listings)), sources=self._health(listings, set()))
         known = {record.offer_id: record for record in self.before.offers}
         plans = {
             offer_id: plan
@@ -116,16 +116,10 @@ class Round:
         is_askable = bool(self.target.offers) and not isinstance(error, DeadlineError)
         return Listing(name, refusal=self.collector.fail(error), is_failure=True, is_askable=is_askable or has_sibling)
 
-    def _without_lists(self, listings: Sequence[Listing]) -> PublisherRecord:
+    def without_lists(self, failure: Failure | None) -> PublisherRecord:
         """Nothing can be asked and nothing is deleted: all that was known stays, marked as failed."""
-        failure = joined(listings)
         known = self.before.offers or tuple(self._blank(one) for one in self.target.offers)
-        return replace(
-            self.before,
-            failure=failure,
-            offers=tuple(replace(one, failure=failure) for one in known),
-            sources=self._health(listings, set()),
-        )
+        return replace(self.before, failure=failure, offers=tuple(replace(one, failure=failure) for one in known))
 
     def _blank(self, offer_id: str) -> OfferRecord:
         return OfferRecord(self.target.id, offer_id)
@@ -225,7 +219,8 @@ class Round:
         try:
             return future.result(self.deadline.remaining())
         except FutureTimeoutError:
-            future.cancel()
+            if not future.cancel() and future.done():
+                return future.result()  # it ended at the last moment, or this is the error that it raised itself
             raise DeadlineError("the time for this refresh is over") from None
 
 

@@ -75,7 +75,7 @@ class PublisherRecord:
     @property
     def up(self) -> bool | None:
         """True if the last refresh got everything it asked for, None before the first one."""
-        return None if self.last_refresh is None else self.last_refresh == self.last_success
+        return None if self.last_refresh is None else self.failure is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class Publication:
         self._clock = clock
         self.stale_after = stale_after
         self._current = self._render(snapshot)
+        self._late: Published | None = None
 
     @property
     def snapshot(self) -> Snapshot:
@@ -59,14 +60,15 @@ class Publication:
         return encode_offer(record, self._clock()) + own
 
     def _fresh(self) -> Published:
-        current = self._current
-        if self._clock() >= current.expires:
-            # An offer has become stale since the last refresh; happens only while the upstream is out of reach.
-            rendered = self._render(current.snapshot)
-            if self._current is current:
-                self._current = rendered
-            return rendered
-        return current
+        current, now = self._current, self._clock()
+        if now < current.expires:
+            return current
+        # An offer has become stale since the last refresh; happens only while the upstream is out of reach. Kept in a
+        # place of its own, because a refresh may publish at this very moment, and must win.
+        late = self._late
+        if late is None or late.snapshot is not current.snapshot or now >= late.expires:
+            late = self._late = self._render(current.snapshot)
+        return late
 
     def _render(self, snapshot: Snapshot) -> Published:
         now = self._clock()

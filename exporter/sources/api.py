@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
 from exporter.credentials import TokenSource
-from exporter.errors import (
-    CredentialError,
-    DecodeError,
-    ForbiddenError,
-    NotFoundError,
-    RefusedError,
-    SourceError,
-    ThrottledError,
-    TransportError,
-    UpstreamError,
-    UpstreamTimeoutError,
-)
+from exporter.errors import DecodeError, UpstreamTimeoutError
 from exporter.settings import ApiSettings
 from exporter.sources.base import Deadline
+from exporter.sources.failures import lost, refusal
 from exporter.sources.gate import Gate
 from exporter.sources.retries import Call, PoliteRetry, current_call
 from exporter.telemetry import Telemetry, package_version
-from exporter.texts import text
 
 __all__ = ["ApiClient"]
 
 MAX_BODY = 16 * 1024 * 1024
 CHUNK = 64 * 1024
 CONNECT_TIMEOUT = 10.0
-ERROR_BODY = 2048
-
-_REFUSALS: dict[int, type[SourceError]] = {
-    401: CredentialError,
-    403: ForbiddenError,
-    404: NotFoundError,
-    408: UpstreamTimeoutError,
-    429: ThrottledError,
-}
 
 
 class ApiClient:
@@ -104,7 +82,7 @@ class ApiClient:
             status, body = self._ask(operation, path, params, deadline, self._tokens.token())
         if status == requests.codes.ok:
             return body
-        raise _refusal(operation, status, body)
+        raise refusal(operation, status, body)
 
     def _ask(
         self, operation: str, path: str, params: Mapping[str, str], deadline: Deadline, token: str
@@ -117,10 +95,8 @@ class ApiClient:
             with self._send(path, params, deadline, token) as response:
                 code = str(response.status_code)
                 return response.status_code, _read(response, Deadline(self._limit(deadline), self._monotonic))
-        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-            raise UpstreamTimeoutError(f"no answer to {operation} within {self._limit(deadline):g} s") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _transport_error(operation, error) from error
+            raise lost(operation, error) from error
         finally:
             call.count(code)
             current_call.reset(reset)
@@ -143,24 +119,6 @@ class ApiClient:
         return max(0.001, min(self._settings.timeout, deadline.remaining()))
 
 
-def _transport_error(operation: str, error: Exception) -> SourceError:
-    """Tell a time-out that urllib3 has wrapped after the last retry from all other losses."""
-    chain = list(_causes(error))
-    if any(isinstance(one, TimeoutError | urllib3.exceptions.TimeoutError) for one in chain):
-        return UpstreamTimeoutError(f"no answer to {operation} in time")
-    return TransportError(f"no answer to {operation}: {text(f'{type(chain[-1]).__name__}: {chain[-1]}'.rstrip(': '))}")
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Walk from an error to its innermost reason; the outer ones repeat the URL and object addresses."""
-    while error is not None:
-        yield error
-        reason = getattr(error, "reason", None)
-        wrapped = error.args[0] if error.args and isinstance(error.args[0], BaseException) else None
-        following = reason if isinstance(reason, BaseException) else wrapped or error.__cause__ or error.__context__
-        error = following if following is not error else None
-
-
 def _read(response: requests.Response, limit: Deadline) -> bytes:
     """Read the body piece by piece, so that neither its size nor a server that drips can hold us."""
     body = bytearray()
@@ -171,18 +129,3 @@ def _read(response: requests.Response, limit: Deadline) -> bytes:
         if limit.remaining() <= 0:
             raise UpstreamTimeoutError("the answer did not end in time")
     return bytes(body)
-
-
-def _refusal(operation: str, status: int, body: bytes) -> SourceError:
-    kind = _REFUSALS.get(status, UpstreamError if status >= requests.codes.server_error else RefusedError)
-    detail = _error_detail(body)
-    return kind(f"{operation} was answered with {status}{': ' + detail if detail else ''}")
-
-
-def _error_detail(body: bytes) -> str:
-    """Take code and message out of an error body `{"error": {"code", "message"}}`; it is optional."""
-    try:
-        error: Any = json.loads(body[:ERROR_BODY])["error"]
-        return text(f"{error['code']}: {error['message']}")
-    except (ValueError, KeyError, TypeError):
-        return ""

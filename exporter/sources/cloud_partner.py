@@ -26,6 +26,7 @@ API_VERSION = "2017-10-31"
 MAX_HTML = 4096
 MAX_MESSAGES = 50  # whose text is kept; all are counted
 MAX_STEPS = 100
+_NO_IDS = frozenset({"", ".", ".."})  # dots would lead to another path
 
 
 class WireDefinition(WireModel):
@@ -106,7 +107,7 @@ class CloudPartnerSource:
         offers: dict[str, Offer] = {}
         for entry in answer.value if isinstance(answer, WireList) else answer:
             offer = self._listed(publisher_id, entry)
-            if not offer.offer_id or offer.offer_id in offers:
+            if offer.offer_id in _NO_IDS or offer.offer_id in offers:
                 self._odd.note("offer_id", entry.id, publisher_id=publisher_id)
             else:
                 offers[offer.offer_id] = offer
@@ -181,12 +182,12 @@ class CloudPartnerSource:
             return None
         try:
             percentage = float(raw)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             percentage = math.nan
         if not math.isfinite(percentage):
             self._odd.note("number", raw)
             return None
-        return min(max(percentage / 100, 0.0), 1.0)
+        return min(max(0.0, percentage / 100), 1.0)
 
     def _messages(self, entries: tuple[WireMessage, ...]) -> tuple[Message, ...]:
         return tuple(

@@ -12,6 +12,7 @@ from urllib3.exceptions import InvalidHeader
 
 from exporter.errors import SourceError, UpstreamError
 from exporter.sources.base import Deadline
+from exporter.sources.failures import lost
 from exporter.sources.gate import MAX_PAUSE, Gate
 from exporter.telemetry import Telemetry
 
@@ -97,13 +98,13 @@ class PoliteRetry(Retry):
         call = current_call.get()
         if response is None or response.status != TOO_MANY:
             asked = self.get_retry_after(response) if response is not None else None
-            call.gate.sleep(
-                self.get_backoff_time() if asked is None else asked, call.deadline, _too_long(response, asked)
-            )
+            seconds = self.get_backoff_time() if asked is None else asked
+            call.gate.sleep(seconds, call.deadline, self._why(call, response, seconds))
         call.enter()
 
-
-def _too_long(response: BaseHTTPResponse | None, seconds: float | None) -> SourceError | None:
-    if response is None or seconds is None:
-        return None
-    return UpstreamError(f"answered with {response.status} and a wait of {seconds:.0f} s, longer than this refresh has")
+    def _why(self, call: Call, response: BaseHTTPResponse | None, seconds: float) -> SourceError | None:
+        """Name what the wait is for, should it be longer than the time that is left."""
+        if response is not None:
+            return UpstreamError(f"answered with {response.status}, and {seconds:.0f} s to wait are more than are left")
+        error = self.history[-1].error if self.history else None
+        return None if error is None else lost(call.operation, error)

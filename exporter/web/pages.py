@@ -17,7 +17,7 @@ from exporter.web.guard import page_headers
 from exporter.web.overview import Overview, Urgency
 from exporter.web.style import style_sheet
 from exporter.web.view import MAX_MESSAGES, Lens, OfferView
-from exporter.web.wording import duration
+from exporter.web.wording import Moment, duration
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -105,4 +105,5 @@ class Pages:
         return self._render("message.html", root=root, title=title, text=text)
 
     def _render(self, template: str, **values: Any) -> str:
-        return self._environment.get_template(template).render(**values)
+        now = self._clock()
+        return self._environment.get_template(template).render(now=Moment(now, now), **values)

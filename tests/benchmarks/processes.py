@@ -19,7 +19,7 @@ PATIENCE = 300.0
 @contextlib.contextmanager
 def simulator(offers: int) -> Iterator[str]:
     """Run the simulator with so many offers; gives its URL."""
-    command = [BIN / "azure-marketplace-simulator", "--scenario", "scale", "--offers", str(offers)]
+    command: list[str | Path] = [BIN / "azure-marketplace-simulator", "--scenario", "scale", "--offers", str(offers)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -9,15 +9,20 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
+from pathlib import Path
 
-from measure import alternate, percentile, process_cpu, process_rss, table
-from processes import BIN, exporter, get, simulator, wait_until_ready
 from prometheus_client.exposition import generate_latest
-from sample import NOW, Reference, snapshot
+
+# Run as a program, Python looks for modules in this folder only; at the end, so that the installed exporter is taken.
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from exporter.exposition.encoder import encode, render
 from exporter.exposition.publication import Publication
 from exporter.telemetry import Telemetry
+from tests.benchmarks.measure import alternate, percentile, process_cpu, process_rss, table
+from tests.benchmarks.processes import BIN, exporter, get, simulator, wait_until_ready
+from tests.benchmarks.sample import NOW, Reference, snapshot
 
 GZIP = {"Accept-Encoding": "gzip"}
 STALE = 1e9
@@ -33,9 +38,9 @@ def rendering() -> str:
         assert b"".join(encode(shown, NOW, STALE).pieces) == generate_latest(reference)
         took = alternate(
             {
-                "library": lambda reference=reference: generate_latest(reference),
-                "render": lambda shown=shown: render(shown, NOW, STALE),
-                "encode": lambda shown=shown: encode(shown, NOW, STALE),
+                "library": partial(generate_latest, reference),
+                "render": partial(render, shown, NOW, STALE),
+                "encode": partial(encode, shown, NOW, STALE),
             },
             rounds=9,
         )
@@ -61,8 +66,8 @@ def scraping() -> str:
         publication = Publication(shown, registry=Telemetry().registry, stale_after=STALE, clock=lambda: NOW)
         took = alternate(
             {
-                "library": lambda reference=reference: generate_latest(reference),
-                "scrape": lambda publication=publication: publication.metrics(openmetrics=False, gzip=True),
+                "library": partial(generate_latest, reference),
+                "scrape": partial(publication.metrics, openmetrics=False, gzip=True),
             },
             rounds=9,
         )

@@ -1,42 +1,23 @@
 """The chart as Helm renders it, over the matrix of `ci/*-values.yaml`."""
 
-import functools
 import itertools
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
-CHART = ROOT / "helm/azure-marketplace-exporter"
-BIN = Path(sys.executable).parent
-CASES = sorted(CHART.glob("ci/*-values.yaml"))
+from tests.integration._chart import CASES, CHART, Object, documents, rendered, run
+
 OLDEST, NEWEST = "1.28", "1.37"
 MEANS_VALID = {"statusValid", "statusSkipped"}
 CORE = {"v1", "apps/v1", "policy/v1", "networking.k8s.io/v1"}
 
-Object = dict[str, Any]
-
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.removesuffix("-values.yaml"))
-
-
-def helm(*arguments: str | Path, program: str | Path = BIN / "helm") -> subprocess.CompletedProcess[str]:
-    """Run Helm 3, or another one."""
-    return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
-
-
-@functools.cache
-def rendered(case: Path, chart: Path = CHART) -> tuple[Object, ...]:
-    done = helm("template", "marketplace", chart, "--namespace", "monitoring", "--values", case)
-    assert done.returncode == 0, done.stderr
-    return tuple(document for document in yaml.safe_load_all(done.stdout) if document)
 
 
 def workload(case: Path) -> Object:
@@ -66,12 +47,12 @@ def test_there_is_a_matrix() -> None:
 
 @each_case
 def test_lint(case: Path) -> None:
-    done = helm("lint", "--strict", CHART, "--values", case)
+    done = run("helm", "lint", "--strict", CHART, "--values", case)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_package_renders_like_the_directory(tmp_path: Path) -> None:
-    done = helm("package", CHART, "--destination", tmp_path)
+    done = run("helm", "package", CHART, "--destination", tmp_path)
     assert done.returncode == 0, done.stderr
     (package,) = tmp_path.glob("*.tgz")
     for case in CASES:
@@ -81,9 +62,9 @@ def test_the_package_renders_like_the_directory(tmp_path: Path) -> None:
 @each_case
 def test_helm_4_renders_the_same(tool: Callable[[str], Path], case: Path) -> None:
     arguments = ("template", "marketplace", CHART, "--namespace", "monitoring", "--values", case)
-    done = helm(*arguments, program=tool("helm-4"))
+    done = run(tool("helm-4"), *arguments)
     assert done.returncode == 0, done.stderr
-    assert tuple(document for document in yaml.safe_load_all(done.stdout) if document) == rendered(case)
+    assert documents(done.stdout) == rendered(case)
 
 
 @each_case
@@ -117,6 +98,13 @@ def test_all_objects_fit_their_schemas(
     assert len(results) == len(objects)
     valid = {result["kind"] for result in results if result["status"] == "statusValid"}
     assert valid >= {"ServiceMonitor", "PodMonitor", "ScrapeConfig", "Probe", "PrometheusRule", "StatefulSet"}
+
+
+def test_helm_unittest(tool: Callable[[str], Path]) -> None:
+    command: list[str | Path] = [tool("helm-unittest"), "--strict", "--file", "unittests/*_test.yaml", CHART]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Test Suites: 2 passed, 2 total" in done.stdout
 
 
 @each_case
@@ -235,7 +223,7 @@ def chart_with_notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @each_case
 def test_notes_name_the_next_command(chart_with_notes: Path, case: Path) -> None:
-    done = helm("template", "m", chart_with_notes, "--show-only", "templates/notes.yaml", "--values", case)
+    done = run("helm", "template", "m", chart_with_notes, "--show-only", "templates/notes.yaml", "--values", case)
     assert done.returncode == 0, done.stderr
     notes = yaml.safe_load(done.stdout)["notes"]
     assert "port-forward service/" in notes
@@ -295,6 +283,7 @@ def test_tls_reaches_probes_service_and_monitor() -> None:
     case = CHART / "ci/web-config-values.yaml"
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert exporter(case)[probe]["httpGet"]["scheme"] == "HTTPS"
+    assert "--web.open-health" in exporter(case)["args"], "the kubelet has no password"
     (monitor,) = (item for item in rendered(case) if item["kind"] == "ServiceMonitor")
     assert monitor["spec"]["endpoints"][0]["scheme"] == "https"
     (service,) = (item for item in rendered(case) if item["kind"] == "Service")
@@ -324,7 +313,7 @@ def test_an_own_namespace_moves_everything() -> None:
     ],
 )
 def test_image(settings: list[str], image: str) -> None:
-    done = helm("template", "m", CHART, "--set", "demo.enabled=true", "--set-string", ",".join(settings))
+    done = run("helm", "template", "m", CHART, "--set", "demo.enabled=true", "--set-string", ",".join(settings))
     images = {
         container["image"]
         for item in yaml.safe_load_all(done.stdout)

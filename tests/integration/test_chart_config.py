@@ -1,11 +1,11 @@
 """The exporter accepts what the chart hands over: `--config.check` with the pod's arguments, environment and files."""
 
-import functools
 import re
 import subprocess
-import sys
+import threading
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from exporter.options import options
-
-ROOT = Path(__file__).parents[2]
-CHART = ROOT / "helm/azure-marketplace-exporter"
-CASES = sorted(CHART.glob("ci/*-values.yaml"))
-BIN = Path(sys.executable).parent
+from tests.integration._chart import BIN, CASES, CHART, rendered
 
 # What the webhook of workload identity adds to the pod.
 WEBHOOK = {
@@ -32,14 +28,7 @@ WEBHOOK = {
 
 
 # What the chart uses before the exporter has it. Remove a name as soon as the exporter knows it; empty is the goal.
-PENDING = {"web.config.file"}
-
-
-@functools.cache
-def rendered(case: Path) -> tuple[dict[str, Any], ...]:
-    command: list[str | Path] = [BIN / "helm", "template", "marketplace", CHART, "--values", case]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return tuple(document for document in yaml.safe_load_all(done.stdout) if document)
+PENDING = {"web.config.file", "web.open_health"}
 
 
 def container(case: Path) -> dict[str, Any]:
@@ -122,3 +111,32 @@ def test_the_settings_that_the_chart_keeps_for_itself_exist() -> None:
     kept = set(re.findall(r'"((?:auth|web|collection)\.[a-z_]+)" "', text)) - {"web.config"}
     assert kept - PENDING <= {option.name for option in options()}
     assert len(kept) == 11
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Answers as an exporter that asks for a password does."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (401, 0), (503, 1)])
+def test_the_pod_of_helm_test_tells_good_from_bad(status: int, code: int) -> None:
+    (pod,) = (item for item in rendered(CHART / "ci/demo-values.yaml") if item["kind"] == "Pod")
+    (tester,) = pod["spec"]["containers"]
+    script, url = tester["args"]
+    assert url == "http://marketplace-azure-marketplace-exporter.monitoring.svc:10142/-/healthy"
+    handler = type("Handler", (Healthy,), {"status": status})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        here = f"http://127.0.0.1:{server.server_address[1]}/-/healthy"
+        command = [BIN / tester["command"][0], *tester["command"][1:], script, here]
+        done = subprocess.run(command, capture_output=True, check=False, env={}, timeout=30)
+        server.shutdown()
+    assert done.returncode == code

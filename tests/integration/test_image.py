@@ -180,6 +180,11 @@ def test_only_the_package_was_copied(image: Path) -> None:
     assert copied == {name.removeprefix("exporter/") for name in tracked}
 
 
+def test_the_place_of_the_state_is_writable(image: Path) -> None:
+    status = (image / "var/lib/azure-marketplace-exporter").stat()
+    assert (status.st_uid, status.st_gid) == (65532, 65532)
+
+
 def test_every_module_has_its_bytecode(image: Path) -> None:
     """The root is read-only, so what is not compiled now is compiled again at each start."""
     package = image / "opt/exporter/lib/python3.13/site-packages/exporter"

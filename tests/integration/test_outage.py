@@ -54,7 +54,9 @@ def test_stale_series_are_withdrawn(simulator: StartSimulator, exporter: StartEx
     """Past `stale_after` only the health of the offer is shown."""
     api = simulator()
     api.put_offer("contoso", "linux-vm", OFFER)
-    watched = exporter({"api": {"base_url": api.url}, "collection": {"interval": "1s", "stale_after": "3s"}})
+    watched = exporter(
+        {"api": {"base_url": api.url, "max_retries": 0}, "collection": {"interval": "1s", "stale_after": "3s"}}
+    )
     watched.wait_for_sample(RUNNING, 1)
     api.kill()
     samples = wait_until(lambda: without(watched.samples(), RUNNING), "withdrawn")

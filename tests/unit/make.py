@@ -36,12 +36,12 @@ def record(shown: Offer | None = None, *, success: float | None = NOW, **fields:
     """A record of an offer that was fetched at `success`."""
     shown = shown or offer()
     since = Since(NOW - 100, NOW - 50, {one.step_id: NOW - 10 for one in shown.steps})
-    known = {"offer": shown, "since": since, "last_success": success}
+    known: dict[str, Any] = {"offer": shown, "since": since, "last_success": success}
     return OfferRecord(shown.publisher_id, shown.offer_id, **(known | fields))
 
 
 def snapshot(*records: OfferRecord, **fields: Any) -> Snapshot:
-    known = {"last_refresh": NOW, "last_success": NOW, "duration": 1.5, "listed": len(records)}
+    known: dict[str, Any] = {"last_refresh": NOW, "last_success": NOW, "duration": 1.5, "listed": len(records)}
     return Snapshot((PublisherRecord("contoso", 300.0, records, **(known | fields)),))
 
 

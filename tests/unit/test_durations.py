@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pytest
@@ -32,22 +31,36 @@ def test_parse(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", " ", "5", "5 m", "m", "1.5h", "-5m", "30m1h", "1h1h", "5M", "1h30", "\uff15m", 5, True, None, [], {"a": 1}],
+    [
+        "",
+        " ",
+        "5",
+        "5 m",
+        "m",
+        "1.5h",
+        "-5m",
+        "30m1h",
+        "1h1h",
+        "5M",
+        "1h30",
+        "\uff15m",
+        5,
+        2.5,
+        True,
+        None,
+        [],
+        {"a": 1},
+    ],
 )
 def test_what_is_no_duration(value: Any) -> None:
     with pytest.raises(ValueError, match="is no duration; write a number and a unit, such as 30s, 5m or 1h30m"):
         parse_duration(value)
 
 
-@pytest.mark.parametrize("value", [math.inf, math.nan, "999999999y", "101y"])
+@pytest.mark.parametrize("value", ["999999999y", "101y"])
 def test_longer_than_any_clock_can_wait(value: Any) -> None:
     with pytest.raises(ValueError, match="is no duration; the longest is 100y"):
         parse_duration(value)
-
-
-def test_seconds_as_a_float_stay() -> None:
-    """Defaults are seconds already."""
-    assert parse_duration(2.5) == 2.5
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ def test_reasons_are_the_designed_ones() -> None:
 
 @pytest.mark.parametrize("kind", SourceError.__subclasses__())
 def test_each_kind_of_failure_has_a_reason_of_its_own(kind: type[SourceError]) -> None:
-    others = [one.reason for one in (SourceError, *SourceError.__subclasses__()) if one is not kind]
+    kinds: list[type[SourceError]] = [SourceError, *SourceError.__subclasses__()]
+    others = [one.reason for one in kinds if one is not kind]
     assert kind.reason not in others
 
 

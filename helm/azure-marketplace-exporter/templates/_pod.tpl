@@ -9,6 +9,7 @@
 - --web.listen-address=:{{ .Values.containerPort }}
 {{- if include "azure-marketplace-exporter.webConfigSecret" . }}
 - --web.config.file=/etc/azure-marketplace-exporter/web/{{ .Values.webConfig.key }}
+- --web.open-health
 {{- end }}
 {{- if ne .Values.state.volume "none" }}
 - --collection.state-file=/var/lib/azure-marketplace-exporter/state.json

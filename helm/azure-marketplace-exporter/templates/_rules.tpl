@@ -1,6 +1,9 @@
 {{/* One alert with its overrides; dict rule, values */}}
 {{- define "azure-marketplace-exporter.alert" -}}
-{{- $change := default dict (get .values.overrides .rule.alert) }}
+{{- $change := dict }}
+{{- range include "azure-marketplace-exporter.alertKeys" .rule | fromYamlArray }}
+{{- $change = mergeOverwrite $change (deepCopy (default dict (get $.values.overrides .))) }}
+{{- end }}
 {{- $rule := deepCopy .rule }}
 {{- with $change.for }}{{ $_ := set $rule "for" . }}{{ end }}
 {{- with $change.keepFiringFor }}{{ $_ := set $rule "keep_firing_for" . }}{{ end }}
@@ -17,6 +20,12 @@
 {{- end }}
 {{- $_ := set $rule "annotations" (mergeOverwrite $annotations (deepCopy (default dict $change.annotations))) }}
 {{- toYaml $rule }}
+{{- end }}
+
+{{/* The keys under which values speak of an alert: its name, and its name with its severity, which is the stronger one. */}}
+{{- define "azure-marketplace-exporter.alertKeys" -}}
+- {{ .alert }}
+- {{ printf "%s/%s" .alert (dig "labels" "severity" "" .) }}
 {{- end }}
 
 {{/* The rules file, as it is in grafana/rules; empty groups if there is none. */}}

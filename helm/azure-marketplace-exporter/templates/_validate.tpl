@@ -173,7 +173,9 @@
 {{- end }}
 {{- $alerts := list }}
 {{- range (include "azure-marketplace-exporter.ruleFile" . | fromYaml).groups }}
-{{- range .rules }}{{ with .alert }}{{ $alerts = append $alerts . }}{{ end }}{{ end }}
+{{- range .rules }}
+{{- if .alert }}{{ $alerts = concat $alerts (include "azure-marketplace-exporter.alertKeys" . | fromYamlArray) }}{{ end }}
+{{- end }}
 {{- end }}
 {{- range $field := list "disabled" "overrides" }}
 {{- range $name, $_ := get $v.prometheusRule $field }}

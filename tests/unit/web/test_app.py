@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Any
 
 import httpx
 import pytest
@@ -12,13 +13,14 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
 from exporter.collection.snapshot import OfferRecord, Snapshot
+from exporter.errors import ConfigError
 from exporter.exposition.publication import Publication
 from exporter.web.app import WebApp
 from exporter.web.guard import BusyError, security_headers
 from exporter.web.page_routes import PageRoutes, find
 from exporter.web.pages import Pages
 
-from .samples import NOW, STALE_AFTER, record, snapshot
+from .samples import NOW, STALE_AFTER, publisher, record, snapshot
 
 ODD = ("a/b c", "résumé", "100%", "..", "?q#f", "a/b", "%2F")
 
@@ -29,30 +31,31 @@ class Client:
     def __init__(self, app: Starlette) -> None:
         self._transport = httpx.ASGITransport(app)
 
-    def request(self, method: str, path: str) -> httpx.Response:
+    def request(self, method: str, path: str, **headers: str) -> httpx.Response:
         async def ask() -> httpx.Response:
             async with httpx.AsyncClient(transport=self._transport, base_url="http://exporter") as client:
-                return await client.request(method, path)
+                return await client.request(method, path, headers=headers)
 
         return asyncio.run(ask())
 
-    def get(self, path: str) -> httpx.Response:
-        return self.request("GET", path)
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.request("GET", path, **headers)
 
 
-def application(shown: Snapshot) -> WebApp:
+def application(shown: Snapshot, **fields: Any) -> WebApp:
     def probe(target: str, source: str | None) -> Future[OfferRecord]:
         raise NotImplementedError
 
-    return WebApp(
-        publication=Publication(shown, registry=CollectorRegistry(), stale_after=STALE_AFTER, clock=lambda: NOW),
-        pages=Pages(telemetry_path="/metrics", clock=lambda: NOW),
-        telemetry_path="/metrics",
-        is_alive=lambda: True,
-        flight=lambda: None,
-        reload=None,
-        probe=probe,
-    )
+    usual: dict[str, Any] = {
+        "publication": Publication(shown, registry=CollectorRegistry(), stale_after=STALE_AFTER, clock=lambda: NOW),
+        "pages": Pages(telemetry_path="/metrics", clock=lambda: NOW),
+        "telemetry_path": "/metrics",
+        "is_alive": lambda: True,
+        "flight": lambda: None,
+        "reload": None,
+        "probe": probe,
+    }
+    return WebApp(**(usual | fields))
 
 
 @pytest.fixture
@@ -176,3 +179,53 @@ def test_too_many_visitors_are_asked_to_come_again() -> None:
     for path in ("/", "/?page=x", "/offers/a/b", "/docs", "/api/v1/offers"):
         answer = client.get(path)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [("text/plain", "text/plain; version=0.0.4"), ("application/openmetrics-text", "application/openmetrics-text;")],
+)
+def test_metrics_come_in_the_format_and_encoding_asked_for(client: Client, accept: str, kind: str) -> None:
+    plain = client.get("/metrics", **{"accept": accept, "accept-encoding": "identity"})
+    packed = client.get("/metrics", **{"accept": accept, "accept-encoding": "gzip"})
+    head = client.request("HEAD", "/metrics", **{"accept": accept, "accept-encoding": "gzip"})
+    assert plain.headers["content-type"].startswith(kind)
+    assert plain.headers["content-length"] == str(len(plain.content))
+    assert 'azure_marketplace_publisher_up{publisher_id="contoso"} 1' in plain.text
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content  # httpx has unpacked it
+    assert (head.content, head.headers) == (b"", packed.headers)
+
+
+def test_health_is_that_of_the_process_and_readiness_that_of_the_first_refresh() -> None:
+    new = Snapshot((publisher(last_refresh=None),))
+    begun, done = Client(application(new).build()), Client(application(snapshot()).build())
+    dead = Client(application(snapshot(), is_alive=lambda: False).build())
+    assert [one.get("/-/healthy").status_code for one in (begun, done, dead)] == [200, 200, 503]
+    assert [one.get("/-/ready").status_code for one in (begun, done, dead)] == [503, 200, 200]
+
+
+def test_a_scrape_waits_for_the_refresh_that_it_asks_for_but_not_for_ever() -> None:
+    done: Future[None] = Future()
+    done.set_result(None)
+    flights = [done, Future[None]()]
+    client = Client(application(snapshot(), flight=lambda: flights.pop(0)).build())
+    for _ in range(2):
+        assert client.get("/metrics", **{"x-prometheus-scrape-timeout-seconds": "0.6"}).status_code == 200
+    assert flights == []
+
+
+def test_settings_are_reloaded_only_where_that_is_enabled() -> None:
+    calls: list[str] = []
+
+    def broken() -> None:
+        raise ConfigError([("publishers", "none")])
+
+    answers = [
+        Client(application(snapshot(), reload=reload).build()).request("POST", "/-/reload")
+        for reload in (None, lambda: calls.append("reload"), broken)
+    ]
+    assert [one.status_code for one in answers] == [403, 200, 500]
+    assert calls == ["reload"]
+    assert "publishers: none" in answers[2].text
+    assert Client(application(snapshot()).build()).get("/-/reload").status_code == 405

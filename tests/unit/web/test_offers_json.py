@@ -1,5 +1,7 @@
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from exporter.collection.snapshot import Failure, OfferRecord, Snapshot
@@ -169,3 +171,17 @@ def test_a_changed_limit_of_staleness_counts_at_once() -> None:
     document, one = OffersJson(), snapshot(record(fetched=60))
     document.body(one, LENS)
     assert b'"status":null' in b"".join(document.body(one, Lens(NOW, 30.0)))
+
+
+def test_every_key_is_documented() -> None:
+    def keys(value: Any) -> set[str]:
+        if isinstance(value, list):
+            return set().union(*map(keys, value))
+        return set(value) | set().union(*map(keys, value.values())) if isinstance(value, dict) else set()
+
+    full = record(messages=(message("x"),), failure=Failure("timeout", "x"))
+    found = keys(written(Snapshot((publisher(full, failure=Failure("timeout", "x")),))))
+    page = (Path(__file__).parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`([a-z_]+)`", page))
+    assert found - documented == set()
+    assert {one for one in documented if one.endswith("_seconds")} <= found

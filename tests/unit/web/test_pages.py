@@ -3,6 +3,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -142,6 +143,10 @@ def test_links_lead_where_they_should_under_any_prefix(pages: Pages) -> None:
     below = ["some/metrics", "api/v1/offers", "-/healthy", "-/ready", "docs"]
     for page, root in ((index(pages, record()), "./"), (offer(pages, record()), "../../")):
         assert page.links[1:7] == [root, *(root + one for one in below)]
+    offers = index(pages, record(), record("other", steps=AT_SIGNOFF)), offer(pages, record())
+    for page, path in zip(offers, ("/prefix/", "/prefix/offers/contoso/vm"), strict=True):
+        targets = {urljoin(f"https://example.com{path}", link) for link in page.links}
+        assert all(one.startswith("https://example.com/prefix/") for one in targets - {PARTNER_CENTER})
 
 
 def test_the_landing_page_tells_who_has_to_act(pages: Pages) -> None:
@@ -153,11 +158,11 @@ def test_the_landing_page_tells_who_has_to_act(pages: Pages) -> None:
     )
     assert "1 waiting for the publisher 1 with Microsoft, 1 overdue 1 where nobody has to act" in page.text
     assert (
-        "signoff contoso/signoff Running 2h Publisher Sign off (another site) Publisher signoff 3 of 3 "
-        "· waiting for publisher review \u2013 1m old "
-        "Late one contoso/late Running 3d 1h Microsoft Certification 2 of 3 · in progress Overdue by 1h 1m "
-        "40 % 40 % 1m old "
-        "calm contoso/calm Succeeded 2h Nobody 1 of 1 complete \u2013 1m old"
+        "signoff contoso/signoff Running 2h ago Publisher Sign off (another site) Publisher signoff 3 of 3 "
+        "· waiting for publisher review \u2013 1m "
+        "Late one contoso/late Running 3d 1h ago Microsoft Certification 2 of 3 · in progress Overdue by 1h 1m "
+        "40 % 40 % 1m "
+        "calm contoso/calm Succeeded 2h ago Nobody 1 of 1 complete \u2013 1m"
     ) in page.text
     assert page.all("progress") == [{"max": "100", "value": "40", "aria-label": "Progress of Certification"}]
     assert "offers/contoso/late" in page.links
@@ -173,8 +178,8 @@ def test_offers_without_current_data_tell_why(pages: Pages) -> None:
     )
     assert "2 without current data" in page.text
     assert "new contoso/new No current data not fetched yet never fetched" in page.text
-    assert "stale contoso/stale No current data throttled asked too often 1h old" in page.text
-    assert "1m old Fetch failed: throttled" in page.text
+    assert "stale contoso/stale No current data throttled asked too often 1h" in page.text
+    assert "1m Fetch failed: throttled" in page.text
 
 
 def test_publishers_show_their_health(pages: Pages) -> None:
@@ -212,12 +217,12 @@ def test_the_page_of_an_offer_has_its_steps_in_order_with_their_messages(pages: 
     texts = message("<ul><li>Too <b>short</b></li></ul>", Level.ERROR), message("")
     steps = DONE, replace(CERTIFY, messages=texts, description="Checks it")
     page = offer(pages, record(steps=steps, since=4 * 86400, display_name="My VM", version=7, changed=NOW - 60))
-    assert "My VM contoso/vm State State Running Since 4d " in page.text
-    assert "Who has to act Microsoft for 4d Steps 1 of 2 complete Data 1m old" in page.text
+    assert "My VM contoso/vm State State Running Since 4d ago " in page.text
+    assert "Who has to act Microsoft for 4d Steps 1 of 2 complete Data age 1m" in page.text
     assert (
         "Steps Validation Complete 100 % 100 % Complete for 4d "
         "Certification In progress 40 % 40 % Checks it "
-        "Estimate ~2-3 days, at most 3d Elapsed 4d Overdue by 1d "
+        "Estimate ~2-3 days Elapsed 4d of at most 3d Overdue by 1d "
         "2 messages of Certification "
         "Information 2026-09-21 14:11:50 UTC, 1m 30s ago (no text) "
         "Error 2026-09-21 14:11:50 UTC, 1m 30s ago • Too short"
@@ -245,6 +250,11 @@ def test_stale_data_is_shown_as_such_on_the_page_of_the_offer(pages: Pages) -> N
     never = offer(pages, OfferRecord("contoso", "vm"))
     assert "Nothing has been fetched of this offer yet." in never.text
     assert "Certification" not in never.text
+
+
+def test_a_page_tells_when_it_was_made(pages: Pages) -> None:
+    for page in every_page(pages):
+        assert "as of 2026-09-21 14:13:20 UTC; it does not refresh by itself" in page.text
 
 
 def test_an_offer_without_steps_says_so(pages: Pages) -> None:

@@ -1,0 +1,75 @@
+"""What went wrong with a request, as one of our errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+import urllib3
+
+from exporter.errors import (
+    CredentialError,
+    ForbiddenError,
+    NotFoundError,
+    RefusedError,
+    SourceError,
+    ThrottledError,
+    TransportError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from exporter.texts import text
+
+__all__ = ["lost", "refusal"]
+
+ERROR_BODY = 2048
+
+_REFUSALS: dict[int, type[SourceError]] = {
+    401: CredentialError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    408: UpstreamTimeoutError,
+    429: ThrottledError,
+}
+
+
+def lost(operation: str, error: Exception) -> SourceError:
+    """Tell a time-out that urllib3 has wrapped after the last retry from all other losses."""
+    chain = list(_causes(error))
+    if any(_is_timeout(one) for one in chain):
+        return UpstreamTimeoutError(f"no answer to {operation} in time")
+    return TransportError(f"no answer to {operation}: {text(f'{type(chain[-1]).__name__}: {chain[-1]}'.rstrip(': '))}")
+
+
+def _is_timeout(error: BaseException) -> bool:
+    # urllib3 counts a refused connection among the time-outs.
+    kinds = TimeoutError | urllib3.exceptions.TimeoutError
+    return isinstance(error, kinds) and not isinstance(error, urllib3.exceptions.NewConnectionError)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Walk from an error to its innermost reason; the outer ones repeat the URL and object addresses."""
+    while error is not None:
+        yield error
+        reason = getattr(error, "reason", None)
+        wrapped = error.args[0] if error.args and isinstance(error.args[0], BaseException) else None
+        following = reason if isinstance(reason, BaseException) else wrapped or error.__cause__ or error.__context__
+        error = following if following is not error else None
+
+
+def refusal(operation: str, status: int, body: bytes) -> SourceError:
+    """Name the error of an answer that is no success; its text shows at most what the error body says, cleaned."""
+    kind = _REFUSALS.get(status, UpstreamError if status >= requests.codes.server_error else RefusedError)
+    detail = _error_detail(body)
+    return kind(f"{operation} was answered with {status}{': ' + detail if detail else ''}")
+
+
+def _error_detail(body: bytes) -> str:
+    """Take code and message out of an error body `{"error": {"code", "message"}}`; it is optional."""
+    try:
+        error: Any = json.loads(body[:ERROR_BODY])["error"]
+        return text(f"{error['code']}: {error['message']}")
+    except (ValueError, KeyError, TypeError):
+        return ""

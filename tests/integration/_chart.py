@@ -1,0 +1,54 @@
+"""The chart, rendered by real Helm."""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+CHART = ROOT / "helm/azure-marketplace-exporter"
+CASES = sorted(CHART.glob("ci/*-values.yaml"))
+
+Object = dict[str, Any]
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a program of the environment, or any other by its path."""
+    return subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, check=False)
+
+
+def documents(text: str) -> tuple[Object, ...]:
+    """Return the objects of a YAML stream."""
+    return tuple(document for document in yaml.safe_load_all(text) if document)
+
+
+@functools.cache
+def rendered(case: Path, chart: Path = CHART) -> tuple[Object, ...]:
+    """Return the objects that one file of values makes."""
+    done = run("helm", "template", "marketplace", chart, "--namespace", "monitoring", "--values", case)
+    assert done.returncode == 0, done.stderr
+    return documents(done.stdout)
+
+
+def template(*settings: str, chart: Path = CHART, values: dict[str, Any] | None = None) -> str:
+    """Return what Helm renders, or what it says against the values."""
+    flags = [flag for setting in settings for flag in ("--set", setting)]
+    if values is not None:
+        path = chart.parent / "values-of-the-test.json"
+        path.write_text(json.dumps(values), "utf-8")
+        flags += ["--values", str(path)]
+    done = run("helm", "template", "marketplace", chart, "--namespace", "monitoring", *flags)
+    return done.stdout if done.returncode == 0 else done.stderr
+
+
+def objects(text: str, kind: str) -> list[Object]:
+    """Return the objects of one kind."""
+    assert not text.startswith("Error"), text
+    return [item for item in documents(text) if item["kind"] == kind]

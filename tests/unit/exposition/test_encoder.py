@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import os
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as read_text
+
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
+from exporter.exposition.encoder import encode, encode_offer
+from exporter.exposition.publication import Publication
+from exporter.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
+from exporter.telemetry import OWN_METRICS, Telemetry
+from tests.unit.make import NOW, failure, message, offer, record, snapshot, step
+
+from .oracle import oracle
+
+GOLDEN = Path(__file__).parent / "golden"
+UPDATE = "UPDATE_GOLDEN"
+STALE_AFTER = 3600.0
+
+STEPS = (
+    step(
+        "displaycertify",
+        StepStatus.COMPLETE,
+        name="Certification",
+        progress=1.0,
+        estimated_time_frame="~2-3 days",
+        messages=(message(Level.ERROR, NOW - 500), message(Level.ERROR, NOW - 400.25), message(Level.WARNING)),
+    ),
+    step("publisher-signoff", StepStatus.WAITING_FOR_PUBLISHER_REVIEW, name="Publisher signoff"),
+    step("live", StepStatus.NOT_STARTED, progress=0.0, estimated_time_frame="when it is done"),
+)
+FULL = offer(
+    "linux-vm",
+    source="cloud_partner",
+    display_name='The "best" \\ VM\nof all',
+    offer_type="microsoft-azure-virtualmachines",
+    version=636576975611768314,
+    changed=NOW - 86400.5,
+    steps=STEPS,
+    messages=(message(Level.INFORMATION),),
+)
+HOUSE = Snapshot(
+    (
+        PublisherRecord(
+            "contoso",
+            300.0,
+            (
+                record(FULL),
+                record(offer("failing", OfferStatus.FAILED), success=NOW - 600, failure=failure()),
+                record(offer("stale", OfferStatus.SUCCEEDED), success=NOW - STALE_AFTER, failure=failure()),
+                OfferRecord("contoso", "never-seen", failure=failure("decode")),
+                record(offer("idle", OfferStatus.NEVER_PUBLISHED)),
+            ),
+            listed=5,
+            last_refresh=NOW,
+            last_success=NOW - 600,
+            duration=1.25,
+            failure=failure(),
+        ),
+        PublisherRecord("not asked yet", None),
+        PublisherRecord("empty", 300.0, listed=0, last_refresh=NOW, last_success=NOW, duration=0.125),
+    )
+)
+
+
+def own_registry() -> CollectorRegistry:
+    """The exporter's own metrics as they are at the start, without what differs between hosts."""
+    registry = CollectorRegistry()
+    for name, metric in OWN_METRICS.items():
+        built = metric.build(registry)
+        if name == "build_info":
+            built.labels("1.2.3", "3.11.0").set(1)  # type: ignore[attr-defined]
+    return registry
+
+
+def exposition(shown: Snapshot, *, openmetrics: bool, packed: bool = False) -> bytes:
+    publication = Publication(shown, registry=own_registry(), stale_after=STALE_AFTER, clock=lambda: NOW)
+    return b"".join(publication.metrics(openmetrics=openmetrics, gzip=packed))
+
+
+@pytest.mark.parametrize("form", ["txt", "openmetrics"])
+@pytest.mark.parametrize(("name", "shown"), [("house", HOUSE), ("nothing", Snapshot())])
+def test_whole_exposition(name: str, shown: Snapshot, form: str) -> None:
+    """Set UPDATE_GOLDEN to write the files anew, and read the difference."""
+    Telemetry()  # switches the library's _created series off, as it does in the exporter
+    path = GOLDEN / f"{name}.{form}"
+    rendered = exposition(shown, openmetrics=form == "openmetrics")
+    if os.environ.get(UPDATE):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(rendered)
+    assert rendered.decode() == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+@pytest.mark.parametrize("shown", [HOUSE, Snapshot()])
+def test_same_bytes_as_prometheus_client(shown: Snapshot, *, openmetrics: bool) -> None:
+    eof = b"# EOF\n" if openmetrics else b""
+    ours = b"".join(encode(shown, NOW, STALE_AFTER).plain(eof))
+    assert ours.decode() == oracle(shown, NOW, STALE_AFTER, openmetrics=openmetrics).decode()
+
+
+texts = st.one_of(
+    st.sampled_from(["", "\\", '"', "\n", '\\"', "\\n", "{}", "{0}", "%s", "\0", "a,b=c", "認証 🎉", "# HELP", "\r"]),
+    st.text(st.characters(codec="utf-8"), max_size=12),
+)
+# No reader gives -0.0, which the numbers that are worked out once cannot tell from 0.
+times = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False).map((0.0).__add__), st.integers(0, 2**64))
+moments = st.floats(0, 2e9)
+messages = st.builds(Message, st.sampled_from(Level), texts, times)
+steps = st.builds(
+    Step,
+    step_id=texts,
+    name=texts,
+    status=st.sampled_from(StepStatus),
+    progress=st.none() | st.floats(0, 1).map((0.0).__add__),
+    estimated_time_frame=texts | st.sampled_from(["~2-3 days", "< 15 min"]),
+    messages=st.lists(messages, max_size=3).map(tuple),
+)
+offers = st.builds(
+    Offer,
+    publisher_id=texts,
+    offer_id=texts,
+    status=st.sampled_from(OfferStatus),
+    source=texts,
+    display_name=texts,
+    offer_type=texts,
+    version=st.none() | st.integers(-(2**64), 2**64),
+    changed=times,
+    steps=st.lists(steps, max_size=3, unique_by=lambda one: one.step_id).map(tuple),
+    messages=st.lists(messages, max_size=3).map(tuple),
+)
+records = st.builds(
+    OfferRecord,
+    publisher_id=texts,
+    offer_id=texts,
+    offer=st.none() | offers,
+    since=st.none() | st.builds(Since, moments, moments, st.dictionaries(texts, moments, max_size=2)),
+    last_success=st.none() | st.sampled_from([NOW, NOW - STALE_AFTER, NOW - STALE_AFTER + 1, NOW + 99, 0.0]),
+    failure=st.none() | st.just(failure()),
+)
+publishers = st.builds(
+    PublisherRecord,
+    publisher_id=texts,
+    interval=times,
+    offers=st.lists(records, max_size=3, unique_by=lambda one: one.offer_id).map(tuple),
+    listed=st.none() | st.integers(0, 10**6),
+    last_refresh=times,
+    last_success=times,
+    duration=times,
+    failure=st.none() | st.just(failure()),
+)
+snapshots = st.builds(Snapshot, st.lists(publishers, max_size=3, unique_by=lambda one: one.publisher_id).map(tuple))
+
+
+@given(snapshots)
+def test_same_bytes_as_prometheus_client_for_any_snapshot(shown: Snapshot) -> None:
+    ours = encode(shown, NOW, STALE_AFTER)
+    assert b"".join(ours.plain(b"")) == oracle(shown, NOW, STALE_AFTER, openmetrics=False)
+    assert b"".join(ours.plain(b"# EOF\n")) == oracle(shown, NOW, STALE_AFTER, openmetrics=True)
+    assert gzip.decompress(b"".join(ours.gzipped(b"# EOF\n"))) == b"".join(ours.plain(b"# EOF\n"))
+
+
+@given(texts)
+def test_label_values_come_back_from_both_parsers(value: str) -> None:
+    shown = snapshot(record(offer(display_name=value)))
+    for read, eof in ((read_text, b""), (read_openmetrics, b"# EOF\n")):
+        text = b"".join(encode(shown, NOW, STALE_AFTER).plain(eof)).decode()
+        families = {one.name: one for one in read(text)}
+        (sample,) = families["azure_marketplace_offer_info"].samples
+        assert sample.labels["display_name"] == value
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+@pytest.mark.parametrize("shown", [HOUSE, Snapshot()])
+def test_gzip_is_one_valid_member_equal_to_plain(shown: Snapshot, *, openmetrics: bool) -> None:
+    packed = exposition(shown, openmetrics=openmetrics, packed=True)
+    inflater = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    assert inflater.decompress(packed) == exposition(shown, openmetrics=openmetrics)
+    assert inflater.eof
+    assert inflater.unused_data == b""
+    assert gzip.GzipFile(fileobj=io.BytesIO(packed)).read() == exposition(shown, openmetrics=openmetrics)
+    assert len(packed) < 4000
+
+
+@given(st.lists(st.binary(max_size=2000), max_size=3))
+def test_gzip_with_any_tail(tails: list[bytes]) -> None:
+    """The same compressed start serves every scrape."""
+    shown = encode(HOUSE, NOW, STALE_AFTER)
+    for tail in tails:
+        assert gzip.decompress(b"".join(shown.gzipped(tail))) == b"".join(shown.plain(tail))
+
+
+def test_no_family_comes_twice_and_no_sample_comes_twice() -> None:
+    lines = exposition(HOUSE, openmetrics=True).decode().splitlines()
+    types = [line for line in lines if line.startswith("# TYPE")]
+    samples = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
+    assert len(types) == len(set(types))
+    assert len(samples) == len(set(samples))
+
+
+def samples_of(shown: Snapshot, now: float = NOW) -> dict[str, float]:
+    lines = b"".join(encode(shown, now, STALE_AFTER).plain(b"")).decode().splitlines()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
+
+def test_a_stale_offer_shows_only_its_health() -> None:
+    ids = '{offer_id="vm",publisher_id="contoso"}'
+    old = samples_of(snapshot(record(offer(steps=STEPS), failure=failure())), now=NOW + STALE_AFTER)
+    assert {name: value for name, value in old.items() if "offer_id" in name} == {
+        f"azure_marketplace_offer_up{ids}": 0,
+        f"azure_marketplace_offer_last_success_timestamp_seconds{ids}": NOW,
+    }
+    still = samples_of(snapshot(record(offer(steps=STEPS))), now=NOW + STALE_AFTER - 1)
+    assert len(still) > 50
+
+
+def test_missing_fields_give_no_series() -> None:
+    bare = samples_of(snapshot(record(offer(steps=(step(),)), since=None)))
+    names = {name.partition("{")[0].removeprefix("azure_marketplace_") for name in bare}
+    absent = {
+        "offer_version",
+        "offer_changed_timestamp_seconds",
+        "offer_step_progress_ratio",
+        "offer_step_estimated_duration_seconds",
+        "offer_step_last_message_timestamp_seconds",
+        "offer_step_status_since_timestamp_seconds",
+    }
+    assert not names & absent
+    assert "offer_step_status" in names
+
+
+@pytest.mark.parametrize("status", OfferStatus)
+def test_exactly_one_state_is_one(status: OfferStatus) -> None:
+    shown = samples_of(snapshot(record(offer(status=status))))
+    states = {name: value for name, value in shown.items() if name.startswith("azure_marketplace_offer_status{")}
+    assert len(states) == len(OfferStatus)
+    assert [name for name, value in states.items() if value == 1] == [
+        f'azure_marketplace_offer_status{{offer_id="vm",publisher_id="contoso",status="{status}"}}'
+    ]
+    assert set(states.values()) == {0, 1}
+
+
+def test_one_offer_on_its_own() -> None:
+    """For a probe: no health, and no family without a sample."""
+    text = encode_offer(record(offer(steps=(step(),))), NOW + 1e9).decode()
+    families = {one.name for one in read_text(text)}
+    assert "azure_marketplace_offer_step_status" in families
+    assert not any(name.startswith("azure_marketplace_publisher") or name.endswith("_up") for name in families)
+    assert text.count("# HELP") == text.count("# TYPE") == len(families)
+    assert all(one.samples for one in read_text(text))
+    assert encode_offer(OfferRecord("contoso", "vm", failure=failure()), NOW) == b""
+
+
+def test_big_numbers_and_fractions() -> None:
+    shown = samples_of(snapshot(record(offer(version=2**64, changed=NOW + 0.1234567))))
+    ids = '{offer_id="vm",publisher_id="contoso"}'
+    assert shown[f"azure_marketplace_offer_version{ids}"] == 2.0**64
+    assert shown[f"azure_marketplace_offer_changed_timestamp_seconds{ids}"] == pytest.approx(NOW + 0.1234567, abs=1e-6)
+    assert all(math.isfinite(value) for value in shown.values())
