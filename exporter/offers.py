@@ -109,7 +109,7 @@ class Message:
 class Step:
     """One publishing step; `progress` is a ratio from 0 to 1, `estimated_time_frame` the API's own friendly text.
 
-    `started` and `completed` are in Unix seconds.
+    `started` and `completed` are in Unix seconds. Without `tells_messages` the source knows none of its messages.
     """
 
     step_id: str
@@ -121,6 +121,7 @@ class Step:
     messages: tuple[Message, ...] = ()
     started: float | None = None
     completed: float | None = None
+    tells_messages: bool = True
 
     @property
     def is_signoff(self) -> bool:
@@ -134,7 +135,7 @@ class Offer:
 
     `status` is that of the newest submission, `live` tells whether an earlier or the same one is on sale, and `live_since`
     since when. `product_id` is the GUID by which the Partner Center APIs know the offer. With `is_listed_only` the source
-    tells no more than that the offer exists.
+    tells no more than that the offer exists, without `tells_messages` none of its messages.
     """
 
     publisher_id: str
@@ -151,6 +152,7 @@ class Offer:
     live_since: float | None = None
     product_id: str = ""
     is_listed_only: bool = False
+    tells_messages: bool = True
 
     @property
     def key(self) -> tuple[str, str]:

@@ -129,7 +129,7 @@ class ApiSettings(Section):
     max_concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     """Most requests under way at once."""
     requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 10.0
-    """Most requests per second to the Cloud Partner Portal API, on average; a second's worth may go out at once."""
+    """Most requests per second to the Cloud Partner Portal API, on average."""
     max_retries: Annotated[int, Field(ge=0, le=10)] = 3
     """Most retries of one request after 429, 5xx and transport errors."""
     ca_file: Path | None = None
@@ -144,7 +144,7 @@ class PartnerCenterSettings(Section):
     scope: str = "https://api.partner.microsoft.com/.default"
     """OAuth scope of tokens for the Partner Center submission API."""
     requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 5.0
-    """Most requests per second to the Partner Center submission API, on average; a second's worth may go out at once."""
+    """Most requests per second to the Partner Center submission API, on average."""
 
 
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview\d*)?")
@@ -164,9 +164,9 @@ class ProductIngestionSettings(Section):
     scope: str = "https://graph.microsoft.com/.default"
     """OAuth scope of tokens for the Product Ingestion API."""
     requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 5.0
-    """Most requests per second to the Product Ingestion API, on average; a second's worth may go out at once."""
+    """Most requests per second to the Product Ingestion API, on average."""
     version: Annotated[str, AfterValidator(_version)] = "2022-07-01"
-    """What is sent as `$version`; the API takes the newest version of each resource that is not newer than this."""
+    """What is sent as `$version`; each resource comes in its newest version that is not newer than this."""
 
 
 AuthMethod = Literal[

@@ -35,7 +35,6 @@ UNKNOWN_FIELDS = (
     "number",
     "offer_id",
     "step_id",
-    "product_id",
     "target",
 )
 

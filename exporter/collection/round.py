@@ -226,7 +226,7 @@ class Round:
 
 def _last_told(before: OfferRecord | None, source: str) -> Offer | None:
     """Give what is known of an offer that is in no list; of another source's word only what describes it."""
-    if before is None or before.offer is None or before.offer.source == source:
+    if before is None or before.offer is None or before.offer.source in {"", source}:
         return before.offer if before is not None else None
     return replace(before.offer, status=OfferStatus.UNKNOWN)
 

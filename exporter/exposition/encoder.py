@@ -152,6 +152,8 @@ def _counts(family: Counts[Any], rows: Sequence[Row]) -> Iterator[str]:
     read, number = family.read, _Numbers()
     for ids, row in rows:
         counts = read(row)
+        if counts is None:
+            continue
         if any(counts):
             yield some(*ids, *map(number.__getitem__, counts))
         else:

@@ -131,7 +131,7 @@ class States(Family[RowT]):
 
 
 class Counts(Family[RowT]):
-    """A number of things for each value of one label."""
+    """A number of things for each value of one label; no samples where nothing was counted."""
 
     def __init__(  # noqa: PLR0917 - the table reads as one: row, name, help, label, values, reader
         self,
@@ -140,7 +140,7 @@ class Counts(Family[RowT]):
         text: str,
         label: str,
         values: Iterable[str],
-        read: Callable[[RowT], Sequence[int]],
+        read: Callable[[RowT], Sequence[int] | None],
     ) -> None:
         super().__init__(row, name, text)
         self.extra = (label,)
@@ -149,8 +149,10 @@ class Counts(Family[RowT]):
 
     def samples(self, row: RowT) -> Iterator[Sample]:
         """Read the numbers, in the order of the values."""
-        for value, count in zip(self.values, self.read(row), strict=True):
-            yield (value,), count
+        counts = self.read(row)
+        if counts is not None:
+            for value, count in zip(self.values, counts, strict=True):
+                yield (value,), count
 
 
 _LEVELS = tuple(Level)
@@ -301,7 +303,7 @@ FAMILIES: tuple[Family[Any], ...] = (
         "Messages of the offer itself, by level.",
         "level",
         Level,
-        lambda row: _by_level(row.offer.messages),
+        lambda row: _by_level(row.offer.messages) if row.offer.tells_messages else None,
     ),
     Info(
         StepRow,
@@ -354,7 +356,7 @@ FAMILIES: tuple[Family[Any], ...] = (
         "Messages of the step, by level.",
         "level",
         Level,
-        lambda row: _by_level(row.step.messages),
+        lambda row: _by_level(row.step.messages) if row.step.tells_messages else None,
     ),
     Value(
         StepRow,

@@ -58,6 +58,7 @@ class NotServedError(NotFoundError):
             offer_type=known.offer_type,
             product_id=known.product_id,
             is_listed_only=True,
+            tells_messages=False,
         )
         return cls(f"{source} lists {offer_id} but tells no submissions of it", listed)
 

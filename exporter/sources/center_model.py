@@ -210,6 +210,7 @@ def steps_of(workflows: Iterable[WireWorkflow], odd: Oddities) -> tuple[Step, ..
                 status=_step_status(entry.state, odd),
                 started=odd.timestamp(entry.start_date_time_in_utc),
                 completed=odd.timestamp(entry.complete_date_time_in_utc),
+                tells_messages=False,
             )
     return tuple(steps.values())
 

@@ -124,6 +124,7 @@ class ProductIngestionSource:
             steps=steps_of(entries, status),
             live=live_of(entries),
             product_id=known.product_id,
+            tells_messages=False,
         )
 
     def _products(self, selection: dict[str, str], deadline: Deadline) -> tuple[WireProduct, ...]:

@@ -72,12 +72,12 @@ def live_of(entries: Sequence[Entry]) -> bool | None:
 def steps_of(entries: Sequence[Entry], status: OfferStatus) -> tuple[Step, ...]:
     """Tell the newest submission's way over draft and preview to live."""
     newest = _newest(entries, "preview", "live")
-    submitted = newest is not None
-    return (
-        Step("draft", "Draft", StepStatus.COMPLETE if submitted else StepStatus.NOT_STARTED),
-        Step("preview", "Preview", _preview(entries, newest)),
-        Step("live", "Live", _live(newest, status)),
-    )
+    statuses = {
+        "draft": StepStatus.NOT_STARTED if newest is None else StepStatus.COMPLETE,
+        "preview": _preview(entries, newest),
+        "live": _live(newest, status),
+    }
+    return tuple(Step(one, one.title(), stage, tells_messages=False) for one, stage in statuses.items())
 
 
 def _preview(entries: Sequence[Entry], newest: Entry | None) -> StepStatus:

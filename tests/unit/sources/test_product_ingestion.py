@@ -217,6 +217,11 @@ class TestStages:
         assert offer.live_since is None
         assert offer.changed == 1767780000.0
 
+    def test_have_no_messages(self, api: Api) -> None:
+        offer = api.fetch(DRAFT, OLD_LIVE)
+        assert not offer.tells_messages
+        assert not any(one.tells_messages for one in offer.steps)
+
     def test_are_read_from_a_bare_list_too(self, api: Api) -> None:
         api.canned.put(SUBMISSION, [DRAFT, OLD_LIVE])
         assert api.fetch().steps[-1].status is StepStatus.COMPLETE
