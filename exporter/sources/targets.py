@@ -50,15 +50,16 @@ def status_of(entries: Sequence[Entry]) -> OfferStatus:
         return OfferStatus.NEVER_PUBLISHED
     if any(one.outcome is OfferStatus.RUNNING for one in entries):
         return OfferStatus.RUNNING
-    if newest.target == "preview" and newest.outcome is OfferStatus.SUCCEEDED and not _is_live(entries, newest):
+    if newest.outcome is OfferStatus.SUCCEEDED and _is_to_be_promoted(entries):
         return OfferStatus.WAITING_FOR_PUBLISHER_REVIEW
     return newest.outcome
 
 
-def _is_live(entries: Sequence[Entry], wanted: Entry) -> bool:
-    return any(
-        one.target == "live" and one.number == wanted.number and one.outcome is OfferStatus.SUCCEEDED for one in entries
-    )
+def _is_to_be_promoted(entries: Sequence[Entry]) -> bool:
+    """Tell whether there is a good preview that has not gone on to live; times say nothing about that, ids do."""
+    preview = _newest(entries, "preview")
+    promoted = {one.number for one in entries if one.target == "live"}
+    return preview is not None and preview.outcome is OfferStatus.SUCCEEDED and preview.number not in promoted
 
 
 def live_of(entries: Sequence[Entry]) -> bool | None:

@@ -145,12 +145,12 @@ STORIES: dict[str, tuple[list[dict[str, Any]], str, bool | None, str, str]] = {
         "complete",
         "complete",
     ),
-    "live, an older preview entry was left": (
-        [entry("live", SECOND, "succeeded", 5), entry("preview", FIRST, "succeeded", 1)],
-        "succeeded",
+    "a preview of another id waits, whatever the times": (
+        [entry("live", FIRST, "succeeded", 5), entry("preview", SECOND, "succeeded", 1)],
+        "waiting_for_publisher_review",
         True,
         "complete",
-        "complete",
+        "waiting_for_publisher_review",
     ),
     "ids that are the same as floats": (
         [entry("live", SECOND, "succeeded"), entry("preview", THIRD, "succeeded")],
