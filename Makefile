@@ -29,7 +29,7 @@ test: $(VENV)/.dev $(VENV)/.installed
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(wildcard exporter tests grafana)
+	$(BIN)/mypy
 
 bench: $(VENV)/.dev $(VENV)/.installed
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)
@@ -49,8 +49,8 @@ lock: $(UV)
 dist: $(VENV)/.dev
 	$(BIN)/python .ci/dist.py
 
-stack:
-	docker compose up --build
+stack: $(VENV)/.dev $(VENV)/.installed
+	$(BIN)/python grafana/stack.py $(ARGS)
 
 venv: $(VENV)/.dev $(VENV)/.installed
 

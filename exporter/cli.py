@@ -1,6 +1,6 @@
 """The command: read the settings, choose the action, run it.
 
-Exit codes: 0 done, 1 the action failed, 2 the settings are wrong.
+Exit codes: 0 done, 1 the action failed, 2 the settings are wrong, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ExporterError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

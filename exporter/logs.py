@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
@@ -18,8 +17,8 @@ SHORTEST = 6
 """Shorter texts are no secrets, and blotting them out would only make holes in words."""
 
 
-def set_up(settings: LogSettings, secrets: Callable[[], tuple[str, ...]], stream: TextIO = sys.stderr) -> None:
-    """Send our logs and those of the libraries to `stream`.
+def set_up(settings: LogSettings, secrets: Callable[[], tuple[str, ...]], stream: TextIO | None = None) -> None:
+    """Send our logs and those of the libraries to `stream`, by default standard error.
 
     `secrets` is asked at every line for the texts that must not appear in it: tokens and passwords are never logged on
     purpose, this is the second fence.
@@ -42,8 +41,8 @@ def set_up(settings: LogSettings, secrets: Callable[[], tuple[str, ...]], stream
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _Blot(secrets),
                 _as_one_line,
+                _Blot(secrets),
                 renderer,
             ],
         )

@@ -17,6 +17,8 @@ from exporter.exposition.publication import Publication
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry, package_version
 from exporter.web.app import WebApp
+from exporter.web.current import Current
+from exporter.web.listen import inherited
 from exporter.web.pages import Pages
 from exporter.web.server import listen, serve
 
@@ -37,6 +39,7 @@ class Service:
 
     def __init__(self, settings: Settings, load: Callable[[], Settings]) -> None:
         self._settings = settings
+        self._web_config = Current(settings.web.config.file)
         self._load = load
         self._reloading = threading.Lock()
         self.telemetry = Telemetry()
@@ -63,12 +66,19 @@ class Service:
 
     def run(self) -> None:
         """Serve until told to end; raises ServeError if it cannot listen."""
-        listeners = listen(self._settings.web.listen_address)
+        web = self._settings.web
+        listeners = inherited() if web.systemd_socket else listen(web.listen_address)
         self.restore()
         log.info("starting", version=package_version(), publishers=len(self._settings.publishers))
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self._reload_quietly, name="reload").start())
         self.engine.start()
-        serve(self._app().build(), listeners)
+        serve(
+            self._app().build(),
+            listeners,
+            current=self._web_config,
+            open_health=web.open_health,
+            is_alive=lambda: self.engine.is_alive,
+        )
         self.close()
         log.info("ended")
 

@@ -272,6 +272,13 @@ def _path(value: str) -> str:
     return value
 
 
+class WebConfigSettings(Section):
+    """The web configuration file."""
+
+    file: Path | None = None
+    """YAML file with TLS, users and headers, in the format that Prometheus' exporters share; see docs/web.md."""
+
+
 class WebSettings(Section):
     """How the exporter is reached."""
 
@@ -285,6 +292,11 @@ class WebSettings(Section):
     """Allow reloading by `POST /-/reload`; SIGHUP always does."""
     external_url: HttpUrl | None = None
     """URL under which users reach the exporter, for the links on its pages."""
+    config: WebConfigSettings = WebConfigSettings()
+    open_health: bool = False
+    """Answer /-/healthy and /-/ready without credentials and outside the rate limit."""
+    systemd_socket: bool = False
+    """Listen on the sockets that a systemd socket unit hands over instead of the addresses."""
 
 
 class LogSettings(Section):

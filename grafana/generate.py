@@ -1,4 +1,4 @@
-"""Write the dashboards, or check that they are as this program would write them.
+"""Write the dashboards and the page about them, or check that they are as this program would write them.
 
     python grafana/generate.py [--check] [--directory DIRECTORY]
 
@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-HOME = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent.parent
 # Run as a program, Python looks for modules in this folder only; at the end, so that the installed exporter is taken.
-sys.path.append(str(HOME.parent))
+sys.path.append(str(ROOT))
 
 from grafana.builder.variants import files  # noqa: E402 - see above
 
@@ -25,13 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check; gives the exit code."""
     parser = argparse.ArgumentParser(prog="grafana/generate.py", description="Write the dashboards.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not up to date")
-    parser.add_argument("--directory", type=Path, default=HOME, help="where to write (default: beside this program)")
+    parser.add_argument("--directory", type=Path, default=ROOT, help="the project's folder")
     options = parser.parse_args(arguments)
     wanted = dict(files())
     differing = [path for path, text in wanted.items() if _read(options.directory / path) != text]
     stray = sorted(
         str(path.relative_to(options.directory))
-        for folder in ("dashboards", "import")
+        for folder in ("grafana/dashboards", "grafana/import")
         for path in (options.directory / folder).glob("*.json")
         if str(path.relative_to(options.directory)) not in wanted
     )

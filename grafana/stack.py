@@ -240,14 +240,20 @@ def start_prometheus(
     *,
     rules: Path | None = None,
     interval: str = "5s",
+    others: Sequence[str] = (),
 ) -> Program:
-    """Start Prometheus with the configuration of the stack, or with other rules."""
+    """Start Prometheus with the configuration of the stack, or with other rules; it scrapes `others` as another job."""
     config: dict[str, Any] = yaml.safe_load((HOME / "prometheus" / "prometheus.yaml").read_text("utf-8"))
     config["global"] = {"scrape_interval": interval, "evaluation_interval": interval}
     config["rule_files"] = [str(rules)] if rules else [str(HOME / name) for name in config["rule_files"]]
     config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]} if alertmanager else {}
     (job,) = config["scrape_configs"]
-    config["scrape_configs"] = [{"job_name": job["job_name"], "static_configs": [{"targets": list(targets)}]}]
+    jobs = {job["job_name"]: targets, "others": others}
+    config["scrape_configs"] = [
+        {"job_name": name, "static_configs": [{"targets": list(addresses)}]}
+        for name, addresses in jobs.items()
+        if addresses
+    ]
     port = stack.port(9090)
     command: list[str | Path] = [
         find("prometheus"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 
 from exporter.credentials import TokenSource
 from exporter.errors import DecodeError, UpstreamTimeoutError
@@ -106,7 +108,7 @@ class ApiClient:
         return self._session.get(
             self._base_url + path,
             params=params,
-            headers={"Authorization": f"Bearer {token}"},
+            auth=_Bearer(token),
             timeout=(min(CONNECT_TIMEOUT, limit), limit),
             # Per call, because REQUESTS_CA_BUNDLE in the environment beats the session's own setting.
             verify=str(self._settings.ca_file) if self._settings.ca_file else True,
@@ -117,6 +119,17 @@ class ApiClient:
     def _limit(self, deadline: Deadline) -> float:
         """Tell how long one attempt may take, in seconds."""
         return max(0.001, min(self._settings.timeout, deadline.remaining()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bearer(AuthBase):
+    """Sets the token; as a header alone it would lose against an entry of ~/.netrc."""
+
+    token: str = field(repr=False)
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
 
 
 def _read(response: requests.Response, limit: Deadline) -> bytes:

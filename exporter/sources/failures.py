@@ -44,7 +44,7 @@ def lost(operation: str, error: Exception) -> SourceError:
 
 
 def _is_timeout(error: BaseException) -> bool:
-    # urllib3 counts a refused connection among the time-outs.
+    """Tell a time-out from a refused connection or an unknown host, which urllib3 derives from it."""
     kinds = TimeoutError | urllib3.exceptions.TimeoutError
     return isinstance(error, kinds) and not isinstance(error, urllib3.exceptions.NewConnectionError)
 
@@ -71,5 +71,5 @@ def _error_detail(body: bytes) -> str:
     try:
         error: Any = json.loads(body[:ERROR_BODY])["error"]
         return text(f"{error['code']}: {error['message']}")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""

@@ -24,7 +24,7 @@ from exporter.web.scrape import scrape_timeout
 
 __all__ = ["WebApp"]
 
-CHUNK = 256 * 1024
+CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +103,14 @@ class WebApp:
             await asyncio.wait([asyncio.wrap_future(flight)], timeout=seconds)
 
 
-def _chunks(pieces: tuple[bytes, ...]) -> Iterator[bytes]:
-    """Cut the pieces so small that a slow reader never has more than one of them waiting in a buffer."""
+def _chunks(pieces: tuple[bytes, ...]) -> Iterator[memoryview]:
+    """Cut the pieces so small that a slow reader never has more than one of them waiting in a buffer; copy nothing."""
     for piece in pieces:
+        whole = memoryview(piece)
         for start in range(0, len(piece), CHUNK):
-            yield piece[start : start + CHUNK]
+            yield whole[start : start + CHUNK]
 
 
-async def _async(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _async(chunks: Iterator[memoryview]) -> AsyncIterator[memoryview]:
     for chunk in chunks:
         yield chunk

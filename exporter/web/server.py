@@ -1,66 +1,48 @@
-"""Listening and ending."""
+"""Serving and ending.
+
+`listen` opens the sockets, `serve` serves an application on them until SIGTERM or SIGINT, `url` writes where they are.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from exporter.errors import ServeError
+from exporter.web.acceptor import Acceptor
+from exporter.web.connections import Connections, Slot
+from exporter.web.current import Current
+from exporter.web.gate import HEALTH_PATHS, Gate
+from exporter.web.limits import limit_send_buffer, raise_file_limit, return_memory, send_at_once
+from exporter.web.listen import listen, url
+from exporter.web.notify import notify, watchdog
+from exporter.web.protocol import KEEP_ALIVE, MAX_HEAD, GuardedProtocol
+from exporter.web.tls import allowed
 
 __all__ = ["listen", "serve", "url"]
 
 GRACE = 5
+MAX_CONNECTIONS = 256
 
 log = structlog.get_logger("exporter.web")
 
 
-def listen(addresses: Sequence[str]) -> list[socket.socket]:
-    """Open the sockets for `host:port`, `:port` (all addresses of the host) or `[ipv6]:port`.
-
-    Raises:
-        ServeError: one cannot be opened; none is then left open.
-    """
-    opened: list[socket.socket] = []
-    try:
-        for address in addresses:
-            opened.append(_listen(address))
-    except OSError as error:
-        for one in opened:
-            one.close()
-        raise ServeError(f"cannot listen on {address}: {error.strerror or error}") from error
-    return opened
-
-
-def _listen(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    if host:
-        family, *_, where = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(where[:2], family=family, backlog=2048)
-    if socket.has_dualstack_ipv6():
-        with contextlib.suppress(OSError):  # a host may have switched IPv6 off
-            return socket.create_server(("::", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=2048)
-    return socket.create_server(("", int(port)), backlog=2048)
-
-
-def url(listener: socket.socket) -> str:
-    """Write the address of a socket as a URL that works on this host."""
-    host, port = listener.getsockname()[:2]
-    if host in {"::", "0.0.0.0"}:  # noqa: S104 - compared, not bound
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 class _Server(uvicorn.Server):
-    """uvicorn, but SIGTERM and SIGINT end it well instead of being raised again at the end."""
+    """uvicorn with our own accepting, and a good end on SIGTERM and SIGINT instead of raising them again."""
+
+    def __init__(self, config: uvicorn.Config, current: Current, is_alive: Callable[[], bool]) -> None:
+        super().__init__(config)
+        self._current = current
+        self._is_alive = is_alive
+        self._connections = Connections(MAX_CONNECTIONS)
+        self._tasks: list[asyncio.Task[None]] = []
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -69,20 +51,63 @@ class _Server(uvicorn.Server):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
 
+    async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
+        self.servers = []
+        acceptors = [
+            Acceptor(one, connections=self._connections, tls=self._current.tls, protocol=self._protocol)
+            for one in sockets or []
+        ]
+        chores = [acceptor.run() for acceptor in acceptors] + [self._current.watch(), watchdog(self._is_alive)]
+        self._tasks = [asyncio.create_task(chore) for chore in chores]
+        self.started = True
+        notify("READY=1")
 
-def serve(app: ASGIApp, listeners: list[socket.socket], **options: Any) -> None:
-    """Serve until SIGTERM or SIGINT; answers in flight get a few seconds to end."""
+    def _protocol(self, slot: Slot) -> GuardedProtocol:
+        names = self._current.config.tls_server_config.client_allowed_sans
+        return GuardedProtocol(self.config, self.server_state, slot=slot, admits=allowed(names))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        notify("STOPPING=1")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await super().shutdown(sockets)
+
+
+def serve(
+    app: ASGIApp,
+    listeners: list[socket.socket],
+    *,
+    current: Current | None = None,
+    open_health: bool = False,
+    is_alive: Callable[[], bool] = lambda: True,
+) -> None:
+    """Serve until SIGTERM or SIGINT; answers in flight get a few seconds to end.
+
+    `current` is the web configuration; with `open_health` the health paths need no credentials; systemd's watchdog, if
+    there is one, is told that the service works for as long as `is_alive`.
+    """
+    raise_file_limit()
+    return_memory()
+    # Whoever sends rubbish must not fill the log: uvicorn warns of each such request.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    current = current or Current(None)
     config = uvicorn.Config(
-        app,
-        http="h11",
+        Gate(app, lambda: current.config, open_paths=HEALTH_PATHS if open_health else frozenset()),
+        http=GuardedProtocol,
         ws="none",
+        interface="asgi3",
         lifespan="off",
         access_log=False,
         log_config=None,
+        proxy_headers=False,
         server_header=False,
+        h11_max_incomplete_event_size=MAX_HEAD,
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
-        **options,
     )
     for listener in listeners:
-        log.info("listening", address=url(listener))
-    asyncio.run(_Server(config).serve(listeners))
+        limit_send_buffer(listener)
+        send_at_once(listener)
+        log.info("listening", address=url(listener, "https" if current.tls() else "http"))
+    asyncio.run(_Server(config, current, is_alive).serve(listeners))

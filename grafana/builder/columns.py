@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from grafana.builder.frame import RUNBOOKS
-from grafana.builder.looks import as_value, by_code, by_word, property_of, severities
+from grafana.builder.looks import SEVERITIES, as_value, by_code, by_word, nothing, property_of, severities
 from grafana.builder.metrics import ALERTS
 from grafana.builder.panels import Query, Sizes, table_of
 
@@ -19,12 +19,20 @@ _COLOURED = {"type": "color-background", "mode": "basic"}
 
 def state(kind: type[StrEnum]) -> list[DynamicConfigValue]:
     """Show a column of codes as states."""
-    return [as_value(by_code(kind)), property_of("custom.cellOptions", _COLOURED), property_of("custom.width", 190)]
+    return [
+        as_value([*by_code(kind), *nothing()]),
+        property_of("custom.cellOptions", _COLOURED),
+        property_of("custom.width", 190),
+    ]
 
 
 def word(kind: type[StrEnum]) -> list[DynamicConfigValue]:
     """Show a column of states' labels as states."""
-    return [as_value(by_word(kind)), property_of("custom.cellOptions", _COLOURED), property_of("custom.width", 190)]
+    return [
+        as_value([*by_word(kind), *nothing()]),
+        property_of("custom.cellOptions", _COLOURED),
+        property_of("custom.width", 190),
+    ]
 
 
 def duration(width: int = 110) -> list[DynamicConfigValue]:
@@ -54,7 +62,7 @@ def alerts_table(title: str, description: str, *matchers: str, sizes: Sizes) -> 
     """List the alerts that are pending or firing; each name leads to its runbook."""
     labels = "alertname, severity, alertstate, audience, publisher_id, offer_id, step_id"
     columns = {
-        "severity": "Severity",
+        "Value": "Severity",
         "alertname": "Alert",
         "alertstate": "Alert state",
         "audience": "For",
@@ -62,7 +70,10 @@ def alerts_table(title: str, description: str, *matchers: str, sizes: Sizes) -> 
         "offer_id": "Offer",
         "step_id": "Step",
     }
-    query = Query(f"max by ({labels}) (ALERTS{{{', '.join((ALERTS, *matchers))}}})")
+    known = [name for name, _ in SEVERITIES[:-1]]
+    choices = [f'severity="{name}"' for name in known] + [f'severity!~"{"|".join(known)}"']
+    series = (f"{place} * ALERTS{{{', '.join((ALERTS, one, *matchers))}}}" for place, one in enumerate(choices))
+    query = Query(f"max by ({labels}) ({' or '.join(series)})", "Severity")
     panel = table_of(title, description, [query], columns=columns, sizes=sizes, sort_by=[("Severity", False)])
     coloured = [as_value(severities()), property_of("custom.cellOptions", _COLOURED), property_of("custom.width", 110)]
     panel.override_by_name("Severity", coloured)

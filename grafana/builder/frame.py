@@ -59,9 +59,11 @@ def frame(uid: str, title: str, description: str, *, span: str, refresh: str) ->
     return dashboard
 
 
-def variable(name: str, label: str, description: str, series: str) -> builders.QueryVariable:
-    """Let the user choose values of a label; all of them at first."""
-    return (
+def variable(
+    name: str, label: str, description: str, series: str, *, all_value: str | None = ".+"
+) -> builders.QueryVariable:
+    """Let the user choose values of a label, all of them at first; without `all_value` that is the list of them."""
+    choice = (
         builders.QueryVariable(name)
         .label(label)
         .description(description)
@@ -71,9 +73,9 @@ def variable(name: str, label: str, description: str, series: str) -> builders.Q
         .sort(VariableSort.ALPHABETICAL_CASE_INSENSITIVE_ASC)
         .multi(True)
         .include_all(True)
-        .all_value(".+")
         .current(VariableOption(selected=True, text=["All"], value=["$__all"]))
     )
+    return choice if all_value is None else choice.all_value(all_value)
 
 
 def _links() -> tuple[builders.DashboardLink, ...]:

@@ -7,8 +7,11 @@ from enum import StrEnum
 
 from grafana_foundation_sdk.builders.dashboard import FieldColor, ThresholdsConfig
 from grafana_foundation_sdk.models.dashboard import (
+    DashboardSpecialValueMapOptions,
     DynamicConfigValue,
     FieldColorModeId,
+    SpecialValueMap,
+    SpecialValueMatch,
     Threshold,
     ThresholdsMode,
     ValueMap,
@@ -19,16 +22,21 @@ from grafana_foundation_sdk.models.dashboard import (
 from exporter.palette import COLOURS, looks
 
 __all__ = [
+    "SEVERITIES",
     "as_value",
     "by_code",
     "by_word",
     "fixed",
     "good_or_bad",
+    "if_any",
     "mapped",
+    "nothing",
     "property_of",
     "severities",
     "thresholds",
 ]
+
+SEVERITIES = (("critical", "red"), ("warning", "orange"), ("info", "blue"), ("other", "grey"))
 
 
 def by_code(kind: type[StrEnum]) -> list[ValueMapping]:
@@ -41,15 +49,25 @@ def by_word(kind: type[StrEnum]) -> list[ValueMapping]:
     return [_map((one.state, one.words, one.colour.grafana) for one in looks(kind))]
 
 
+def nothing() -> list[ValueMapping]:
+    """Leave empty cells without a colour."""
+    result = ValueMappingResult(text="", color="transparent")
+    return [
+        SpecialValueMap(options=DashboardSpecialValueMapOptions(match=match, result=result))
+        for match in (SpecialValueMatch.NULL_AND_NAN, SpecialValueMatch.EMPTY)
+    ]
+
+
 def good_or_bad(good: str, bad: str) -> list[ValueMapping]:
     """Map 1 and 0."""
     return [_map([("1", good, COLOURS["green"].grafana), ("0", bad, COLOURS["red"].grafana)])]
 
 
 def severities() -> list[ValueMapping]:
-    """Map the severities of alerts."""
-    colours = {"critical": "red", "warning": "orange", "info": "blue"}
-    return [_map((name, name.capitalize(), COLOURS[colour].grafana) for name, colour in colours.items())]
+    """Map the places of `SEVERITIES`, the most serious first."""
+    return [
+        _map((str(place), one.capitalize(), COLOURS[colour].grafana) for place, (one, colour) in enumerate(SEVERITIES))
+    ]
 
 
 def _map(rows: Iterable[tuple[str, str, str]]) -> ValueMapping:
@@ -83,6 +101,12 @@ def mapped() -> FieldColor:
 def property_of(name: str, value: object) -> DynamicConfigValue:
     """Set one property in an override."""
     return DynamicConfigValue(id_val=name, value=value)
+
+
+def if_any(colour: str) -> DynamicConfigValue:
+    """Colour a figure from 1 on; a red 0 would alarm for nothing."""
+    steps = [{"color": "text", "value": None}, {"color": colour, "value": 1}]
+    return property_of("thresholds", {"mode": "absolute", "steps": steps})
 
 
 def as_value(mappings: list[ValueMapping]) -> DynamicConfigValue:

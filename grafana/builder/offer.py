@@ -11,7 +11,7 @@ from exporter.palette import COLOURS, looks
 from grafana.builder import columns
 from grafana.builder.frame import OFFER as UID
 from grafana.builder.frame import alerts_annotation, frame
-from grafana.builder.looks import by_code, fixed, property_of, thresholds
+from grafana.builder.looks import by_code, fixed, if_any, property_of, thresholds
 from grafana.builder.metrics import offer_series
 from grafana.builder.panels import Query, Sizes, bars, lines, table_of, tile, timeline
 from grafana.builder.promql import (
@@ -162,7 +162,7 @@ def _steps() -> table.Panel:
     )
     panel.override_by_name("State", columns.state(StepStatus)).override_by_name("Progress", columns.gauge())
     panel.override_by_name("For", columns.duration()).override_by_name("Estimate", columns.duration())
-    panel.override_by_name("#", [property_of("custom.width", 60)])
+    panel.override_by_name("#", [property_of("unit", "none"), property_of("custom.width", 60)])
     return panel.override_by_name("Last message", [property_of("unit", "dateTimeFromNow")])
 
 
@@ -194,10 +194,11 @@ def _progress() -> timeseries.Panel:
 
 def _messages() -> stat.Panel:
     queries = [Query(_messages_of(one.state), one.words) for one in looks(Level)]
-    panel = tile("Messages", "Messages of the offers and their steps, by level.", queries, sizes=Sizes(24, 4))
+    panel = tile(
+        "Messages", "Messages of the offers and their steps, by level.", queries, sizes=Sizes(24, 4), is_quiet=True
+    )
     for one in looks(Level):
-        colour = {"mode": "fixed", "fixedColor": one.colour.grafana}
-        panel.override_by_name(one.words, [property_of("color", colour)])
+        panel.override_by_name(one.words, [if_any(one.colour.grafana)])
     return panel
 
 

@@ -9,7 +9,7 @@ from exporter.offers import OfferStatus, Party, StepStatus
 from exporter.palette import COLOURS, looks
 from grafana.builder import columns
 from grafana.builder.frame import OVERVIEW, alerts_annotation, frame, offer_link
-from grafana.builder.looks import by_code, fixed, property_of, thresholds
+from grafana.builder.looks import by_code, fixed, if_any, property_of, thresholds
 from grafana.builder.metrics import offer_series, publisher_series
 from grafana.builder.panels import Query, Sizes, bars, lines, table_of, tile, timeline
 from grafana.builder.promql import (
@@ -111,10 +111,9 @@ def _data_age() -> stat.Panel:
 
 def _by_state() -> stat.Panel:
     queries = [Query(count_in_state("offer_status", one.state), one.words) for one in looks(OfferStatus)]
-    panel = tile("Offers by state", "How many offers are in each state.", queries, sizes=Sizes(24, 4))
+    panel = tile("Offers by state", "How many offers are in each state.", queries, sizes=Sizes(24, 4), is_quiet=True)
     for one in looks(OfferStatus):
-        colour = {"mode": "fixed", "fixedColor": one.colour.grafana}
-        panel.override_by_name(one.words, [property_of("color", colour)])
+        panel.override_by_name(one.words, [if_any(one.colour.grafana)])
     return panel
 
 

@@ -77,11 +77,13 @@ def tile(
     unit: str = "short",
     sizes: Sizes,
     text: BigValueTextMode = BigValueTextMode.AUTO,
+    is_quiet: bool = False,
 ) -> stat.Panel:
-    """One big figure per series, on its colour."""
+    """One big figure per series, on its colour; quiet ones are only written in it."""
     panel = _dress(stat.Panel(), title, description, unit, sizes)
     panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))
-    panel.graph_mode(BigValueGraphMode.NONE).color_mode(BigValueColorMode.BACKGROUND_SOLID).text_mode(text)
+    panel.graph_mode(BigValueGraphMode.NONE).text_mode(text)
+    panel.color_mode(BigValueColorMode.VALUE if is_quiet else BigValueColorMode.BACKGROUND_SOLID)
     panel.orientation(VizOrientation.AUTO).color_scheme(mapped())
     return _ask(panel, queries, instant=True)
 
@@ -143,22 +145,25 @@ def table_of(
     A query's legend is the name of its column, without one its value is left out; `columns` names the label columns, in
     order. Columns that are not named are left out. The columns come in the order of `columns`, which names the values too.
     """
-    panel = _dress(table.Panel(), title, description, "short", sizes)
+    # Else a label that looks like a number, such as the id 2024, would be shown as one: 2.02 K.
+    panel = _dress(table.Panel(), title, description, "string", sizes)
     values = {f"Value #{chr(ord('A') + place)}": query.legend for place, query in enumerate(queries)}
     if len(queries) == 1:
         # Grafana adds the letter only where there are several queries; some versions always do.
         values["Value"] = queries[0].legend
-    names = {**columns, **{field: name for field, name in values.items() if name}}
+    names = columns | {field: name for field, name in values.items() if name}
     order = list(columns.values())
     index = {
         field: order.index(name) if name in order else len(order) + place
         for place, (field, name) in enumerate(names.items())
     }
-    hidden = {"Time": True, **{field: True for field, name in values.items() if not name}}
     panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
     panel.with_transformation(
+        DataTransformerConfig(id_val="filterFieldsByName", options={"include": {"names": list(names)}})
+    )
+    panel.with_transformation(
         DataTransformerConfig(
-            id_val="organize", options={"excludeByName": hidden, "indexByName": index, "renameByName": names}
+            id_val="organize", options={"excludeByName": {}, "indexByName": index, "renameByName": names}
         )
     )
     panel.sort_by([common.TableSortByFieldState().display_name(name).desc(desc) for name, desc in sort_by])

@@ -142,7 +142,7 @@ def credentials_panels() -> tuple[timeseries.Panel, ...]:
         lines(
             "Secret or certificate valid for",
             "Time until the client secret or the certificate ends, where that is known: from the certificate, or from the setting. Renew it before.",
-            [Query(f"min by (method) ({secret}) - time()", "{{method}}")],
+            [Query(f"min by (credential) ({secret}) - time()", "{{credential}}")],
             unit="s",
             sizes=_THIRD,
         ),

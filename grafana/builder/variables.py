@@ -12,8 +12,9 @@ CHOSEN = ('publisher_id=~"$publisher_id"', 'offer_id=~"$offer_id"')
 """Matchers for series that know no job, because alert rules aggregate it away."""
 
 
-def _job() -> QueryVariable:
-    return variable("job", "Job", "The scrape job of the exporter.", "azure_marketplace_exporter_build_info")
+def _job(all_value: str | None = ".+") -> QueryVariable:
+    series = "azure_marketplace_exporter_build_info"
+    return variable("job", "Job", "The scrape job of the exporter.", series, all_value=all_value)
 
 
 def _publisher() -> QueryVariable:
@@ -28,6 +29,11 @@ def offer_variables() -> tuple[QueryVariable, ...]:
 
 
 def exporter_variables() -> tuple[QueryVariable, ...]:
-    """Give job, instance and publisher."""
+    """Give job, instance and publisher.
+
+    Here "all" must be a list of this exporter's jobs and instances: `up`, `process_*` and `scrape_*` exist for every other
+    target of Prometheus too.
+    """
     series = 'azure_marketplace_exporter_build_info{job=~"$job"}'
-    return _job(), variable("instance", "Instance", "Replicas of the exporter.", series), _publisher()
+    instance = variable("instance", "Instance", "Replicas of the exporter.", series, all_value=None)
+    return _job(all_value=None), instance, _publisher()

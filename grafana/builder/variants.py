@@ -1,4 +1,4 @@
-"""From builders to files: dashboards for provisioning, the same for import by upload, and the linter's exceptions."""
+"""From builders to files: dashboards for provisioning, the same for import by upload, and the page about them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from grafana.builder.frame import SCHEMA_VERSION
 from grafana.builder.health import health
 from grafana.builder.offer import offer
 from grafana.builder.overview import overview
+from grafana.builder.page import page
 
 __all__ = ["DASHBOARDS", "files"]
+
+PLUGIN_VERSION = "10.4.0"
 
 DASHBOARDS: tuple[Callable[[], Dashboard], ...] = (overview, offer, health)
 
@@ -36,12 +39,12 @@ _PANEL_NAMES = {
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """Give each file as its path below `grafana/` and its text."""
-    for build in DASHBOARDS:
-        model = _model(build())
-        uid = model["uid"]
-        yield f"dashboards/{uid}.json", _text(model)
-        yield f"import/{uid}.json", _text(_for_import(model))
+    """Give each file as its path in the project and its text."""
+    models = [_model(build()) for build in DASHBOARDS]
+    for model in models:
+        yield f"grafana/dashboards/{model['uid']}.json", _text(model)
+        yield f"grafana/import/{model['uid']}.json", _text(_for_import(model))
+    yield "docs/dashboards.md", page(models)
 
 
 def _model(dashboard: Dashboard) -> dict[str, Any]:
@@ -49,6 +52,9 @@ def _model(dashboard: Dashboard) -> dict[str, Any]:
     model["schemaVersion"] = SCHEMA_VERSION
     for number, panel in enumerate(_all_panels(model), start=1):
         panel["id"] = number
+        if panel["type"] != "row":
+            # Without it, stat and bar gauge take the options for those of Grafana 6 and migrate them.
+            panel["pluginVersion"] = PLUGIN_VERSION
         # The library always writes it; later versions of the table do not know it any more.
         panel.get("options", {}).pop("footer", None)
     for annotation in model["annotations"]["list"]:

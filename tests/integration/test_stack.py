@@ -108,10 +108,6 @@ def test_the_stack_runs_and_ends_without_a_trace(stack: Stack) -> None:
     wait_until(lambda: ask("query", query='ALERTS{offer_id="backup-agent"}')["result"], "an alert")
     rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
     assert {rule["lastError"] for rule in rules if "lastError" in rule} <= {""}
-    config = requests.get(f"{alertmanager}/api/v2/status", timeout=10).json()["config"]["original"]
-    hooks = re.findall(r"url: (http://\S+)", config)
-    assert hooks
-    assert all(hook.startswith(stack.urls["receiver"] + "/") for hook in hooks)
 
     pids = stack.children()
     assert len(pids) == len(names)
@@ -132,9 +128,10 @@ def test_the_receiver_shows_what_alertmanager_tells(stack: Stack) -> None:
     posted = requests.post(f"{stack.urls['alertmanager']}/api/v2/alerts", json=[alert], timeout=10)
     assert posted.status_code == requests.codes.ok
     receiver = stack.urls["receiver"]
-    message = {"alerts": [{"status": "firing", **alert}]}
-    assert requests.post(f"{receiver}/publisher-team", json=message, timeout=10).status_code == requests.codes.ok
-    assert requests.get(receiver, timeout=10).text == "publisher-team: firing critical Try: It works end to end\n"
+    # The example waits half a minute for more alerts of the same group.
+    wait_until(lambda: " Try: " in requests.get(receiver, timeout=10).text, "the notification")
+    shown = requests.get(receiver, timeout=10).text.splitlines()
+    assert "publisher-team: firing critical Try: It works end to end" in shown
     for body in (b"", b"nonsense", json.dumps({"alerts": [{}]}).encode(), b"[]"):
         assert requests.post(receiver, data=body, timeout=10).status_code == requests.codes.bad_request
 

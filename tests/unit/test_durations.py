@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -46,6 +47,8 @@ def test_parse(text: str, seconds: float) -> None:
         "\uff15m",
         5,
         2.5,
+        math.inf,
+        math.nan,
         True,
         None,
         [],
@@ -57,7 +60,7 @@ def test_what_is_no_duration(value: Any) -> None:
         parse_duration(value)
 
 
-@pytest.mark.parametrize("value", ["999999999y", "101y"])
+@pytest.mark.parametrize("value", ["999999999y", "101y", "100y1ms"])
 def test_longer_than_any_clock_can_wait(value: Any) -> None:
     with pytest.raises(ValueError, match="is no duration; the longest is 100y"):
         parse_duration(value)

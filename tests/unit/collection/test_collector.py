@@ -388,3 +388,61 @@ def test_a_clock_that_was_set_back(build: Build) -> None:
     publisher = house.refresh(seconds=60)
     assert publisher.up is True
     assert publisher.last_success == publisher.last_refresh == house.clock.now
+
+
+REST = offer("a", OfferStatus.SUCCEEDED, changed=5.0)
+
+
+@pytest.mark.parametrize(
+    ("listed", "seconds", "asked"),
+    [
+        (REST, 60, 1),
+        (REST, 4000, 2),
+        (replace(REST, changed=6.0), 60, 2),
+        (replace(REST, status=OfferStatus.RUNNING), 60, 2),
+        (replace(REST, display_name="new"), 60, 2),
+    ],
+    ids=["nothing new", "long ago", "changed", "published again", "new title"],
+)
+def test_offers_at_rest_are_asked_for_seldom(build: Build, listed: Offer, seconds: float, asked: int) -> None:
+    """While the list alone shows that nothing has changed; they count as fetched all the same."""
+    house = build(terminal_interval="1h")
+    house.source.lists["contoso"] = (REST,)
+    house.refresh()
+    house.source.lists["contoso"] = (listed,)
+    publisher = house.refresh(seconds)
+    assert len(house.source.asked) == asked
+    assert publisher.up
+    assert by_id(publisher)["a"].last_success == house.clock.now
+
+
+@pytest.mark.parametrize("listed", [offer("a", changed=5.0), offer("a", OfferStatus.SUCCEEDED), None])
+def test_other_offers_are_asked_for_every_time(build: Build, listed: Offer | None) -> None:
+    """Those on their way, those whose time of change is unknown, those that are not in the list."""
+    house = build(explicit("a"), terminal_interval="1h")
+    house.source.lists["contoso"] = (listed,) if listed else ()
+    for _ in range(3):
+        house.refresh()
+    assert len(house.source.asked) == 3
+
+
+def test_an_offer_at_rest_that_failed_is_asked_for_again(build: Build) -> None:
+    house = build(terminal_interval="1h")
+    house.source.lists["contoso"] = (REST,)
+    house.refresh()
+    house.source.lists["contoso"] = TransportError("gone")
+    house.refresh()
+    house.source.lists["contoso"] = (REST,)
+    publisher = house.refresh()
+    assert len(house.source.asked) == 2
+    assert by_id(publisher)["a"].failure is None
+
+
+def test_a_shard_collects_its_part(build: Build) -> None:
+    names = [f"offer-{number}" for number in range(20)]
+    seen: list[str] = []
+    for ordinal in range(3):
+        house = build(shard=f"{ordinal}/3")
+        house.source.lists["contoso"] = tuple(offer(name) for name in names)
+        seen += by_id(house.refresh())
+    assert sorted(seen) == sorted(names)

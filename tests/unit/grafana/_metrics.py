@@ -9,8 +9,6 @@ __all__ = ["Labels", "known_metrics"]
 Labels = dict[str, tuple[str, ...]]
 """Each label of a metric with its values, empty if they are not known beforehand."""
 
-_OWN = "azure_marketplace_exporter_"
-
 # TO BE REPLACED: what the table does not have yet. A metric leaves this list when it is in the table; the test in
 # test_rules.py sees to that.
 PLANNED: dict[str, Labels] = {}

@@ -10,7 +10,7 @@ import pytest
 from .conftest import ROOT, Json, panels_of
 
 GENERATED = [
-    f"{folder}/azure-marketplace-{name}.json"
+    f"grafana/{folder}/azure-marketplace-{name}.json"
     for folder in ("dashboards", "import")
     for name in ("exporter", "offer", "overview")
 ]
@@ -30,7 +30,7 @@ def generate(*arguments: str | Path, seed: str = "0") -> subprocess.CompletedPro
 
 
 def files_below(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): path.read_text("utf-8") for path in folder.rglob("*.json")}
+    return {str(path.relative_to(folder)): path.read_text("utf-8") for path in folder.rglob("*.*")}
 
 
 def test_the_files_are_as_the_generator_writes_them() -> None:
@@ -42,24 +42,24 @@ def test_generation_is_deterministic(tmp_path: Path) -> None:
     for seed in ("1", "2"):
         assert generate("--directory", tmp_path / seed, seed=seed).returncode == 0
     assert files_below(tmp_path / "1") == files_below(tmp_path / "2")
-    assert sorted(files_below(tmp_path / "1")) == GENERATED
+    assert sorted(files_below(tmp_path / "1")) == ["docs/dashboards.md", *GENERATED]
 
 
 def test_check_names_what_is_missing_edited_or_stray_and_generate_mends_it(tmp_path: Path) -> None:
     assert generate("--directory", tmp_path).returncode == 0
-    (tmp_path / "dashboards/azure-marketplace-offer.json").unlink()
-    (tmp_path / "import/azure-marketplace-overview.json").write_text("{}", "utf-8")
-    (tmp_path / "dashboards/old.json").write_text("{}", "utf-8")
+    (tmp_path / "grafana/dashboards/azure-marketplace-offer.json").unlink()
+    (tmp_path / "grafana/import/azure-marketplace-overview.json").write_text("{}", "utf-8")
+    (tmp_path / "grafana/dashboards/old.json").write_text("{}", "utf-8")
     checked = generate("--check", "--directory", tmp_path)
     assert checked.returncode == 1
     assert sorted(checked.stderr.splitlines()) == [
-        "not up to date: dashboards/azure-marketplace-offer.json; run make generate",
-        "not up to date: dashboards/old.json; run make generate",
-        "not up to date: import/azure-marketplace-overview.json; run make generate",
+        "not up to date: grafana/dashboards/azure-marketplace-offer.json; run make generate",
+        "not up to date: grafana/dashboards/old.json; run make generate",
+        "not up to date: grafana/import/azure-marketplace-overview.json; run make generate",
     ]
     assert generate("--directory", tmp_path).returncode == 0
     assert generate("--check", "--directory", tmp_path).returncode == 0
-    assert not (tmp_path / "dashboards/old.json").exists()
+    assert not (tmp_path / "grafana/dashboards/old.json").exists()
 
 
 @pytest.mark.parametrize("name", ["exporter", "offer", "overview"])

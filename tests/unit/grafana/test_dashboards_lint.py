@@ -26,6 +26,12 @@ NO_INSTANCE = {
     "azure-marketplace-offer": "replicas show the same offers and are merged",
 }
 
+LISTED = {
+    ("azure-marketplace-exporter", "job"): "up, process_* and scrape_* exist for every other target too",
+    ("azure-marketplace-exporter", "instance"): "as above",
+}
+"""Variables whose "all" is the list of their values, against the linter's rule."""
+
 
 def selectors(expressions: list[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """Each metric that is asked for, with its matchers as label and operator-and-value."""
@@ -76,7 +82,9 @@ def test_variables_are_chained_multiple_and_fresh(dashboard: Json) -> None:
         assert one["label"], name
         assert one["description"], name
         if one["type"] == "query":
-            assert (one["multi"], one["includeAll"], one["allValue"], one["refresh"]) == (True, True, ".+", 2)
+            assert (one["multi"], one["includeAll"], one["refresh"]) == (True, True, 2)
+            is_listed = (dashboard["uid"], name) in LISTED
+            assert one.get("allValue") == (None if is_listed else ".+")
             assert one["current"]["value"] == ["$__all"]
             assert one["query"].endswith(f", {name})")
     for before, after in (("job", "publisher_id"), ("job", "instance"), ("publisher_id", "offer_id")):
@@ -129,6 +137,20 @@ def test_every_metric_exists_with_the_labels_and_states_that_are_asked_for(expre
             asked = re.sub(r"^(=~|!~|!=|=)", "", text)
             if known and "$" not in asked:
                 assert set(asked.split("|")) <= set(known), (name, label)
+
+
+def test_what_is_grouped_or_joined_by_is_a_label_of_what_is_asked_for(panels: list[Json], dashboard: Json) -> None:
+    labels: dict[str, set[str]] = {one.name: set(one.labels) for one in documented()}
+    labels |= {f"{one.name}_bucket": {*one.labels, "le"} for one in documented() if one.kind == "histogram"}
+    labels["ALERTS"] = {"alertname", "alertstate", "severity", "audience", "publisher_id", "offer_id", "step_id"}
+    asked = [(target["expr"], target.get("legendFormat", "")) for panel in panels for target in panel["targets"]]
+    asked += [(one["expr"], one["titleFormat"] + one["textFormat"]) for one in dashboard["annotations"]["list"]]
+    for expression, legend in asked:
+        known = {"job", "instance"}.union(*(labels.get(name, set()) for name, _ in selectors([expression])))
+        used = set(re.findall(r"\{\{(\w+)\}\}", legend))
+        for some in re.findall(r"\b(?:by|on|without|ignoring|group_left) \(([^)]*)\)", expression):
+            used |= {label.strip() for label in some.split(",") if label}
+        assert used <= known, expression
 
 
 def test_no_metric_is_asked_for_without_matchers(expressions: list[str]) -> None:
@@ -224,6 +246,8 @@ def coloured(tree: Any) -> Iterator[tuple[str, str]]:
             for one in tree["properties"]:
                 if one["id"] == "color":
                     yield tree["matcher"]["options"], one["value"]["fixedColor"]
+                if one["id"] == "thresholds":
+                    yield tree["matcher"]["options"], one["value"]["steps"][-1]["color"]
         for value in tree.values():
             yield from coloured(value)
     elif isinstance(tree, list):

@@ -1,0 +1,105 @@
+"""Accepting connections: each gets a place first, then its handshake, then its protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+
+import structlog
+
+from exporter.web.connections import Connections, Slot
+
+__all__ = ["Acceptor"]
+
+HANDSHAKE_TIMEOUT = 5.0
+SHUTDOWN_TIMEOUT = 2.0
+"""How long a TLS client may take for its goodbye."""
+PAUSE = 0.1
+"""Rest after a failed accept(), mostly for want of file descriptors."""
+COMPLAIN_EVERY = 60.0
+
+log = structlog.get_logger("exporter.web")
+
+
+class Acceptor:
+    """Accepts on one listening socket.
+
+    asyncio's own servers would shake hands with any number of clients at once, 256 KiB each, and hold on to the TLS
+    context they were started with. Here a connection takes its place before the handshake, and `tls` is asked for the
+    context of each new connection.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        *,
+        connections: Connections,
+        tls: Callable[[], ssl.SSLContext | None],
+        protocol: Callable[[Slot], asyncio.Protocol],
+    ) -> None:
+        self._listener = listener
+        self._connections = connections
+        self._tls = tls
+        self._protocol = protocol
+        self._opening: set[asyncio.Task[None]] = set()
+        self._quiet_until = 0.0
+
+    async def run(self) -> None:
+        """Accept until cancelled; then those that still shake hands are dropped."""
+        self._listener.setblocking(False)
+        try:
+            while True:
+                await self._accept()
+        finally:
+            for task in self._opening:
+                task.cancel()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            connection, address = await loop.sock_accept(self._listener)
+        except ConnectionError:
+            return
+        except OSError as error:
+            self._complain(error, loop.time())
+            await asyncio.sleep(PAUSE)
+            return
+        slot = self._connections.admit(str(address[0]))
+        if slot is None:
+            connection.close()
+            return
+        task = loop.create_task(self._open(connection, slot))
+        slot.drop = task.cancel
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+        # sock_accept() does not give way while there are clients in the queue.
+        await asyncio.sleep(0)
+
+    def _complain(self, error: OSError, now: float) -> None:
+        if now >= self._quiet_until:
+            self._quiet_until = now + COMPLAIN_EVERY
+            log.error("cannot accept connections", error=error.strerror or str(error))
+
+    async def _open(self, connection: socket.socket, slot: Slot) -> None:
+        context = self._tls()
+        timeouts = (HANDSHAKE_TIMEOUT, SHUTDOWN_TIMEOUT) if context else (None, None)
+        opened = False
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: self._protocol(slot),
+                connection,
+                ssl=context,
+                ssl_handshake_timeout=timeouts[0],
+                ssl_shutdown_timeout=timeouts[1],
+            )
+            opened = True
+        except OSError as error:  # ssl.SSLError is one
+            log.debug("no connection", client=slot.peer, error=str(error))
+        finally:
+            if not opened:
+                slot.leave()
+                with contextlib.suppress(OSError):
+                    connection.close()

@@ -1,0 +1,79 @@
+"""Certificates for tests: an authority of our own, and what it signs."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+__all__ = ["Authority", "names"]
+
+
+def names(*values: str) -> list[x509.GeneralName]:
+    """Read `DNS:a`, `IP:1.2.3.4`, `email:a@b` and `URI:spiffe://a`."""
+    kinds = {
+        "DNS": x509.DNSName,
+        "IP": lambda value: x509.IPAddress(ipaddress.ip_address(value)),
+        "email": x509.RFC822Name,
+        "URI": x509.UniformResourceIdentifier,
+    }
+    parts = [value.partition(":") for value in values]
+    return [kinds[kind](value) for kind, _, value in parts]
+
+
+class Authority:
+    """Signs certificates and writes them into `folder`."""
+
+    def __init__(self, folder: Path, name: str = "ca") -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate = self._sign(self._key, self._name, [], is_authority=True)
+        self.file = folder / f"{name}.pem"
+        self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+    def issue(self, name: str, *alternatives: str) -> tuple[Path, Path]:
+        """Write `name.crt` and `name.key`, good for localhost unless other names are given."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate = self._sign(key, subject, names(*(alternatives or ("DNS:localhost", "IP:127.0.0.1"))))
+        files = self._folder / f"{name}.crt", self._folder / f"{name}.key"
+        files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        files[1].write_bytes(pem(key))
+        return files
+
+    def _sign(
+        self,
+        key: ec.EllipticCurvePrivateKey,
+        subject: x509.Name,
+        alternatives: list[x509.GeneralName],
+        *,
+        is_authority: bool = False,
+    ) -> x509.Certificate:
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+        )
+        if alternatives:
+            builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        return builder.sign(self._key, hashes.SHA256())
+
+
+def pem(key: ec.EllipticCurvePrivateKey, password: bytes | None = None) -> bytes:
+    """Write a private key."""
+    protection = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)

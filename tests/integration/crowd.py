@@ -1,0 +1,141 @@
+"""Many clients at once that mean no good, and one that scrapes beside them; all on the loopback, all bounded in time."""
+
+from __future__ import annotations
+
+import http.client
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+__all__ = ["Crowd", "Scraper", "resident_mebibytes"]
+
+Connect = Callable[[], socket.socket]
+
+
+def resident_mebibytes(pid: int) -> float:
+    """Tell how much memory a process has in use."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+
+
+class Crowd:
+    """Connections to one address; `send` goes over each of them when it is opened."""
+
+    def __init__(self, address: tuple[str, int], size: int, send: bytes = b"", *, receive_buffer: int = 0) -> None:
+        self.started = time.monotonic()
+        self._open: dict[int, socket.socket] = {}
+        self._cut: list[float] = []
+        for _ in range(size):
+            one = socket.socket()
+            if receive_buffer:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            one.settimeout(5)
+            one.connect(address)
+            one.setblocking(False)
+            self._open[one.fileno()] = one
+            self._send(one, send)
+        self.size = size
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._open.values():
+            one.close()
+
+    def _send(self, one: socket.socket, data: bytes) -> None:
+        try:
+            one.sendall(data)
+        except OSError:
+            self._gone(one)
+
+    def _gone(self, one: socket.socket) -> None:
+        if self._open.pop(one.fileno(), None):
+            self._cut.append(time.monotonic() - self.started)
+            one.close()
+
+    def wait_until_cut(
+        self, timeout: float, *, drip: bytes = b"", every: float = 2.0, read: int | None = 65536, pause: float = 0.0
+    ) -> tuple[float, float]:
+        """Wait until the other side has ended all connections: when it ended the first and the last, in seconds.
+
+        Meanwhile each sends one byte of `drip` in turn every few seconds, and takes `read` bytes, with a pause before the
+        next; with `read` None nothing is read, so that only a reset is noticed.
+        """
+        bytes_to_send = iter(drip)
+        next_byte = time.monotonic() + every
+        while self._open and time.monotonic() - self.started < timeout:
+            self._look(read)
+            time.sleep(pause)
+            if drip and time.monotonic() >= next_byte:
+                next_byte += every
+                byte = bytes([next(bytes_to_send)])
+                for one in list(self._open.values()):
+                    self._send(one, byte)
+        assert not self._open, f"{len(self._open)} of {self.size} are still open after {timeout} s"
+        return min(self._cut), max(self._cut)
+
+    def _look(self, read: int | None) -> None:
+        poll = select.poll()
+        for number in self._open:
+            poll.register(number, select.POLLIN if read else 0)
+        for number, event in poll.poll(200):
+            one = self._open[number]
+            try:
+                if event & (select.POLLERR | select.POLLHUP) or (read and not one.recv(read)):
+                    self._gone(one)
+            except OSError:
+                self._gone(one)
+
+
+class Scraper:
+    """Scrapes over and over on fresh connections, in a thread of its own, from entering to leaving."""
+
+    def __init__(self, address: tuple[str, int], context: ssl.SSLContext | None = None, pause: float = 0.2) -> None:
+        self._address = address
+        self._context = context
+        self._pause = pause
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.seconds: list[float] = []
+        self.errors: list[str] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not (self.seconds and self._over.wait(self._pause)):
+            started = time.monotonic()
+            try:
+                scrape(self._address, self._context)
+            except (OSError, http.client.HTTPException, AssertionError) as error:
+                self.errors.append(repr(error))
+            self.seconds.append(time.monotonic() - started)
+
+
+def scrape(address: tuple[str, int], context: ssl.SSLContext | None = None) -> bytes:
+    """Scrape once, as Prometheus does: compressed."""
+    connection = (
+        http.client.HTTPSConnection(*address, timeout=5, context=context)
+        if context
+        else http.client.HTTPConnection(*address, timeout=5)
+    )
+    try:
+        connection.request("GET", "/metrics", headers={"Accept-Encoding": "gzip", "Accept": "text/plain"})
+        answer = connection.getresponse()
+        body = answer.read()
+        assert answer.status == http.HTTPStatus.OK, answer.status
+        return body
+    finally:
+        connection.close()

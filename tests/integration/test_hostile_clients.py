@@ -1,0 +1,258 @@
+"""Clients that mean no good: they are cut off, a normal scrape beside them is answered, and the memory comes back.
+
+`pytest tests/integration/test_hostile_clients.py` prints the figures that docs/web.md shows.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from tests.certificates import Authority
+
+from .crowd import Crowd, Scraper, resident_mebibytes, scrape
+from .processes import Exporter, Simulator
+
+OFFERS = 2000
+SCRAPE_WITHIN = 1.0
+CUT_WITHIN = 30.0
+MEMORY_LEFT = 64.0
+"""MiB that may stay in use after an attack, compared with before it."""
+
+Tool = Callable[[str], Path]
+Tell = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def crowded(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
+    """An exporter with so many offers that a body fits in no buffer."""
+    folder = tmp_path_factory.mktemp("crowded")
+    simulator = Simulator(
+        [tool("azure-marketplace-simulator"), "--control", "--scenario=scale", f"--offers={OFFERS}"],
+        folder / "simulator",
+    )
+    settings = {
+        "publishers": ["publisher-001"],
+        "api": {"base_url": simulator.url, "requests_per_second": 1000},
+        "auth": {"token_file": str(folder / "token")},
+        "web": {"listen_address": ["127.0.0.1:0"]},
+    }
+    (folder / "token").write_text("token", encoding="utf-8")
+    (folder / "exporter.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    exporter = Exporter(
+        [tool("azure-marketplace-exporter"), f"--config.file={folder / 'exporter.yaml'}"], folder / "exporter"
+    )
+    try:
+        exporter.wait_until_ready(60)
+        yield exporter
+    finally:
+        exporter.kill()
+        simulator.kill()
+
+
+@pytest.fixture(scope="module")
+def address(crowded: Exporter) -> tuple[str, int]:
+    return place(crowded)
+
+
+def place(exporter: Exporter) -> tuple[str, int]:
+    parts = urlsplit(exporter.url)
+    assert parts.hostname
+    assert parts.port
+    return parts.hostname, parts.port
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Tell:
+    def print_figures(**figures: Any) -> None:
+        text = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in figures.items())
+        with capsys.disabled():
+            print(f"\n  {request.node.name}: {text}", end=" ")
+
+    return print_figures
+
+
+@pytest.fixture
+def beside(crowded: Exporter, address: tuple[str, int], tell: Tell) -> Iterator[Scraper]:
+    """Scrape during the test, and judge the scrapes and the memory at its end."""
+    scrape(address)
+    before = resident_mebibytes(crowded.pid)
+    with Scraper(address) as scraper:
+        yield scraper
+        worst = resident_mebibytes(crowded.pid)
+    scrape(address)
+    after = resident_mebibytes(crowded.pid)
+    tell(slowest_scrape_s=max(scraper.seconds), scrapes=len(scraper.seconds), MiB_before=before, end=worst, after=after)
+    assert not scraper.errors
+    assert max(scraper.seconds) < SCRAPE_WITHIN
+    assert after - before < MEMORY_LEFT
+    assert "Traceback" not in crowded.log
+
+
+GET = b"GET /metrics HTTP/1.1\r\nHost: exporter\r\n"
+
+
+@pytest.mark.parametrize("start", [b"", GET + b"Accept: text"], ids=["500 idle connections", "500 half-sent requests"])
+def test_those_who_wait(address: tuple[str, int], beside: Scraper, tell: Tell, start: bytes) -> None:
+    with Crowd(address, 500, start) as crowd:
+        first, last = crowd.wait_until_cut(CUT_WITHIN)
+    tell(first_cut_s=first, last_cut_s=last)
+
+
+def test_one_byte_every_two_seconds(address: tuple[str, int], beside: Scraper, tell: Tell) -> None:
+    """Fifty do so with the head of a request, fifty with its body."""
+    body = b"POST / HTTP/1.1\r\nHost: exporter\r\nContent-Length: 1000\r\n\r\n"
+    with Crowd(address, 50, b"G") as heads, Crowd(address, 50, body) as bodies, ThreadPoolExecutor() as threads:
+        of_heads = threads.submit(heads.wait_until_cut, CUT_WITHIN, drip=b"ET /metrics HTTP/1.1")
+        of_bodies = threads.submit(bodies.wait_until_cut, CUT_WITHIN, drip=b"a" * 1000)
+        tell(heads_cut_s=of_heads.result()[1], bodies_cut_s=of_bodies.result()[1])
+
+
+def test_slow_readers(address: tuple[str, int], beside: Scraper, tell: Tell) -> None:
+    """Of those who ask for the large body, 240 take nothing of it and 50 a little, again and again."""
+    ask = GET + b"\r\n"
+    with (
+        Crowd(address, 240, ask, receive_buffer=4096) as still,
+        Crowd(address, 50, ask, receive_buffer=4096) as slow,
+        ThreadPoolExecutor() as threads,
+    ):
+        of_still = threads.submit(still.wait_until_cut, CUT_WITHIN, read=None)
+        of_slow = threads.submit(slow.wait_until_cut, CUT_WITHIN, read=4096, pause=0.5)
+        tell(still_cut_s=of_still.result()[1], slow_cut_s=of_slow.result()[1])
+
+
+def test_fifty_scrapes_at_once(address: tuple[str, int], beside: Scraper, tell: Tell) -> None:
+    bodies: list[bytes] = []
+    threads = [threading.Thread(target=lambda: bodies.append(scrape(address))) for _ in range(50)]
+    started = time.monotonic()
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    tell(fifty_scrapes_s=time.monotonic() - started)
+    assert len(bodies) == 50
+
+
+def ask(address: tuple[str, int], request: bytes, timeout: float = 5.0) -> tuple[int, dict[str, str], bytes]:
+    """Send raw bytes and read one answer."""
+    with socket.create_connection(address, timeout=timeout) as one:
+        one.sendall(request)
+        answer = http.client.HTTPResponse(one, method="HEAD" if request.startswith(b"HEAD") else "GET")
+        answer.begin()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (GET + b"X: " + b"a" * 200_000 + b"\r\n\r\n", 431),
+        (GET + b"X: a\r\n" * 40_000 + b"\r\n", 431),
+        (b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" + b"a" * 200_000, 413),
+        (b"GET /../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+        (b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+        (b"GET //etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+        (b"GET /metrics%00 HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+        (b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 405),
+        (b"DELETE / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+        (b"TRACE /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+        (b"BREW /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+        (b"HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 200),
+        (b"GET /-/healthy HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", 200),
+        (b"GET /-/healthy HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 500, 400),
+        (b"\r\n" * 100, 400),
+        (GET + b"Accept: " + b"a/b;q=0.1," * 1500 + b"\r\n\r\n", 200),
+        (GET + b"Accept: ;;;,,,=;q=nan,text/plain;q=1e400\r\nAccept-Encoding: gzip;q=-1,\xff\xfe\r\n\r\n", 200),
+        (GET + b"Accept-Encoding: " + b"gzip," * 3000 + b"\r\n\r\n", 200),
+    ],
+)
+def test_odd_requests(address: tuple[str, int], request_: bytes, status: int) -> None:
+    """Each is answered at once and by the right status, and so is a scrape after it."""
+    started = time.monotonic()
+    found, headers, body = ask(address, request_)
+    scrape(address)
+    assert found == status
+    assert time.monotonic() - started < SCRAPE_WITHIN
+    assert headers["x-content-type-options"] == "nosniff"
+    assert b"root:" not in body
+    if status == 405:
+        assert "GET" in headers["allow"]
+    if request_.startswith(b"HEAD"):
+        assert body == b""
+        assert int(headers["content-length"]) > 1_000_000
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def closed(tool: Tool, authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
+    """An exporter that wants client certificates."""
+    folder = tmp_path_factory.mktemp("closed")
+    certificate, key = authority.issue("server")
+    tls = {
+        "cert_file": str(certificate),
+        "key_file": str(key),
+        "client_auth_type": "RequireAndVerifyClientCert",
+        "client_ca_file": str(authority.file),
+    }
+    (folder / "web.yml").write_text(yaml.safe_dump({"tls_server_config": tls}), encoding="utf-8")
+    exporter = Exporter(
+        [
+            tool("azure-marketplace-exporter"),
+            "--demo",
+            "--web.listen-address=127.0.0.1:0",
+            f"--web.config.file={folder / 'web.yml'}",
+        ],
+        folder,
+    )
+    yield exporter
+    exporter.kill()
+
+
+def client(authority: Authority, name: str = "") -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(authority.file))
+    if name:
+        certificate, key = authority.issue(name)
+        context.load_cert_chain(certificate, key)
+    return context
+
+
+def test_mute_tls_clients(closed: Exporter, authority: Authority, tell: Tell) -> None:
+    """Three hundred connections without a handshake, as many as two in three of them pushed out by the others."""
+    good = client(authority, "scraper")
+    before = resident_mebibytes(closed.pid)
+    with Scraper(place(closed), good) as scraper, Crowd(place(closed), 300) as crowd:
+        during = resident_mebibytes(closed.pid)
+        first, last = crowd.wait_until_cut(CUT_WITHIN)
+    after = resident_mebibytes(closed.pid)
+    tell(first_cut_s=first, last_cut_s=last, slowest_scrape_s=max(scraper.seconds))
+    tell(MiB_before=before, during=during, after=after)
+    assert not scraper.errors
+    assert max(scraper.seconds) < SCRAPE_WITHIN
+    assert after - before < MEMORY_LEFT
+
+
+def test_clients_without_certificate(closed: Exporter, authority: Authority, tell: Tell) -> None:
+    with Scraper(place(closed), client(authority, "scraper")) as scraper:
+        for _ in range(20):
+            with pytest.raises((ssl.SSLError, ConnectionResetError)):
+                scrape(place(closed), client(authority))
+    tell(slowest_scrape_s=max(scraper.seconds, default=0.0))
+    assert not scraper.errors
+    assert max(scraper.seconds, default=0.0) < SCRAPE_WITHIN
+    assert "Traceback" not in closed.log

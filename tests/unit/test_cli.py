@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from exporter.cli import main
+from exporter.errors import ServeError
+from exporter.options import help_text
+from exporter.service import Service
+from exporter.simulator import Simulator, demo, serve_in_thread
+from exporter.simulator.server import RunningServer
+
+pytestmark = pytest.mark.usefixtures("own_logging", "no_variables")
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def simulator() -> Iterator[RunningServer]:
+    with serve_in_thread(Simulator(demo(epoch=time.time()), tokens=["sesame"]).app) as server:
+        yield server
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    path.write_text("sesame", encoding="utf-8")
+    return path
+
+
+def test_version(capsys: Captured) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith(
+        f"azure-marketplace-exporter {version('azure-marketplace-exporter')} (Python 3."
+    )
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_wins_over_wrong_settings(flag: str, capsys: Captured) -> None:
+    assert main(["--no-such-flag", flag]) == 0
+    assert capsys.readouterr() == (help_text(), "")
+
+
+def test_arguments_are_those_of_the_process(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["azure-marketplace-exporter", "--version"])
+    assert main() == 0
+    assert "azure-marketplace-exporter" in capsys.readouterr().out
+
+
+def test_wrong_settings(capsys: Captured) -> None:
+    assert main(["--log.level=loud", "--api.timeout=soon", "--publishers=contoso"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert sorted(line.partition(":")[0] for line in err.splitlines()) == ["api.timeout", "log.level"]
+
+
+@pytest.mark.parametrize("action", [[], ["--once"], ["--config.check"]])
+def test_nothing_to_watch(action: list[str], capsys: Captured) -> None:
+    assert main(action) == 2
+    assert capsys.readouterr().err == "publishers: nothing to watch; name at least one publisher, such as contoso\n"
+
+
+def test_check(token_file: Path, capsys: Captured) -> None:
+    assert main(["--config.check", "--publishers=contoso", f"--auth.token-file={token_file}"]) == 0
+    assert capsys.readouterr() == ("the settings are good\n", "")
+    token_file.write_text("", encoding="utf-8")
+    assert main(["--config.check", "--publishers=contoso", f"--auth.token-file={token_file}"]) == 2
+    assert capsys.readouterr() == ("", f"auth: {token_file} is empty\n")
+
+
+def test_once(simulator: RunningServer, token_file: Path, capsys: Captured) -> None:
+    base = ["--once", f"--api.base-url={simulator.url}", f"--auth.token-file={token_file}", "--log.level=warning"]
+    assert main([*base, "--publishers=contoso"]) == 0
+    out, err = capsys.readouterr()
+    assert 'azure_marketplace_publisher_up{publisher_id="contoso"} 1.0\n' in out
+    assert err == ""
+    assert main([*base, "--publishers=nobody,contoso"]) == 1
+    out, err = capsys.readouterr()
+    assert 'azure_marketplace_publisher_up{publisher_id="contoso"} 1.0\n' in out
+    assert 'azure_marketplace_publisher_up{publisher_id="nobody"} 0.0\n' in out
+    assert "level=warning" in err
+
+
+def test_once_of_the_demo(capsys: Captured) -> None:
+    assert main(["--demo", "--once", "--log.level=warning"]) == 0
+    out, err = capsys.readouterr()
+    assert 'azure_marketplace_publisher_up{publisher_id="fabrikam"} 1.0\n' in out
+    assert err == ""
+
+
+def test_serve(monkeypatch: pytest.MonkeyPatch, token_file: Path) -> None:
+    """The service is run with the settings, and its secrets are known to the log."""
+    ran: list[Service] = []
+    monkeypatch.setattr(Service, "run", lambda service: ran.append(service))  # noqa: PLW0108 - a method, to be bound
+    assert main(["--publishers=contoso", f"--auth.token-file={token_file}"]) == 0
+    assert [one.secrets() for one in ran] == [("sesame",)]
+
+
+def test_demo_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[Service] = []
+    monkeypatch.setattr(Service, "run", lambda service: ran.append(service))  # noqa: PLW0108 - a method, to be bound
+    assert main(["--demo"]) == 0
+    assert len(ran) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"), [(ServeError("taken"), 1, "taken\n"), (KeyboardInterrupt(), 130, "")]
+)
+def test_what_ends_it(  # noqa: PLR0917 - fixtures
+    monkeypatch: pytest.MonkeyPatch, token_file: Path, capsys: Captured, error: BaseException, code: int, message: str
+) -> None:
+    def run(_: Service) -> None:
+        raise error
+
+    monkeypatch.setattr(Service, "run", run)
+    assert main(["--publishers=contoso", f"--auth.token-file={token_file}"]) == code
+    assert capsys.readouterr() == ("", message)
+
+
+def test_healthcheck_of_nobody(capsys: Captured) -> None:
+    assert main(["--healthcheck", "--web.listen-address=127.0.0.1:1"]) == 1
+    assert capsys.readouterr().out.startswith("no answer from 127.0.0.1:1")
+
+
+def test_reader_that_has_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`--help | head -1` ends without a trace."""
+
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    with (tmp_path / "out").open("w", encoding="utf-8") as file:
+        gone = Gone()
+        monkeypatch.setattr(gone, "fileno", file.fileno)
+        monkeypatch.setattr(sys, "stdout", gone)
+        assert main(["--help"]) == 1

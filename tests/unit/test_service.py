@@ -1,0 +1,183 @@
+"""The process as a whole, without the signals and sockets that tests/integration look after."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from exporter import service as module
+from exporter.errors import ConfigError, ServeError, StateFileError
+from exporter.service import Service
+from exporter.settings import (
+    ApiSettings,
+    AuthSettings,
+    CollectionSettings,
+    PublisherSettings,
+    Settings,
+    WebSettings,
+)
+from exporter.simulator import Simulator, empty, serve_in_thread
+
+OFFER: dict[str, Any] = {"status": "running", "steps": [{"id": "live", "status": "inProgress"}]}
+LOADED = "azure_marketplace_exporter_config_last_reload_successful"
+Make = Callable[..., Settings]
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    """Make settings that watch a simulator."""
+    simulator = Simulator(empty("contoso", "fabrikam"))
+    simulator.world.put("contoso", "vm", OFFER, {})
+    with serve_in_thread(simulator.app) as server:
+
+        def settings(*publishers: str, token: str = "sesame", **collection: Any) -> Settings:
+            return Settings(
+                publishers=tuple(PublisherSettings(id=one) for one in publishers or ("contoso",)),
+                api=ApiSettings(base_url=server.url),
+                auth=AuthSettings(token=SecretStr(token)),
+                collection=CollectionSettings(**collection),
+                web=WebSettings(listen_address=("127.0.0.1:0",), enable_lifecycle=True),
+            )
+
+        yield settings
+
+
+def text(service: Service) -> str:
+    return b"".join(service.publication.metrics(openmetrics=False, gzip=False)).decode()
+
+
+def test_once(make: Make) -> None:
+    service = Service(make(), make)
+    assert "publisher_up{" not in text(service)
+    snapshot = service.once()
+    assert snapshot.publisher("contoso").up
+    assert 'azure_marketplace_offer_status{offer_id="vm",publisher_id="contoso",status="running"} 1.0\n' in text(
+        service
+    )
+    assert f"{LOADED} 1.0\n" in text(service)
+    assert service.secrets() == ("sesame", "sesame")
+
+
+def test_state_is_kept_over_restarts(make: Make, tmp_path: Path) -> None:
+    state = str(tmp_path / "state")
+    first = Service(make(state_file=state), make).once()
+    second = Service(make(state_file=state), make)
+    second.restore()
+    known, restored = first.offer("contoso", "vm"), second.publication.snapshot.offer("contoso", "vm")
+    assert restored == known
+    with pytest.raises(StateFileError, match="is in use by process"):
+        Service(make(state_file=state), make).restore()
+    second.close()
+    third = Service(make(state_file=state), make)
+    third.restore()
+    third.close()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"\xff", b'{"format": "azure-marketplace-exporter state", "version": 99}\n{}']
+)
+def test_a_broken_state_is_set_aside(make: Make, tmp_path: Path, content: bytes) -> None:
+    state = tmp_path / "state"
+    state.write_bytes(content)
+    with capture_logs() as logs:
+        assert Service(make(state_file=str(state)), make).once().publisher("contoso").up
+    assert "state file set aside, starting without it" in [one["event"] for one in logs]
+    (aside,) = tmp_path.glob("state.unusable-*")
+    assert aside.read_bytes() == content
+
+
+Ask = Callable[[str, str], httpx.Response]
+
+
+def run(service: Service, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Ask], None]) -> None:
+    """Run the service; instead of serving on its sockets it answers what `meanwhile` asks."""
+
+    def serve(app: Any, listeners: list[socket.socket], **_: Any) -> None:
+        async def send(method: str, path: str) -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter") as client:
+                return await client.request(method, path)
+
+        meanwhile(lambda method, path: asyncio.run(send(method, path)))
+        for one in listeners:
+            one.close()
+
+    monkeypatch.setattr(module, "serve", serve)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    service.run()
+
+
+def test_run(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is served while it runs; at the end nothing collects any more."""
+    service = Service(make(), make)
+
+    def look(ask: Ask) -> None:
+        assert ask("GET", "/-/healthy").status_code == 200
+        assert ask("GET", "/metrics").status_code == 200
+        assert ask("GET", "/").status_code == 200
+
+    with capture_logs() as logs:
+        run(service, monkeypatch, look)
+    assert not service.engine.is_alive
+    events = [one["event"] for one in logs]
+    assert (events[0], events[-1]) == ("starting", "ended")
+
+
+def test_an_address_that_is_taken(make: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        settings = make().model_copy(update={"web": WebSettings(listen_address=(address,))})
+        with pytest.raises(ServeError, match=f"cannot listen on {address}: Address already in use"):
+            Service(settings, make).run()
+
+
+def test_reload(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other publishers from now on; what is known of those that stay is kept."""
+
+    def change(ask: Ask) -> None:
+        assert ask("POST", "/-/reload").status_code == 200
+        shown = ask("GET", "/metrics").text
+        assert 'azure_marketplace_offer_up{offer_id="vm",publisher_id="contoso"} 1.0\n' in shown
+        assert 'azure_marketplace_publisher_refresh_interval_seconds{publisher_id="fabrikam"} 300.0\n' in shown
+
+    service = Service(make(), lambda: make("contoso", "fabrikam", stale_after="2h"))
+    service.publication.publish(Service(make(), make).once())
+    run(service, monkeypatch, change)
+    assert service.publication.stale_after == 7200.0
+
+
+def test_reload_of_wrong_settings_changes_nothing(make: Make) -> None:
+    def wrong() -> Settings:
+        raise ConfigError([("log.level", "too loud")])
+
+    service = Service(make(), wrong)
+    engine = service.engine
+    with capture_logs() as logs, pytest.raises(ConfigError):
+        service.reload()
+    assert service.engine is engine
+    assert [(one["where"], one["error"]) for one in logs] == [("log.level", "too loud")]
+    assert f"{LOADED} 0.0\n" in text(service)
+    service._reload_quietly()
+    service.close()
+
+
+def test_reload_of_the_same_settings_keeps_the_engine(make: Make) -> None:
+    service = Service(make(), make)
+    engine = service.engine
+    service.reload()
+    assert service.engine is engine
+    assert f"{LOADED} 1.0\n" in text(service)
+    service.close()
+
+
+def test_a_credential_that_cannot_be_used(make: Make) -> None:
+    with pytest.raises(ConfigError, match="auth: the token is empty"):
+        Service(make(token=" "), make)

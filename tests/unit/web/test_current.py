@@ -1,0 +1,142 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from exporter.errors import ConfigError
+from exporter.web.current import Current
+from tests.certificates import Authority
+
+HASH = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"
+TLS = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
+BAD = "the new web configuration is bad, the previous one stays in force"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    Authority(tmp_path).issue("server")
+    return tmp_path / "web.yml"
+
+
+def write(file: Path, text: str) -> None:
+    """Write so that even a coarse clock shows the change: a new inode."""
+    new = file.with_suffix(".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(file)
+
+
+def settled(current: Current) -> list[bool]:
+    """Look until nothing moves any more."""
+    return [current.refresh() for _ in range(4)]
+
+
+def test_without_a_file_there_is_nothing_to_watch() -> None:
+    current = Current(None)
+    assert current.tls() is None
+    assert current.config.basic_auth_users == {}
+    assert settled(current) == [False] * 4
+    asyncio.run(current.watch())
+
+
+def test_a_bad_file_ends_the_start(file: Path) -> None:
+    write(file, "nonsense: 1")
+    with pytest.raises(ConfigError):
+        Current(file)
+
+
+def test_a_change_is_taken_once_it_has_settled(file: Path) -> None:
+    write(file, f"basic_auth_users: {{alice: {HASH}}}")
+    current = Current(file)
+    assert settled(current) == [False] * 4
+    write(file, f"basic_auth_users: {{bob: {HASH}}}")
+    assert settled(current) == [False, True, False, False]
+    assert list(current.config.basic_auth_users) == ["bob"]
+
+
+def test_a_file_that_keeps_moving_waits(file: Path) -> None:
+    write(file, "rate_limit: {interval: 1s}")
+    current = Current(file)
+    for _ in range(3):
+        write(file, "rate_limit: {interval: 2s}")
+        assert not current.refresh()
+    assert settled(current) == [True, False, False, False]
+
+
+def test_certificates_are_watched(file: Path) -> None:
+    write(file, TLS)
+    current = Current(file)
+    before = current.tls()
+    Authority(file.parent).issue("server")
+    assert True in settled(current)
+    assert current.tls() not in {None, before}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "TLS cannot be switched on or off"),
+        (f"basic_auth_users: {{alice: {HASH}}}", "TLS cannot be switched on or off"),
+        (TLS, "basic_auth_users cannot be dropped"),
+        ("nonsense: 1", "nonsense: unknown"),
+        (TLS.replace("server.crt", "missing.crt"), "cannot read"),
+    ],
+)
+def test_a_bad_change_is_told_once_and_changes_nothing(file: Path, text: str, told: str) -> None:
+    good = TLS + f"basic_auth_users: {{alice: {HASH}}}"
+    write(file, good)
+    current = Current(file)
+    before = current.loaded
+    write(file, text)
+    with capture_logs() as lines:
+        assert settled(current) == [False] * 4
+    assert current.loaded is before
+    ((event, problems),) = [(line["event"], line["problems"]) for line in lines]
+    assert event == BAD
+    assert told in problems
+    assert HASH not in problems
+    write(file, good)
+    assert True in settled(current)
+
+
+def test_a_certificate_that_comes_late_is_taken(file: Path) -> None:
+    write(file, TLS)
+    current = Current(file)
+    write(file, TLS.replace("server.", "late."))
+    assert True not in settled(current)
+    Authority(file.parent).issue("late")
+    assert True in settled(current)
+    assert [one.name for one in current.config.tls_server_config.files()] == ["late.crt", "late.key"]
+
+
+def test_a_file_that_vanishes_changes_nothing(file: Path) -> None:
+    write(file, TLS)
+    current = Current(file)
+    file.unlink()
+    with capture_logs() as lines:
+        assert settled(current) == [False] * 4
+    assert [line["event"] for line in lines] == [BAD]
+
+
+def test_a_costly_password_is_told(file: Path) -> None:
+    write(file, f"basic_auth_users: {{alice: {HASH}, bob: {HASH.replace('$10$', '$15$')}}}")
+    with capture_logs() as lines:
+        Current(file)
+    assert [(line["user"], line["bcrypt_cost"]) for line in lines] == [("bob", 15)]
+
+
+def test_watches_until_it_is_stopped(file: Path) -> None:
+    write(file, "rate_limit: {interval: 1s}")
+    current = Current(file)
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        write(file, "rate_limit: {interval: 2s}") if len(pauses) == 1 else None
+        if len(pauses) == 4:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(current.watch(sleep))
+    assert pauses == [1.0] * 4
+    assert current.config.rate_limit.interval == 2

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from exporter.web.basic_auth import BasicAuth
+from exporter.web.gate import HEALTH_PATHS, Gate
+from exporter.web.web_config import WebConfig
+
+HASH = f"$2b$10${'a':.<53}"
+
+
+async def hello(_: Request) -> Response:
+    return PlainTextResponse("hello", headers={"X-Frame-Options": "SAMEORIGIN", "Content-Security-Policy": "own"})
+
+
+APP = Starlette(routes=[Route("/", hello), Route("/-/healthy", lambda _: PlainTextResponse("healthy"))])
+
+
+def config(**sections: Any) -> WebConfig:
+    return WebConfig.model_validate(sections)
+
+
+def gate(of: WebConfig, *, open_health: bool = False, clock: float = 0.0) -> Gate:
+    auth = BasicAuth(check=lambda password, _: password == b"good", clock=lambda: clock)
+    open_paths = HEALTH_PATHS if open_health else frozenset()
+    return Gate(APP, lambda: of, open_paths=open_paths, auth=auth, clock=lambda: clock)
+
+
+def ask(one: Gate, *paths: str, **headers: str) -> list[httpx.Response]:
+    async def run() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app=one)
+        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+            return [await client.get(path, headers=headers) for path in paths]
+
+    return asyncio.run(run())
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def test_an_open_gate_adds_headers_where_the_answer_has_none() -> None:
+    own, other = ask(gate(config()), "/", "/nothing")
+    assert own.text == "hello"
+    assert own.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert own.headers["X-Content-Type-Options"] == "nosniff"
+    assert other.status_code == 404
+    assert other.headers["X-Frame-Options"] == "deny"
+    assert other.headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_configured_headers_win_and_blank_ones_are_left_out() -> None:
+    headers = {"X-Frame-Options": "deny", "Content-Security-Policy": "", "Strict-Transport-Security": "max-age=1"}
+    (answer,) = ask(gate(config(http_server_config={"headers": headers})), "/")
+    assert answer.headers.get_list("X-Frame-Options") == ["deny"]
+    assert "Content-Security-Policy" not in answer.headers
+    assert answer.headers["Strict-Transport-Security"] == "max-age=1"
+
+
+def test_users_must_say_who_they_are() -> None:
+    one = gate(config(basic_auth_users={"alice": HASH}))
+    (good,) = ask(one, "/", authorization=basic("alice", "good"))
+    assert good.text == "hello"
+    for answer in (*ask(one, "/", "/-/healthy", "/nothing"), *ask(one, "/", authorization=basic("alice", "bad"))):
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == 'Basic realm="azure-marketplace-exporter", charset="UTF-8"'
+        assert answer.headers["X-Frame-Options"] == "deny"
+
+
+def test_guessing_ends_in_too_many_requests() -> None:
+    one = gate(config(basic_auth_users={"alice": HASH}))
+    answers = [ask(one, "/", authorization=basic("alice", str(number)))[0] for number in range(12)]
+    assert [answer.status_code for answer in answers] == [401] * 10 + [429] * 2
+    assert answers[-1].headers["Retry-After"] == "10"
+
+
+def test_health_can_be_left_open() -> None:
+    sections = {"basic_auth_users": {"alice": HASH}, "rate_limit": {"interval": "1h"}}
+    answers = ask(gate(config(**sections), open_health=True), "/", "/-/healthy", "/-/healthy", "/-/ready", "/-/reload")
+    assert [answer.status_code for answer in answers] == [401, 200, 200, 404, 429]
+
+
+def test_a_rate_limit_holds_for_all_and_changes_with_the_file() -> None:
+    current = config(rate_limit={"interval": "30s", "burst": 2})
+    one = Gate(APP, lambda: current, clock=lambda: 0.0)
+    answers = ask(one, "/", "/", "/")
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[-1].headers["Retry-After"] == "30"
+    current = config(rate_limit={"interval": "30s", "burst": 3})
+    assert [answer.status_code for answer in ask(one, "/", "/", "/", "/")] == [200, 200, 200, 429]
+    current = config()
+    assert [answer.status_code for answer in ask(one, "/", "/", "/")] == [200, 200, 200]
+
+
+@pytest.mark.parametrize("client", [None, ("10.0.0.1", 1)])
+def test_a_client_without_an_address_is_one_as_well(client: tuple[str, int] | None) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "path": "/",
+        "method": "GET",
+        "headers": [],
+        "client": client,
+        "query_string": b"",
+    }
+    asyncio.run(gate(config(basic_auth_users={"alice": HASH}))(scope, lambda: None, send))  # type: ignore[arg-type,return-value]
+    assert sent[0]["status"] == 401
+
+
+def test_a_large_body_gives_way_to_others() -> None:
+    """After each piece but the last, others have their turn."""
+    order: list[str] = []
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for number in range(3):
+            await send({"type": "http.response.body", "body": b"a", "more_body": number < 2})
+
+    async def send(message: Any) -> None:
+        order.append(message["type"].rpartition(".")[2])
+
+    async def other() -> None:
+        for _ in range(3):
+            order.append("other")
+            await asyncio.sleep(0)
+
+    async def run() -> None:
+        scope = {"type": "http", "path": "/"}
+        await asyncio.gather(Gate(app, WebConfig)(scope, None, send), other())  # type: ignore[arg-type]
+
+    asyncio.run(run())
+    assert order[:6] == ["start", "body", "other", "body", "other", "body"]

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import http.server
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from exporter.settings import WebSettings
+from exporter.web.healthcheck import Answer, healthcheck
+from tests.certificates import Authority
+
+
+def handler(status: int, text: str) -> type[http.server.BaseHTTPRequestHandler]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/-/healthy"
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    return Handler
+
+
+class Server(http.server.HTTPServer):
+    """Shakes hands for each connection, so that a failure there ends only that one."""
+
+    tls: ssl.SSLContext | None = None
+
+    def get_request(self) -> tuple[socket.socket, str]:
+        connection, address = super().get_request()
+        connection.settimeout(5)
+        return (self.tls.wrap_socket(connection, server_side=True) if self.tls else connection), address
+
+
+Serve = Callable[..., str]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    with ExitStack() as stack:
+
+        def start(status: int, text: str = "healthy\n", tls: ssl.SSLContext | None = None) -> str:
+            server = stack.enter_context(Server(("127.0.0.1", 0), handler(status, text)))
+            server.tls = tls
+            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(server.shutdown)
+            return f"127.0.0.1:{server.server_port}"
+
+        yield start
+
+
+def web(address: str, file: Path | None = None) -> WebSettings:
+    return WebSettings.model_validate({"listen_address": [address], "config": {"file": file}})
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "answer"),
+    [
+        (200, "healthy\n", Answer(is_healthy=True, text="healthy")),
+        (503, "not collecting\n", Answer(is_healthy=False, text="not collecting")),
+        (404, "", Answer(is_healthy=False, text="")),
+        (401, "", Answer(is_healthy=True, text="alive; answers 401 (web.open_health opens the health paths)")),
+        (429, "", Answer(is_healthy=True, text="alive; answers 429 (web.open_health opens the health paths)")),
+    ],
+)
+def test_judges_the_answer(serve: Serve, status: int, text: str, answer: Answer) -> None:
+    assert healthcheck(web(serve(status, text))) == answer
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "localhost"])
+def test_asks_this_host(serve: Serve, host: str) -> None:
+    port = serve(200).rpartition(":")[2]
+    assert healthcheck(web(f"{host}:{port}")).is_healthy
+
+
+def test_nobody_there_is_not_healthy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    answer = healthcheck(web(address))
+    assert not answer.is_healthy
+    assert answer.text.startswith(f"no answer from {address}: ")
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def configuration(folder: Path, more: str = "") -> Path:
+    path = folder / "web.yml"
+    path.write_text(f"tls_server_config: {{cert_file: server.crt, key_file: server.key{more}}}", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def context(authority: Authority) -> ssl.SSLContext:
+    one = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    one.load_cert_chain(*authority.issue("server", "DNS:elsewhere.example"))
+    return one
+
+
+def test_asks_over_tls_whatever_the_certificate_is_for(serve: Serve, context: ssl.SSLContext, tmp_path: Path) -> None:
+    assert healthcheck(web(serve(200, tls=context), configuration(tmp_path))).is_healthy
+
+
+MUTUAL = ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_server_that_asks_for_a_certificate_lives(
+    serve: Serve, context: ssl.SSLContext, authority: Authority, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    context.maximum_version = version
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority.file)
+    answer = healthcheck(web(serve(200, tls=context), configuration(tmp_path, MUTUAL)))
+    assert answer == Answer(is_healthy=True, text="alive; asks for a client certificate")
+
+
+def test_plain_http_where_tls_should_be_is_not_healthy(serve: Serve, authority: Authority, tmp_path: Path) -> None:
+    answer = healthcheck(web(serve(200), configuration(tmp_path)))
+    assert not answer.is_healthy

@@ -1,0 +1,66 @@
+import ctypes
+import resource
+import socket
+from typing import ClassVar
+
+import pytest
+
+from exporter.web import limits
+
+
+def test_the_soft_limit_of_open_files_becomes_the_hard_one() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, hard - 1), hard))
+    try:
+        limits.raise_file_limit()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+        limits.raise_file_limit()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_system_that_forbids_it_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1, 2))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    limits.raise_file_limit()
+
+
+class Library:
+    """A C library that notes what it is asked."""
+
+    def __init__(self, name: None) -> None:
+        self.name = name
+
+    def mallopt(self, *options: int) -> None:
+        self.asked.append(options)
+
+    asked: ClassVar[list[tuple[int, ...]]] = []
+
+
+def test_large_blocks_go_back_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", Library)
+    limits.return_memory()
+    assert Library.asked == [(-3, 128 * 1024)]
+
+
+def test_another_c_library_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    limits.return_memory()
+
+
+def test_accepted_connections_inherit_the_send_buffer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        limits.limit_send_buffer(listener)
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            # Linux doubles it, for its own book-keeping.
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * limits.SEND_BUFFER
+
+
+def test_accepted_connections_send_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        limits.send_at_once(listener)
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0

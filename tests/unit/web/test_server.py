@@ -1,0 +1,157 @@
+"""`serve` in this process: on the main thread, as it wants signals, with the client in another."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import os
+import signal
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from exporter.web import server
+from exporter.web.current import Current
+from exporter.web.server import listen, serve, url
+from tests.certificates import Authority
+
+
+async def hello(scope: Any, _receive: Any, send: Any) -> None:
+    if scope["path"] == "/fail":
+        raise RuntimeError("a bug")
+    if scope["path"] == "/end":
+        os.kill(os.getpid(), signal.SIGTERM)
+        await closed(scope["server"])
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+async def closed(address: tuple[str, int]) -> None:
+    """Wait until nobody listens there any more."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(*address)
+        except ConnectionError:
+            return
+        writer.close()
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    (one,) = listen(["127.0.0.1:0"])
+    yield one
+    one.close()
+
+
+def serve_while(client: Callable[[], object], listener: socket.socket, **options: Any) -> list[Any]:
+    """Serve until the client is done; gives what it found, and the log."""
+    found: list[Any] = []
+
+    def run() -> None:
+        try:
+            found.append(client())
+        except (OSError, http.client.HTTPException) as error:  # told by the main thread
+            found.append(error)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    # Until the server has its handlers, a signal would end the tests.
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        serve(hello, [listener], **options)
+    finally:
+        thread.join()
+        signal.signal(signal.SIGTERM, before)
+    if isinstance(found[0], BaseException):
+        raise found[0]
+    return found
+
+
+def get(listener: socket.socket, path: str = "/", context: ssl.SSLContext | None = None) -> tuple[int, bytes]:
+    host, port = listener.getsockname()
+    connection = (
+        http.client.HTTPSConnection("localhost", port, timeout=10, context=context)
+        if context
+        else http.client.HTTPConnection(host, port, timeout=10)
+    )
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def test_serves_until_it_is_told_to_end(listener: socket.socket) -> None:
+    where = url(listener)
+    with structlog.testing.capture_logs() as lines:
+        assert serve_while(lambda: get(listener), listener) == [(200, b"hello")]
+    assert lines == [{"event": "listening", "address": where, "log_level": "info"}]
+    assert listener.fileno() == -1, "closed"
+
+
+def test_an_answer_in_flight_is_finished_after_the_end_of_listening(listener: socket.socket) -> None:
+    assert serve_while(lambda: get(listener, "/end"), listener) == [(200, b"hello")]
+
+
+def test_a_bug_is_a_500_and_no_end(listener: socket.socket, caplog: pytest.LogCaptureFixture) -> None:
+    assert serve_while(lambda: (get(listener, "/fail")[0], get(listener)[0]), listener) == [(500, 200)]
+    assert "a bug" in caplog.text
+
+
+def test_rubbish_does_not_fill_the_log(listener: socket.socket, caplog: pytest.LogCaptureFixture) -> None:
+    def client() -> bytes:
+        with socket.create_connection(listener.getsockname(), timeout=10) as one:
+            one.sendall(b"rubbish\r\n\r\n")
+            return one.recv(12)
+
+    assert serve_while(client, listener) == [b"HTTP/1.1 400"]
+    assert caplog.text == ""
+
+
+def test_serves_tls_with_open_health(listener: socket.socket, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    authority.issue("server")
+    file = tmp_path / "web.yml"
+    user = f"alice: $2b$10${'a':.<53}"
+    file.write_text(
+        f"tls_server_config: {{cert_file: server.crt, key_file: server.key}}\nbasic_auth_users: {{{user}}}",
+        encoding="utf-8",
+    )
+    context = ssl.create_default_context(cafile=str(authority.file))
+
+    def client() -> list[int]:
+        return [get(listener, path, context)[0] for path in ("/", "/-/healthy", "/-/ready")]
+
+    assert serve_while(client, listener, current=Current(file), open_health=True) == [[401, 200, 200]]
+
+
+def test_a_failed_handshake_gives_its_place_back(
+    listener: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one place for all, the next client gets it."""
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 1)
+    authority = Authority(tmp_path)
+    authority.issue("server")
+    (tmp_path / "web.yml").write_text(
+        "tls_server_config: {cert_file: server.crt, key_file: server.key}", encoding="utf-8"
+    )
+    context = ssl.create_default_context(cafile=str(authority.file))
+
+    def client() -> list[Any]:
+        with socket.create_connection(listener.getsockname(), timeout=10) as one:
+            one.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            plain = one.recv(100)
+        with socket.create_connection(listener.getsockname(), timeout=10) as mute:
+            after = get(listener, "/", context)
+            return [b"HTTP" in plain, after, mute.recv(1)]
+
+    assert serve_while(client, listener, current=Current(tmp_path / "web.yml")) == [[False, (200, b"hello"), b""]]
