@@ -65,15 +65,13 @@ class Connections:
             client.close()
 
     def _source(self, name: SourceName) -> Source:
-        match name:
-            case "cloud_partner":
-                return CloudPartnerSource(self._client(name, self._settings.api), self._telemetry)
-            case "partner_center":
-                client = self._client(name, self._settings.partner_center)
-                return PartnerCenterSource(client, self._telemetry, self._settings.collection.terminal_interval)
-            case "product_ingestion":
-                own = self._settings.product_ingestion
-                return ProductIngestionSource(self._client(name, own), self._telemetry, own.version)
+        if name == "partner_center":
+            client = self._client(name, self._settings.partner_center)
+            return PartnerCenterSource(client, self._telemetry, self._settings.collection.terminal_interval)
+        if name == "product_ingestion":
+            own = self._settings.product_ingestion
+            return ProductIngestionSource(self._client(name, own), self._telemetry, own.version)
+        return CloudPartnerSource(self._client(name, self._settings.api), self._telemetry)
 
     def _client(
         self, name: SourceName, own: ApiSettings | PartnerCenterSettings | ProductIngestionSettings

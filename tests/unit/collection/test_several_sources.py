@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from exporter.collection.collector import Collector
-from exporter.collection.snapshot import PublisherRecord, Snapshot, SourceRecord
+from exporter.collection.prober import Prober
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot, SourceRecord
 from exporter.collection.workers import Workers
 from exporter.errors import (
     CredentialError,
@@ -372,3 +373,62 @@ def test_adopts_only_sources_that_are_still_in_use(world: World) -> None:
     world.target = PublisherSettings(id="contoso", sources=("partner_center",))
     adopted = world.collector().adopt(world.snapshot).publisher("contoso")
     assert [one.source for one in adopted.sources] == ["partner_center"]
+
+
+class TestProbes:
+    @pytest.fixture
+    def prober(self, world: World) -> Iterator[Prober]:
+        one = Prober(
+            (world.target,),
+            {source.name: source for source in (world.cloud, world.center, world.ingestion)},
+            latest=lambda publisher_id, offer_id: world.snapshot.offer(publisher_id, offer_id),
+            limit=2,
+            seconds=10,
+            clock=lambda: world.now,
+            monotonic=lambda: world.now,
+        )
+        yield one
+        one.close()
+
+    def source_of(self, record: OfferRecord) -> str:
+        assert record.offer is not None
+        return record.offer.source
+
+    def test_ask_the_source_that_they_name(self, world: World, prober: Prober) -> None:
+        for source in (world.cloud, world.center, world.ingestion):
+            source.offers = {"a": RUNNING}
+            assert self.source_of(prober.probe("contoso/a", source.name).result(10)) == source.name
+
+    def test_ask_the_source_that_told_the_offer_last(self, world: World, prober: Prober) -> None:
+        world.center.does_not_serve("vm")
+        world.ingestion.offers = {"vm": RUNNING}
+        world.refresh()
+        assert self.source_of(prober.probe("contoso/vm").result(10)) == "product_ingestion"
+        assert world.ingestion.asked[-1][1] is not None
+
+    def test_ask_the_preferred_source_for_an_offer_that_nobody_told(self, world: World, prober: Prober) -> None:
+        world.cloud.offers = {"a": RUNNING}
+        assert self.source_of(prober.probe("contoso/a").result(10)) == "cloud_partner"
+
+    def test_ask_no_source_that_is_no_longer_in_use(self, world: World, prober: Prober) -> None:
+        world.target = PublisherSettings(id="contoso", sources=("cloud_partner",))
+        world.cloud.offers = {"a": RUNNING}
+        told = world.center.offer("a", LIVE)
+        world.snapshot = Snapshot((PublisherRecord("contoso", 300.0, (OfferRecord("contoso", "a", told),)),))
+        other = Prober(
+            (world.target,),
+            {"cloud_partner": world.cloud},
+            latest=lambda publisher_id, offer_id: world.snapshot.offer(publisher_id, offer_id),
+            limit=1,
+            seconds=10,
+            clock=lambda: world.now,
+            monotonic=lambda: world.now,
+        )
+        assert self.source_of(other.probe("contoso/a").result(10)) == "cloud_partner"
+        other.close()
+
+    def test_of_what_is_only_listed_fail(self, world: World, prober: Prober) -> None:
+        world.center.does_not_serve("vm")
+        record = prober.probe("contoso/vm", "partner_center").result(10)
+        assert record.failure is not None
+        assert record.failure.text == "partner_center lists vm but tells no submissions of it"
