@@ -96,6 +96,9 @@ class World:
     def record(self) -> PublisherRecord:
         return self.snapshot.publisher("contoso")
 
+    def latest(self, publisher_id: str, offer_id: str) -> OfferRecord | None:
+        return self.snapshot.offer(publisher_id, offer_id)
+
     def told_by(self) -> dict[str, str]:
         return {one.offer_id: one.offer.source if one.offer else "" for one in self.record.offers}
 
@@ -381,7 +384,7 @@ class TestProbes:
         one = Prober(
             (world.target,),
             {source.name: source for source in (world.cloud, world.center, world.ingestion)},
-            latest=lambda publisher_id, offer_id: world.snapshot.offer(publisher_id, offer_id),
+            latest=world.latest,
             limit=2,
             seconds=10,
             clock=lambda: world.now,
@@ -418,7 +421,7 @@ class TestProbes:
         other = Prober(
             (world.target,),
             {"cloud_partner": world.cloud},
-            latest=lambda publisher_id, offer_id: world.snapshot.offer(publisher_id, offer_id),
+            latest=world.latest,
             limit=1,
             seconds=10,
             clock=lambda: world.now,
