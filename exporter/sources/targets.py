@@ -24,10 +24,11 @@ class Entry:
     outcome: OfferStatus
     created: float | None
 
-    def rank(self) -> tuple[float, int, bool]:
-        """Give what orders entries by age: when they were made, then their ids; of one submission, live comes last."""
+    def rank(self) -> tuple[bool, float, int, bool]:
+        """Give what orders entries by age: what runs is the newest, then times and ids tell, and live comes after preview."""
         created = float("-inf") if self.created is None else self.created
-        return created, int(self.number) if self.number.isdecimal() else -1, self.target == "live"
+        number = int(self.number) if self.number.isdecimal() else -1
+        return self.outcome is OfferStatus.RUNNING, created, number, self.target == "live"
 
 
 _STEP_STATUS = {
@@ -44,12 +45,10 @@ def _newest(entries: Sequence[Entry], *targets: str) -> Entry | None:
 
 
 def status_of(entries: Sequence[Entry]) -> OfferStatus:
-    """Tell where the newest submission stands: anything running first, then the newest entry."""
+    """Tell where the newest submission stands."""
     newest = _newest(entries, "preview", "live")
     if newest is None:
         return OfferStatus.NEVER_PUBLISHED
-    if any(one.outcome is OfferStatus.RUNNING for one in entries):
-        return OfferStatus.RUNNING
     if newest.outcome is OfferStatus.SUCCEEDED and _is_to_be_promoted(entries):
         return OfferStatus.WAITING_FOR_PUBLISHER_REVIEW
     return newest.outcome

@@ -66,6 +66,7 @@ def test_sources_share_the_token_of_a_scope() -> None:
     apart = connect(settings("http://127.0.0.1:1"))
     shared = connect(settings("http://127.0.0.1:1", partner_center=own, product_ingestion=own))
     assert len(apart._tokens) == 3
+    assert shared._clients[1]._tokens is shared._clients[2]._tokens is not shared._clients[0]._tokens
     assert list(shared._tokens) == ["https://cloudpartner.azure.com/.default", "api://shared/.default"]
 
 

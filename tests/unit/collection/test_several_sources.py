@@ -357,6 +357,12 @@ class TestNamedOffers:
         world.refresh()
         assert world.told_by() == {"a": "cloud_partner", "b": "product_ingestion"}
 
+    def test_one_that_a_list_has_is_not_looked_for_elsewhere(self, world: World) -> None:
+        world.cloud.offers = {"a": NotFoundError("gone"), "b": RUNNING}
+        world.refresh()
+        assert world.reasons() == {"a": "not_found"}
+        assert world.center.asked == world.ingestion.asked == []
+
     def test_one_that_nobody_knows_is_a_failure(self, world: World) -> None:
         world.cloud.offers = {"a": RUNNING}
         world.refresh()

@@ -230,6 +230,17 @@ class TestSteps:
         )
         assert [one.status for one in api.fetch(RUNNING).steps] == [StepStatus.IN_PROGRESS]
 
+    def test_of_a_repeated_workflow_stand_where_the_last_one_began(self, api: Api) -> None:
+        api.canned.put(
+            f"{DETAILS}/workflowdetails",
+            [
+                workflow("preview", {"name": "A", "state": "Failed"}, startDateTimeInUtc="2026-01-05T10:00:00Z"),
+                workflow("live", {"name": "A", "state": "Running"}, startDateTimeInUtc="2026-01-06T10:00:00Z"),
+                workflow("preview", {"name": "A", "state": "Running"}, startDateTimeInUtc="2026-01-07T10:00:00Z"),
+            ],
+        )
+        assert [one.step_id for one in api.fetch(RUNNING).steps] == ["live-a", "preview-a"]
+
     def test_of_one_name_have_ids_of_their_own(self, api: Api) -> None:
         step = {"name": "Validation", "state": "Completed"}
         other = workflow("", step, step, {"state": "Running"}, targetEnvironment=None)

@@ -159,6 +159,20 @@ STORIES: dict[str, tuple[list[dict[str, Any]], str, bool | None, str, str]] = {
         "complete",
         "waiting_for_publisher_review",
     ),
+    "anything that runs comes first, whatever the times": (
+        [entry("preview", SECOND, "running", 1), entry("live", FIRST, "succeeded", 5)],
+        "running",
+        True,
+        "in_progress",
+        "not_started",
+    ),
+    "made at once, with ids that are the same as floats": (
+        [entry("live", SECOND, "succeeded"), entry("live", THIRD, "failed")],
+        "failed",
+        True,
+        "complete",
+        "rejected",
+    ),
     "unknown result": ([entry("live", SECOND, "underwater")], "unknown", None, "complete", "unknown"),
     "unknown result beside a live one": (
         [OLD_LIVE, entry("preview", SECOND, "underwater")],
