@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +25,7 @@ EARLY = 300.0
 USABLE = 10.0
 """A token that cannot be replaced is used until this many seconds before it expires."""
 COOL_DOWN = 30.0
-"""After a failure, or when a fresh token is refused, nobody is asked for this many seconds."""
+"""After a failure, and after a token that the API refused, no other one is asked for in this many seconds."""
 
 log = structlog.get_logger("exporter.credentials")
 
@@ -83,23 +84,23 @@ class WatchedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._seen: tuple[tuple[int, int, int], str] | None = None
+        self._seen: tuple[tuple[int, int, int] | None, str] | None = None
 
-    def stamp(self) -> tuple[int, int, int]:
-        """Give what changes when the file does; CredentialError if it is not there."""
+    def state(self) -> tuple[int, int, int] | None:
+        """Give what changes when the file does, None while there is no file."""
         try:
             status = self.path.stat()
-        except OSError as error:
-            raise CredentialError(f"cannot read {self.path}: {error.strerror}") from error
+        except OSError:
+            return None
         # With the inode, because mounted secrets are replaced as a whole and may keep time and size.
         return status.st_ino, status.st_mtime_ns, status.st_size
 
     def read(self) -> str:
         """Get the text without white space around it; CredentialError if it cannot be read, is empty or no text."""
-        stamp = self.stamp()
+        state = self.state()
         seen = self._seen
-        if seen is None or seen[0] != stamp:
-            seen = self._seen = stamp, self._load()
+        if seen is None or state is None or seen[0] != state:
+            seen = self._seen = state, self._load()
         if not seen[1]:
             raise CredentialError(f"{self.path} is empty")
         return seen[1]
@@ -150,83 +151,101 @@ class AccessToken(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A token, and when to look for its successor."""
+
+    token: str
+    expires_on: float
+    fetched_at: float
+
+    @property
+    def due(self) -> float:
+        """A short-lived token is replaced at half its life, and none at once."""
+        life = self.expires_on - self.fetched_at
+        return self.fetched_at + max(life - min(EARLY, life / 2), USABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: CredentialError
+    at: float
+    state: object
+
+
 class FetchedToken:
     """A token that is fetched when it is needed, kept, and replaced early.
 
-    `connect` makes a new credential and gives the call that fetches a token with it; it is called again when `stamp` (the
-    state of the files behind the credential) changes, and when the API refuses a token, because credentials keep tokens
-    of their own. `clock` is Unix time.
+    `fetch` gets a token from a credential that remembers none, so that what it gives is new. It is called early when
+    `state`, that of the files behind the credential, changes. `clock` is Unix time.
     """
 
     def __init__(
         self,
-        connect: Callable[[], Callable[[], AccessToken]],
+        fetch: Callable[[], AccessToken],
         *,
         source: str,
         telemetry: Telemetry,
         clock: Callable[[], float],
-        stamp: Callable[[], object] = lambda: None,
+        files: tuple[WatchedFile, ...] = (),
     ) -> None:
-        self._connect = connect
-        self._stamp = stamp
+        self._fetch = fetch
+        self._files = files
         self._clock = clock
         self._refreshes = telemetry.counter("token_refreshes_total").labels(source)
         self._failures = telemetry.counter("token_refresh_failures_total").labels(source)
         self._expiry = telemetry.gauge("token_expiry_timestamp_seconds")
         self._source = source
         self._lock = threading.Lock()
-        self._fetch: Callable[[], AccessToken] | None = None
-        self._fetch_stamp: object = None
-        self._kept: AccessToken | None = None
-        self._fetched_at = float("-inf")
-        self._failure: tuple[float, CredentialError] | None = None
+        self._kept: _Held | None = None
+        self._kept_state: object = None
+        self._failure: _Failure | None = None
+        self._dropped_at = float("-inf")
 
     def token(self) -> str:
         """Get the token; CredentialError if there is none and none can be had."""
         with self._lock:
-            kept = self._kept
-            if kept is not None and kept.expires_on - self._clock() > EARLY and self._stamp() == self._fetch_stamp:
+            kept, state = self._kept, [one.state() for one in self._files]
+            if kept is not None and self._clock() < kept.due and state == self._kept_state:
                 return kept.token
-            return self._replace(kept).token
+            return self._replace(kept, state).token
 
     def drop(self, token: str) -> bool:
-        """Forget this token, unless it was fetched just now: then a new one would be refused as well."""
+        """Forget this token, unless one was just now: then it is not the token that the API dislikes."""
         with self._lock:
             if self._kept is None or self._kept.token != token:
                 return True
-            if abs(self._clock() - self._fetched_at) < COOL_DOWN:
+            now = self._clock()
+            if abs(now - self._dropped_at) < COOL_DOWN:
                 return False
-            self._kept = self._fetch = None
+            self._kept, self._dropped_at = None, now
             return True
 
     def secrets(self) -> tuple[str, ...]:
-        """Give the token that is kept."""
+        """Give the token that is kept, and what was read of the files."""
         kept = self._kept
-        return () if kept is None else (kept.token,)
+        return (*(() if kept is None else (kept.token,)), *(one for file in self._files for one in file.seen()))
 
-    def _replace(self, kept: AccessToken | None) -> AccessToken:
-        if self._failure and abs(self._clock() - self._failure[0]) < COOL_DOWN:
-            return self._fall_back(kept, self._failure[1])
+    def _replace(self, kept: _Held | None, state: object) -> _Held:
+        failure, now = self._failure, self._clock()
+        if failure and failure.state == state and abs(now - failure.at) < COOL_DOWN:
+            return self._fall_back(kept, failure.error)
         try:
-            fresh = self._fetched()
+            fresh = self._fetch()
         except CredentialError as error:
             self._failures.inc()
-            self._failure = self._clock(), error
-            return self._fall_back(kept, error)
+            self._failure = _Failure(error, now, state)
+            held = self._fall_back(kept, error)
+            log.warning("token not replaced, the old one is still good", source=self._source, error=str(error))
+            return held
         self._refreshes.inc()
         self._expiry.labels(self._source).set(fresh.expires_on)
-        self._kept, self._fetched_at, self._failure = fresh, self._clock(), None
-        return fresh
+        self._kept = _Held(fresh.token, fresh.expires_on, self._clock())
+        self._kept_state, self._failure = state, None
+        return self._kept
 
-    def _fetched(self) -> AccessToken:
-        stamp = self._stamp()
-        if self._fetch is None or stamp != self._fetch_stamp:
-            self._fetch, self._fetch_stamp = self._connect(), stamp
-        return self._fetch()
-
-    def _fall_back(self, kept: AccessToken | None, error: CredentialError) -> AccessToken:
+    def _fall_back(self, kept: _Held | None, error: CredentialError) -> _Held:
         """Use a token that is still good while its replacement cannot be had."""
         if kept is not None and kept.expires_on - self._clock() > USABLE:
-            log.warning("token not replaced, the old one is still good", source=self._source, error=str(error))
             return kept
         raise CredentialError(str(error)) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 
 from exporter.collection.collector import Collector
 from exporter.collection.on_scrape import SingleFlight
@@ -13,6 +14,7 @@ from exporter.collection.schedule import Background
 from exporter.collection.snapshot import Snapshot
 from exporter.collection.workers import Workers
 from exporter.connections import Connections
+from exporter.errors import ConfigError
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
 
@@ -40,6 +42,7 @@ class Engine:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
+        _check_readable("api.ca_file", settings.api.ca_file)
         self._latest = latest
         self._publish = publish
         self._done = done
@@ -130,3 +133,12 @@ class Engine:
         self._workers.close()
         self.prober.close()
         self._connections.close()
+
+
+def _check_readable(name: str, path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ConfigError([(name, f"cannot read {path}: {error.strerror}")]) from error

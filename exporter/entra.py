@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from exporter.credentials import AccessToken, FetchedToken, FileToken, StaticToken, TokenSource, WatchedFile
@@ -16,14 +18,12 @@ from exporter.settings import AuthSettings
 from exporter.telemetry import Telemetry
 from exporter.texts import text
 
-if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
-
 __all__ = ["credential_expiry", "token_source"]
 
 CONNECT_TIMEOUT = 10
 READ_TIMEOUT = 20
-RETRIES = 1
+RETRIES = 0
+"""None, because azure-core sleeps for as long as a Retry-After says, were it a year; we ask again after a while."""
 # Authorities whose instances Microsoft's library knows; another one (Azure Stack, a test) must not be looked up at Microsoft.
 _KNOWN_AUTHORITIES = {"login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn"}
 
@@ -42,52 +42,99 @@ def token_source(
     Raises:
         ConfigError: a file that the credential needs is missing or cannot be read.
     """
+    if ca_file is not None:
+        _check_authorities(ca_file)
     try:
-        if auth.token is not None:
-            return StaticToken(auth.token)
-        if auth.token_file is not None:
-            tokens = FileToken(auth.token_file)
-            tokens.token()
-            return tokens
         expiry = credential_expiry(auth)
-        watched = [WatchedFile(one) for one in (auth.client_secret_file, auth.certificate_file) if one is not None]
-        for one in watched:
-            one.read()
+        tokens = _token_source(auth, scope=scope, source=source, ca_file=ca_file, telemetry=telemetry, clock=clock)
     except CredentialError as error:
         raise ConfigError([("auth", str(error))]) from error
-    if expiry is not None:
-        telemetry.gauge("credential_expiry_timestamp_seconds").labels(auth.method).set(expiry)
-    return FetchedToken(
-        lambda: _connect(auth, scope, ca_file, telemetry),
-        source=source,
-        telemetry=telemetry,
-        clock=clock,
-        stamp=lambda: [one.stamp() for one in watched],
-    )
+    # A reload may have changed the kind of credential; what was told of the old one is no longer true.
+    telemetry.gauge("credential_expiry_timestamp_seconds").clear()
+    telemetry.gauge("token_expiry_timestamp_seconds").remove(source)
+    _tell_expiry(auth, expiry, telemetry)
+    return tokens
 
 
-def _connect(auth: AuthSettings, scope: str, ca_file: Path | None, telemetry: Telemetry) -> Callable[[], AccessToken]:
-    """Make a credential; the call it gives back raises CredentialError with the reason that Microsoft names."""
-    from azure.core.exceptions import AzureError  # noqa: PLC0415
-
-    expiry = credential_expiry(auth)
-    if expiry is not None:  # a certificate may have been replaced
-        telemetry.gauge("credential_expiry_timestamp_seconds").labels(auth.method).set(expiry)
+def _check_authorities(path: Path) -> None:
     try:
-        credential = _credential(auth, ca_file)
-    except (ValueError, AzureError) as error:
-        raise CredentialError(f"{auth.method}: {_reason(error)}") from error
+        ssl.create_default_context(cafile=path)
+    except (OSError, ValueError) as error:
+        raise ConfigError([("api.ca_file", f"{path} holds no certificates in PEM form: {error}")]) from error
+
+
+def _token_source(
+    auth: AuthSettings,
+    *,
+    scope: str,
+    source: str,
+    ca_file: Path | None,
+    telemetry: Telemetry,
+    clock: Callable[[], float],
+) -> TokenSource:
+    if auth.token is not None:
+        return StaticToken(auth.token)
+    if auth.token_file is not None:
+        tokens = FileToken(auth.token_file)
+        tokens.token()
+        return tokens
+    files = tuple(WatchedFile(one) for one in (auth.client_secret_file, auth.certificate_file) if one is not None)
+    _read(files)
+    if auth.method == "workload_identity":
+        _check_workload_identity(auth)
+    _credential(auth, ca_file).close()  # making one asks nobody, and tells what is wrong with the settings
 
     def fetch() -> AccessToken:
-        try:
-            return credential.get_token(scope)
-        except (AzureError, ValueError) as error:
-            raise CredentialError(f"{auth.method}: {_reason(error)}") from error
+        _read(files)
+        _tell_expiry(auth, credential_expiry(auth), telemetry)  # a certificate may have been replaced
+        with closing(_credential(auth, ca_file)) as credential:
+            try:
+                token: AccessToken = credential.get_token(scope)
+            except Exception as error:
+                # Whatever the library raises, without a token nothing can be asked.
+                raise CredentialError(f"{auth.method}: {_reason(error)}") from error
+            return token
 
-    return fetch
+    return FetchedToken(fetch, source=source, telemetry=telemetry, clock=clock, files=files)
 
 
-def _credential(auth: AuthSettings, ca_file: Path | None) -> TokenCredential:
+def _read(files: tuple[WatchedFile, ...]) -> None:
+    """See whether they can be read, and take note of what is in them, for the log's blotting."""
+    for one in files:
+        one.read()
+
+
+def _check_workload_identity(auth: AuthSettings) -> None:
+    """Name what neither the settings nor the webhook's variables tell; CredentialError."""
+    needed = {
+        "tenant_id": (auth.tenant_id, "AZURE_TENANT_ID"),
+        "client_id": (auth.client_id, "AZURE_CLIENT_ID"),
+        "federated_token_file": (auth.federated_token_file, "AZURE_FEDERATED_TOKEN_FILE"),
+    }
+    missing = [
+        f"{name} ({variable})" for name, (given, variable) in needed.items() if not (given or os.environ.get(variable))
+    ]
+    if missing:
+        raise CredentialError(
+            f"method workload_identity needs {', '.join(missing)}; is the pod labelled for the webhook?"
+        )
+    WatchedFile(auth.federated_token_file or Path(os.environ["AZURE_FEDERATED_TOKEN_FILE"])).read()
+
+
+def _tell_expiry(auth: AuthSettings, expiry: float | None, telemetry: Telemetry) -> None:
+    if expiry is not None:
+        telemetry.gauge("credential_expiry_timestamp_seconds").labels(auth.method).set(expiry)
+
+
+def _credential(auth: AuthSettings, ca_file: Path | None) -> Any:
+    """Make a credential of azure-identity's; CredentialError with what it says is wrong."""
+    try:
+        return _new_credential(auth, ca_file)
+    except (ValueError, OSError) as error:
+        raise CredentialError(f"{auth.method}: {_reason(error)}") from error
+
+
+def _new_credential(auth: AuthSettings, ca_file: Path | None) -> Any:
     from azure import identity  # noqa: PLC0415 - 150 ms and 30 MiB that a static token does not need
 
     options: dict[str, Any] = {
@@ -133,10 +180,16 @@ def _secret(auth: AuthSettings) -> str:
 _TRACES = re.compile(r"(Trace ID|Correlation ID|Timestamp): \S+( \S+Z)?", re.IGNORECASE)
 
 
+_ADVICE = re.compile(
+    r"(Visit|To mitigate this issue, please refer to the troubleshooting guidelines here at) https://\S+[^.\n]*\.?"
+)
+MAX_REASON = 1500  # the default chain has a sentence for each of its many members
+
+
 def _reason(error: Exception) -> str:
-    """Take the sentence that tells what is wrong, such as AADSTS7000215; the trace ids differ at every try."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return text(_TRACES.sub("", lines[0] if lines else type(error).__name__), 400)
+    """Take what tells what is wrong, such as AADSTS7000215; the body repeats it, and the trace ids differ at every try."""
+    said = _TRACES.sub("", str(error).partition("\nContent: ")[0])
+    return text(_ADVICE.sub("", said), MAX_REASON) or type(error).__name__
 
 
 def credential_expiry(auth: AuthSettings) -> float | None:

@@ -51,9 +51,11 @@ def set_up(settings: LogSettings, secrets: Callable[[], tuple[str, ...]], stream
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
     # Libraries speak up only for what we don't report ourselves, at every level that the user may choose.
-    for chatty in ("azure", "msal", "uvicorn", "asyncio"):
+    for chatty in ("uvicorn", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+    for chatty in ("azure", "msal"):  # an answer of the token endpoint that is no JSON would be logged as a whole
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 import structlog
 
@@ -29,6 +30,10 @@ STOP_TIMEOUT = 5.0
 log = structlog.get_logger("exporter")
 
 
+def _leave(*_: object) -> NoReturn:
+    raise SystemExit(0)
+
+
 class Service:
     """Everything that one process needs; `load` reads the settings again for a reload.
 
@@ -42,6 +47,7 @@ class Service:
         self._web_config = Current(settings.web.config.file)
         self._load = load
         self._reloading = threading.Lock()
+        self._closed = False
         self.telemetry = Telemetry()
         self.publication = Publication(
             Snapshot(),
@@ -66,11 +72,14 @@ class Service:
 
     def run(self) -> None:
         """Serve until told to end; raises ServeError if it cannot listen."""
+        signal.signal(signal.SIGTERM, _leave)  # until the web takes over the signals
         web = self._settings.web
         listeners = inherited() if web.systemd_socket else listen(web.listen_address)
         self.restore()
         log.info("starting", version=package_version(), publishers=len(self._settings.publishers))
-        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self._reload_quietly, name="reload").start())
+        signal.signal(
+            signal.SIGHUP, lambda *_: threading.Thread(target=self._reload_quietly, name="reload", daemon=True).start()
+        )
         self.engine.start()
         serve(
             self._app().build(),
@@ -99,6 +108,7 @@ class Service:
 
     def close(self) -> None:
         """End the collection, and keep what is known."""
+        self._closed = True
         self.engine.stop(STOP_TIMEOUT)
         self._state.save(self.publication.snapshot)
         self._state.close()
@@ -146,6 +156,8 @@ class Service:
         if settings.web != self._settings.web or settings.collection.state_file != self._settings.collection.state_file:
             log.warning("changes of web and collection.state_file need a restart")
         self.engine.retire()
+        if self._closed:  # told to end in the meantime: the state file may be another process's by now
+            return
         self.publication.stale_after = settings.collection.stale_after
         self._settings, self.engine = settings, engine
         engine.start()

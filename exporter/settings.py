@@ -184,7 +184,7 @@ _AUTH_NEEDS: dict[AuthMethod, tuple[tuple[str, ...], ...]] = {
     "azure_cli": (),
 }
 _AUTH_USES: dict[AuthMethod, frozenset[str]] = {
-    "default": frozenset({"token", "token_file", "tenant_id", "client_id", "authority"}),
+    "default": frozenset({"token", "token_file", "client_id", "authority"}),
     "token": frozenset(),
     "client_secret": frozenset({"authority", "client_secret_expires_on"}),
     "client_certificate": frozenset({"authority"}),
@@ -254,6 +254,12 @@ class CollectionSettings(Section):
     state_file: Path | None = None
     """File that keeps what is known over restarts; one file per exporter."""
 
+    @model_validator(mode="after")
+    def _fresh_long_enough(self) -> Self:
+        if self.mode == "background" and self.stale_after <= self.interval:
+            raise ValueError("stale_after is not longer than interval: offers would come and go; make it several times")
+        return self
+
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^:\[\]\s]*):(?P<port>[0-9]{1,5})")
 _MAX_PORT = 65535
@@ -266,9 +272,14 @@ def _address(value: str) -> str:
     return value
 
 
+_TAKEN = ("/-/", "/api/", "/docs", "/offers/", "/probe", "/sd", "/static/")
+
+
 def _path(value: str) -> str:
     if not re.fullmatch(r"/[A-Za-z0-9._~/-]+", value):
         raise ValueError(f"{value!r} is no path; it starts with a slash and is not empty, such as /metrics")
+    if value.startswith(_TAKEN):
+        raise ValueError(f"{value!r} has another use; choose a path of its own, such as /metrics")
     return value
 
 
@@ -314,6 +325,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
         env_nested_delimiter="__",
+        env_ignore_empty=True,
         extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 __all__ = ["text"]
@@ -14,5 +15,8 @@ def text(value: Any, limit: int = MAX_TEXT) -> str:
     if value is None or isinstance(value, dict | list):
         return ""
     raw = str(value)[: limit * 4].encode("utf-8", "replace").decode("utf-8")
-    clean = " ".join("".join(one if one.isprintable() or one.isspace() else " " for one in raw).split())
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+    if not raw.isprintable():
+        raw = "".join(one if one.isprintable() or one.isspace() else " " for one in raw)
+    clean = " ".join(raw.split())
+    # Thousands of offers share the names of their steps, and the text of their messages.
+    return sys.intern(clean if len(clean) <= limit else clean[: limit - 1] + "…")

@@ -26,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "optional_tool(reason): needs a tool that no package carries, so that it may be skipped in CI too"
     )
+    config.addinivalue_line("markers", "alone: measures times, so that it must not run beside other tests")
 
 
 def must_not_skip(item: pytest.Item) -> bool:

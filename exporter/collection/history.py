@@ -13,6 +13,8 @@ def trace(offer: Offer, before: OfferRecord | None, now: float) -> Since:
     if before is None or before.offer is None or before.since is None:
         return Since(now, now, {step.step_id: now for step in offer.steps})
     old, since = before.offer, before.since
+    if offer == old:
+        return since
     old_steps = {step.step_id: step for step in old.steps}
     return Since(
         status=since.status if offer.status is old.status else now,

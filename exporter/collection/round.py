@@ -171,6 +171,8 @@ class Round:
         return Fetched(self._record(offer_id, unserved[1], unserved[0], before), unserved[0].source)
 
     def _record(self, offer_id: str, offer: Offer, candidate: Candidate, before: OfferRecord | None) -> OfferRecord:
+        if before is not None and before.offer == offer:
+            offer = before.offer  # so that two snapshots of the same offers need the memory of one
         now = self.collector.clock()
         since = trace(offer, before, now)
         return OfferRecord(self.target.id, offer_id, offer, candidate.listed, now, since, now)

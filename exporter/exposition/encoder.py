@@ -10,6 +10,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from prometheus_client.utils import floatToGoString
@@ -17,63 +18,97 @@ from prometheus_client.utils import floatToGoString
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
 from exporter.exposition.families import FAMILIES, Counts, Family, Info, OfferRow, States, StepRow, Value
 
-__all__ = ["Exposition", "encode", "encode_offer", "render"]
+__all__ = ["Body", "Exposition", "encode", "encode_offer", "render"]
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LEVEL = 1
+_SLICE = 16 * 1024
+_PIECE = 256 * 1024
+_BATCH = 1000
+"""Rows that are rendered before they are compressed; of a step's state set that is a megabyte."""
 
 Row = tuple[tuple[str, ...], Any]
 """The escaped ids (publisher and source, or publisher, offer and step), and what the samples are read from."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exposition:
-    """The metrics of one snapshot: the pieces of its text, and the same text as an unfinished deflate stream."""
+class Body:
+    """An answer that can be sent piece by piece, any number of times; `size` is in bytes."""
 
-    pieces: tuple[bytes, ...]
+    size: int
+    pieces: Callable[[], Iterator[bytes]]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.pieces()
+
+
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """The metrics of one snapshot, as an unfinished deflate stream; `size` is that of the text in bytes.
+
+    Only that is kept: 10,000 offers are 7 MB, their text would be 218 MB. Prometheus asks for gzip and gets these bytes;
+    for whoever does not, inflating on the way out costs less than a tenth of rendering.
+    """
+
     deflated: bytes
     crc: int
     size: int
 
-    def plain(self, tail: bytes) -> tuple[bytes, ...]:
+    def plain(self, tail: bytes) -> Body:
         """Give the text, with `tail` (the exporter's own metrics) at its end."""
-        return (*self.pieces, tail)
+        return Body(self.size + len(tail), lambda: chain(self._inflated(), (tail,)))
 
-    def gzipped(self, tail: bytes) -> tuple[bytes, ...]:
+    def gzipped(self, tail: bytes) -> Body:
         """Give the same as one gzip member; only `tail` is compressed now."""
         packer = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
         end = packer.compress(tail) + packer.flush()
         crc = zlib.crc32(tail, self.crc)
         size = (self.size + len(tail)) & 0xFFFFFFFF
-        return (_GZIP_HEADER, self.deflated, end + crc.to_bytes(4, "little") + size.to_bytes(4, "little"))
+        parts = _GZIP_HEADER, self.deflated, end + crc.to_bytes(4, "little") + size.to_bytes(4, "little")
+        return Body(sum(map(len, parts)), lambda: iter(parts))
+
+    def _inflated(self) -> Iterator[bytes]:
+        unpacker = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+        packed = memoryview(self.deflated)
+        for start in range(0, len(packed), _SLICE):
+            left: bytes | memoryview = packed[start : start + _SLICE]
+            while piece := unpacker.decompress(left, _PIECE):
+                yield piece
+                left = unpacker.unconsumed_tail
 
 
 def encode(snapshot: Snapshot, now: float, stale_after: float) -> Exposition:
     """Render a snapshot; the offers that are stale at `now` (Unix seconds) show only their health."""
     packer = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
-    pieces, packed, crc, size = [], [], 0, 0
+    packed, crc, size = [], 0, 0
     for piece in render(snapshot, now, stale_after):
-        pieces.append(piece)
         packed.append(packer.compress(piece))
         crc = zlib.crc32(piece, crc)
         size += len(piece)
     # A full flush ends on a byte and forgets the window, so another stream may continue from here.
     packed.append(packer.flush(zlib.Z_FULL_FLUSH))
-    return Exposition(tuple(pieces), b"".join(packed), crc, size)
+    return Exposition(b"".join(packed), crc, size)
 
 
-def render(snapshot: Snapshot, now: float, stale_after: float) -> list[bytes]:
-    """Render the text of a snapshot, one piece per family; it is the same in both formats."""
+def render(snapshot: Snapshot, now: float, stale_after: float) -> Iterator[bytes]:
+    """Render the text of a snapshot, the same in both formats, in pieces that are never all there at once."""
     rows = _rows(snapshot, now, stale_after)
-    return [_render(family, rows[family.row]).encode() for family in FAMILIES]
+    for family in FAMILIES:
+        yield _head(family).encode()
+        lines = _RENDERERS[type(family)](family, rows[family.row])
+        while batch := "".join(islice(lines, _BATCH)):
+            yield batch.encode()
 
 
 def encode_offer(record: OfferRecord, now: float) -> bytes:
     """Render one offer on its own, without health and without families that have no sample."""
-    publisher = PublisherRecord(record.publisher_id, None, (record,))
-    rows = _rows(Snapshot((publisher,)), now, math.inf)
-    rendered = (_render(family, rows[family.row]) for family in FAMILIES if family.row in {OfferRow, StepRow})
-    return "".join(text for text in rendered if text.count("\n") > len(("HELP", "TYPE"))).encode()
+    rows = _rows(Snapshot((PublisherRecord(record.publisher_id, None, (record,)),)), now, math.inf)
+    shown = []
+    for family in FAMILIES:
+        lines = "".join(_RENDERERS[type(family)](family, rows[family.row]))
+        if lines and family.row in {OfferRow, StepRow}:
+            shown.append(_head(family) + lines)
+    return "".join(shown).encode()
 
 
 def _rows(snapshot: Snapshot, now: float, stale_after: float) -> dict[type, list[Row]]:
@@ -100,9 +135,8 @@ def _escape(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def _render(family: Family[Any], rows: Sequence[Row]) -> str:
-    head = f"# HELP {family.name} {family.help}\n# TYPE {family.name} gauge\n"
-    return head + "".join(_RENDERERS[type(family)](family, rows))
+def _head(family: Family[Any]) -> str:
+    return f"# HELP {family.name} {family.help}\n# TYPE {family.name} gauge\n"
 
 
 def _template(family: Family[Any], marks: dict[str, str]) -> str:

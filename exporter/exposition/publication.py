@@ -10,7 +10,7 @@ from prometheus_client.exposition import generate_latest as text_of
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_of
 
 from exporter.collection.snapshot import OfferRecord, Snapshot
-from exporter.exposition.encoder import Exposition, encode, encode_offer
+from exporter.exposition.encoder import Body, Exposition, encode, encode_offer
 
 __all__ = ["Publication", "Published"]
 
@@ -45,8 +45,8 @@ class Publication:
         """Render a snapshot and show it from now on."""
         self._current = self._render(snapshot)
 
-    def metrics(self, *, openmetrics: bool, gzip: bool) -> tuple[bytes, ...]:
-        """Give the whole exposition in one format, in pieces that are to be sent one after the other."""
+    def metrics(self, *, openmetrics: bool, gzip: bool) -> Body:
+        """Give the whole exposition in one format."""
         own = (openmetrics_of if openmetrics else text_of)(self._registry)
         exposition = self._fresh().exposition
         return exposition.gzipped(own) if gzip else exposition.plain(own)

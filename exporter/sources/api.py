@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from exporter.credentials import TokenSource
-from exporter.errors import DecodeError, UpstreamTimeoutError
+from exporter.errors import DecodeError
 from exporter.settings import ApiSettings
 from exporter.sources.base import Deadline
+from exporter.sources.bounded import BoundedAdapter
 from exporter.sources.failures import lost, refusal
 from exporter.sources.gate import Gate
 from exporter.sources.retries import Call, PoliteRetry, current_call
@@ -47,7 +46,7 @@ class ApiClient:
         self._telemetry = telemetry
         self._monotonic = monotonic
         self._session = requests.Session()
-        adapter = HTTPAdapter(pool_maxsize=settings.max_concurrency, max_retries=PoliteRetry(settings.max_retries))
+        adapter = BoundedAdapter(pool_maxsize=settings.max_concurrency, max_retries=PoliteRetry(settings.max_retries))
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.headers.update(
@@ -89,22 +88,22 @@ class ApiClient:
     def _ask(
         self, operation: str, path: str, params: Mapping[str, str], deadline: Deadline, token: str
     ) -> tuple[int, bytes]:
-        call = Call(operation, deadline, self._gate, self._telemetry)
+        call = Call(operation, deadline, self._settings.timeout, self._gate, self._telemetry, self._monotonic)
         reset = current_call.set(call)
         code = "none"
         try:
             call.enter()
-            with self._send(path, params, deadline, token) as response:
+            with self._send(path, params, call.attempt, token) as response:
                 code = str(response.status_code)
-                return response.status_code, _read(response, Deadline(self._limit(deadline), self._monotonic))
+                return response.status_code, _read(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise lost(operation, error) from error
+            raise lost(f"{'no' if code == 'none' else 'no whole'} answer to {operation}", error) from error
         finally:
             call.count(code)
             current_call.reset(reset)
 
-    def _send(self, path: str, params: Mapping[str, str], deadline: Deadline, token: str) -> requests.Response:
-        limit = self._limit(deadline)
+    def _send(self, path: str, params: Mapping[str, str], attempt: Deadline, token: str) -> requests.Response:
+        limit = max(0.001, attempt.remaining())
         return self._session.get(
             self._base_url + path,
             params=params,
@@ -116,29 +115,23 @@ class ApiClient:
             stream=True,
         )
 
-    def _limit(self, deadline: Deadline) -> float:
-        """Tell how long one attempt may take, in seconds."""
-        return max(0.001, min(self._settings.timeout, deadline.remaining()))
 
-
-@dataclass(frozen=True, slots=True)
 class _Bearer(AuthBase):
-    """Sets the token; as a header alone it would lose against an entry of ~/.netrc."""
+    """Puts the token into a request; as a mere header it would have to give way to what a ~/.netrc says of the host."""
 
-    token: str = field(repr=False)
+    def __init__(self, token: str) -> None:
+        self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self.token}"
+        request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
 
-def _read(response: requests.Response, limit: Deadline) -> bytes:
-    """Read the body piece by piece, so that neither its size nor a server that drips can hold us."""
+def _read(response: requests.Response) -> bytes:
+    """Read the body piece by piece, so that its size cannot fill the memory."""
     body = bytearray()
     while piece := response.raw.read1(CHUNK, decode_content=True):
         body += piece
         if len(body) > MAX_BODY:
             raise DecodeError(f"the answer is larger than {MAX_BODY} bytes")
-        if limit.remaining() <= 0:
-            raise UpstreamTimeoutError("the answer did not end in time")
     return bytes(body)

@@ -35,12 +35,12 @@ _REFUSALS: dict[int, type[SourceError]] = {
 }
 
 
-def lost(operation: str, error: Exception) -> SourceError:
-    """Tell a time-out that urllib3 has wrapped after the last retry from all other losses."""
+def lost(what: str, error: Exception) -> SourceError:
+    """Tell a time-out that urllib3 may have wrapped from all other losses; `what` is lost, such as "no answer to x"."""
     chain = list(_causes(error))
     if any(_is_timeout(one) for one in chain):
-        return UpstreamTimeoutError(f"no answer to {operation} in time")
-    return TransportError(f"no answer to {operation}: {text(f'{type(chain[-1]).__name__}: {chain[-1]}'.rstrip(': '))}")
+        return UpstreamTimeoutError(f"{what} in time")
+    return TransportError(f"{what}: {text(f'{type(chain[-1]).__name__}: {chain[-1]}'.rstrip(': '))}")
 
 
 def _is_timeout(error: BaseException) -> bool:

@@ -52,15 +52,21 @@ class Gate:
             DeadlineError: the deadline passed while waiting.
         """
         self._sit_out(deadline)
-        self.sleep(self._reserve(), deadline, None)
+        deadline.check()
+        try:
+            self.sleep(self._reserve(), deadline, None)
+        except SourceError:
+            self._give_back()
+            raise
         self._sit_out(deadline)
 
     def pause(self, seconds: float) -> None:
         """Let nobody pass for some seconds, at most `MAX_PAUSE`."""
         seconds = min(seconds, MAX_PAUSE)
         with self._lock:
-            self._open_at = max(self._open_at, self._monotonic() + seconds)
-        self._paused_until.labels(self._source).set(self._clock() + seconds)
+            now = self._monotonic()
+            self._open_at = max(self._open_at, now + seconds)
+            self._paused_until.labels(self._source).set(self._clock() + self._open_at - now)
 
     def sleep(self, seconds: float, deadline: Deadline, too_long: SourceError | None) -> None:
         """Spend some seconds; raises `too_long`, or DeadlineError if there is none, when the deadline is nearer."""
@@ -71,10 +77,13 @@ class Gate:
         deadline.check()
 
     def _sit_out(self, deadline: Deadline) -> None:
-        with self._lock:
-            left = self._open_at - self._monotonic()
-        if left > 0:
+        """Wait until the pause is over, which others may make longer meanwhile."""
+        while (left := self._pause_left()) > 0:
             self.sleep(left, deadline, ThrottledError(f"not asked: the API wants no request for another {left:.0f} s"))
+
+    def _pause_left(self) -> float:
+        with self._lock:
+            return self._open_at - self._monotonic()
 
     def _reserve(self) -> float:
         """Take one token out of the bucket, on credit if need be; gives the seconds until it is there."""
@@ -84,3 +93,8 @@ class Gate:
             self._filled_at = now
             self._tokens -= 1
             return max(0.0, -self._tokens / self._rate)
+
+    def _give_back(self) -> None:
+        """Put a token back that was not used, so that those who gave up hold up nobody later."""
+        with self._lock:
+            self._tokens += 1

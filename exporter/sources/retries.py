@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from urllib3 import BaseHTTPResponse, Retry
@@ -27,18 +28,25 @@ BACKOFF_JITTER = 0.5
 
 @dataclass(slots=True)
 class Call:
-    """One request with its retries; it keeps time and counts each attempt."""
+    """One request with its retries; it keeps time and counts each attempt, which may take `timeout` seconds."""
 
     operation: str
     deadline: Deadline
+    timeout: float
     gate: Gate
     telemetry: Telemetry
+    monotonic: Callable[[], float]
     started: float = math.nan
+    attempt: Deadline = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.attempt = self.deadline
 
     def enter(self) -> None:
         """Start an attempt as soon as the gate lets it pass."""
         self.gate.enter(self.deadline)
         self.started = self.deadline.now()
+        self.attempt = Deadline(min(self.timeout, self.deadline.remaining()), self.monotonic)
 
     def count(self, code: str) -> None:
         """End an attempt: its status code, or `none` if no answer came."""
@@ -79,11 +87,9 @@ class PoliteRetry(Retry):
         response: BaseHTTPResponse | None = options.get("response")
         call.count(str(response.status) if response is not None else "none")
         if response is not None and response.status == TOO_MANY:
-            asked = self.get_retry_after(response)
-            call.gate.pause(2.0 ** len(self.history) if asked is None else asked)
-        following = super().increment(*arguments, **options)
-        call.telemetry.counter("api_retries_total").inc()
-        return following
+            # No wait at all is not believed: it would turn a limit into a quick burst of retries.
+            call.gate.pause(self.get_retry_after(response) or 2.0 ** len(self.history))
+        return super().increment(*arguments, **options)
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """Read Retry-After in both of its forms; an unreadable one is as good as none, an absurd one is capped."""
@@ -101,10 +107,11 @@ class PoliteRetry(Retry):
             seconds = self.get_backoff_time() if asked is None else asked
             call.gate.sleep(seconds, call.deadline, self._why(call, response, seconds))
         call.enter()
+        call.telemetry.counter("api_retries_total").inc()
 
     def _why(self, call: Call, response: BaseHTTPResponse | None, seconds: float) -> SourceError | None:
         """Name what the wait is for, should it be longer than the time that is left."""
         if response is not None:
             return UpstreamError(f"answered with {response.status}, and {seconds:.0f} s to wait are more than are left")
         error = self.history[-1].error if self.history else None
-        return None if error is None else lost(call.operation, error)
+        return None if error is None else lost(f"no answer to {call.operation}", error)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import traceback
 from collections.abc import Callable
 
 import structlog
@@ -60,13 +61,18 @@ class Acceptor:
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            connection, address = await loop.sock_accept(self._listener)
+            # Not loop.sock_accept(): cancelled at the wrong moment, it loses a connection that is open already.
+            connection, address = self._listener.accept()
+        except BlockingIOError:
+            await self._readable(loop)
+            return
         except ConnectionError:
             return
         except OSError as error:
             self._complain(error, loop.time())
             await asyncio.sleep(PAUSE)
             return
+        connection.setblocking(False)
         slot = self._connections.admit(str(address[0]))
         if slot is None:
             connection.close()
@@ -75,8 +81,16 @@ class Acceptor:
         slot.drop = task.cancel
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
-        # sock_accept() does not give way while there are clients in the queue.
+        # Others have their turn, however many clients are in the queue.
         await asyncio.sleep(0)
+
+    async def _readable(self, loop: asyncio.AbstractEventLoop) -> None:
+        ready = asyncio.Event()
+        loop.add_reader(self._listener, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(self._listener)
 
     def _complain(self, error: OSError, now: float) -> None:
         if now >= self._quiet_until:
@@ -96,8 +110,11 @@ class Acceptor:
                 ssl_shutdown_timeout=timeouts[1],
             )
             opened = True
-        except OSError as error:  # ssl.SSLError is one
+        except (OSError, asyncio.CancelledError) as error:
+            # A failed handshake, or pushed out during it: either way the end of this task.
             log.debug("no connection", client=slot.peer, error=str(error))
+            # The traceback and the frames in it hold each other, and with them all that the handshake needed.
+            traceback.clear_frames(error.__traceback__)
         finally:
             if not opened:
                 slot.leave()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -64,17 +64,17 @@ class WebApp:
         await self._fly(scrape_timeout(request))
         openmetrics = wants_openmetrics(request.headers.get("accept", ""))
         gzip = accepts_gzip(request.headers.get("accept-encoding", ""))
-        pieces = self.publication.metrics(openmetrics=openmetrics, gzip=gzip)
+        body = self.publication.metrics(openmetrics=openmetrics, gzip=gzip)
         headers = {
             "Content-Type": OPENMETRICS if openmetrics else TEXT,
-            "Content-Length": str(sum(map(len, pieces))),
+            "Content-Length": str(body.size),
             "Vary": "Accept, Accept-Encoding",
         }
         if gzip:
             headers["Content-Encoding"] = "gzip"
         if request.method == "HEAD":
             return Response(headers=headers)
-        return StreamingResponse(_async(_chunks(pieces)), headers=headers)
+        return StreamingResponse(_async(_chunks(body)), headers=headers)
 
     async def healthy(self, _: Request) -> Response:
         """Tell that the process works; the state of the upstream has no say here."""
@@ -103,7 +103,7 @@ class WebApp:
             await asyncio.wait([asyncio.wrap_future(flight)], timeout=seconds)
 
 
-def _chunks(pieces: tuple[bytes, ...]) -> Iterator[memoryview]:
+def _chunks(pieces: Iterable[bytes]) -> Iterator[memoryview]:
     """Cut the pieces so small that a slow reader never has more than one of them waiting in a buffer; copy nothing."""
     for piece in pieces:
         whole = memoryview(piece)
@@ -114,3 +114,4 @@ def _chunks(pieces: tuple[bytes, ...]) -> Iterator[memoryview]:
 async def _async(chunks: Iterator[memoryview]) -> AsyncIterator[memoryview]:
     for chunk in chunks:
         yield chunk
+        await asyncio.sleep(0)  # a fast reader of a large answer must not keep all others waiting

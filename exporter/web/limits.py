@@ -10,7 +10,7 @@ import socket
 __all__ = ["limit_send_buffer", "raise_file_limit", "return_memory", "send_at_once"]
 
 SEND_BUFFER = 128 * 1024
-LARGE_BLOCK = 128 * 1024
+LARGE_BLOCK = 64 * 1024
 _M_MMAP_THRESHOLD = -3
 
 

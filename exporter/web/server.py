@@ -35,7 +35,10 @@ log = structlog.get_logger("exporter.web")
 
 
 class _Server(uvicorn.Server):
-    """uvicorn with our own accepting, and a good end on SIGTERM and SIGINT instead of raising them again."""
+    """uvicorn with our own accepting, and a good end on SIGTERM and SIGINT instead of raising them again.
+
+    Into `_early` go those that come before there is a loop to handle them.
+    """
 
     def __init__(self, config: uvicorn.Config, current: Current, is_alive: Callable[[], bool]) -> None:
         super().__init__(config)
@@ -43,12 +46,17 @@ class _Server(uvicorn.Server):
         self._is_alive = is_alive
         self._connections = Connections(MAX_CONNECTIONS)
         self._tasks: list[asyncio.Task[None]] = []
+        self._early: list[int] = []
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda number, _: self._early.append(number))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        if self._early:
+            self.handle_exit(self._early[0], None)
         yield
 
     async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
@@ -106,8 +114,9 @@ def serve(
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
     )
+    server = _Server(config, current, is_alive)
     for listener in listeners:
         limit_send_buffer(listener)
         send_at_once(listener)
         log.info("listening", address=url(listener, "https" if current.tls() else "http"))
-    asyncio.run(_Server(config, current, is_alive).serve(listeners))
+    asyncio.run(server.serve(listeners))

@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import deque
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from prometheus_client.exposition import generate_latest
 # Run as a program, Python looks for modules in this folder only; at the end, so that the installed exporter is taken.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from exporter.collection.snapshot import Snapshot
 from exporter.exposition.encoder import encode, render
 from exporter.exposition.publication import Publication
 from exporter.telemetry import Telemetry
@@ -26,7 +28,7 @@ from tests.benchmarks.sample import NOW, Reference, snapshot
 
 GZIP = {"Accept-Encoding": "gzip"}
 STALE = 1e9
-PUBLISHER = "contoso"
+PUBLISHER = "publisher-001"
 
 
 def rendering() -> str:
@@ -35,11 +37,11 @@ def rendering() -> str:
     for offers in (10, 100, 1000):
         shown = snapshot(offers)
         reference = Reference(shown)
-        assert b"".join(encode(shown, NOW, STALE).pieces) == generate_latest(reference)
+        assert b"".join(render(shown, NOW, STALE)) == generate_latest(reference)
         took = alternate(
             {
                 "library": partial(generate_latest, reference),
-                "render": partial(render, shown, NOW, STALE),
+                "render": partial(exhaust, shown),
                 "encode": partial(encode, shown, NOW, STALE),
             },
             rounds=9,
@@ -55,6 +57,11 @@ def rendering() -> str:
         )
     head = ("offers", "`generate_latest`, text: CPU ms", "rendering both formats", "the same with gzip")
     return "## Per refresh, CPU as a ratio to prometheus_client\n\n" + table(head, rows)
+
+
+def exhaust(shown: Snapshot) -> None:
+    """Render every piece and drop it."""
+    deque(render(shown, NOW, STALE), maxlen=0)
 
 
 def scraping() -> str:
@@ -95,6 +102,7 @@ def _scrapes(api: str, interval: str, count: int = 600) -> tuple[list[float], fl
     with exporter(api, PUBLISHER, interval) as (pid, port):
         wait_until_ready(port)
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        assert len(get(connection, "/metrics")[1]) > 1_000_000, "there are no offers to measure"
         times = []
         used = process_cpu(pid)
         for _ in range(count):
@@ -110,14 +118,17 @@ def memory() -> str:
     """Resident memory of a real process after refreshes and scrapes."""
     rows = []
     for offers in (50, 1000, 10_000):
-        with simulator(offers) as api, exporter(api, PUBLISHER, "2s" if offers <= 1000 else "1h") as (pid, port):
+        with simulator(offers) as api, exporter(api, PUBLISHER, "20s" if offers > 1000 else "2s") as (pid, port):
             wait_until_ready(port)
             peak = process_rss(pid)
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            for _ in range(20):
+            until = time.monotonic() + (100 if offers > 1000 else 10)
+            while time.monotonic() < until:  # several refreshes, the peak between two of them included
                 get(connection, "/metrics", GZIP)
+                peak = max(peak, process_rss(pid))
                 time.sleep(0.1)
             size = len(get(connection, "/metrics")[1])
+            assert size > offers * 1000, "there are no offers to measure"
             rows.append((f"{offers:,}", f"{size / 2**20:.1f}", f"{max(peak, process_rss(pid)):.0f}"))
             connection.close()
     return "## Memory\n\n" + table(("offers", "exposition, MiB", "RSS, MiB"), rows)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["Notification", "Stack", "accelerate", "offer", "running_stack", "step", "until"]
+__all__ = ["Notification", "Stack", "accelerate", "free_port", "offer", "running_stack", "step", "until"]
 
 SPEED = 100
 """Durations in the rules are that much shorter: ten minutes are six seconds."""
@@ -125,12 +125,13 @@ class Stack:
     tool: Callable[[str], Path]
     receiver: _Receiver
     cleanup: ExitStack
+    suffix: str = ""
     ports: dict[str, int] = field(default_factory=dict)
     exporter: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start everything, in the order of the data."""
-        self.ports = {name: _free_port() for name in ("simulator", "exporter", "prometheus", "alertmanager")}
+        self.ports = {name: free_port() for name in ("simulator", "exporter", "prometheus", "alertmanager")}
         self._run(
             "azure-marketplace-simulator",
             "--scenario",
@@ -151,7 +152,7 @@ class Stack:
         self.start_exporter()
         alertmanager = f"127.0.0.1:{self.ports['alertmanager']}"
         self._run(
-            "alertmanager",
+            "alertmanager" + self.suffix,
             "--config.file",
             self.folder / "alertmanager.yaml",
             "--cluster.listen-address=",
@@ -162,7 +163,7 @@ class Stack:
         )
         until(lambda: _answers(self._url("alertmanager", "/-/ready")), 20, "Alertmanager")
         self._run(
-            "prometheus",
+            "prometheus" + self.suffix,
             "--config.file",
             self.folder / "prometheus.yaml",
             "--web.listen-address",
@@ -290,14 +291,14 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: Path, tool: Callable[[str], Path]) -> Iterator[Stack]:
+def running_stack(folder: Path, tool: Callable[[str], Path], suffix: str = "") -> Iterator[Stack]:
     """Have the receiver and the simulator running; the rest is started by `start_alerting`. Ends all of them."""
     with ExitStack() as cleanup:
         receiver = _Receiver()
         cleanup.callback(receiver.server_close)
         threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         cleanup.callback(receiver.shutdown)
-        stack = Stack(folder, tool, receiver, cleanup)
+        stack = Stack(folder, tool, receiver, cleanup, suffix)
         stack.start()
         yield stack
 
@@ -309,7 +310,8 @@ def _read(receiver: str, alert: dict[str, Any]) -> Notification:
     return Notification(receiver, alert["status"], name, labels["severity"], subject)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a port of the loopback that nobody uses now."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]

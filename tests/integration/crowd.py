@@ -8,14 +8,13 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 __all__ = ["Crowd", "Scraper", "resident_mebibytes"]
 
-Connect = Callable[[], socket.socket]
+PAUSE = 0.2
 
 
 def resident_mebibytes(pid: int) -> float:
@@ -95,12 +94,16 @@ class Crowd:
 
 
 class Scraper:
-    """Scrapes over and over on fresh connections, in a thread of its own, from entering to leaving."""
+    """Scrapes over and over on fresh connections, in a thread of its own, from entering to leaving.
 
-    def __init__(self, address: tuple[str, int], context: ssl.SSLContext | None = None, pause: float = 0.2) -> None:
+    Meanwhile it notes the largest memory of the process `pid`, in MiB.
+    """
+
+    def __init__(self, address: tuple[str, int], pid: int, context: ssl.SSLContext | None = None) -> None:
         self._address = address
+        self._pid = pid
         self._context = context
-        self._pause = pause
+        self.peak = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.seconds: list[float] = []
@@ -115,13 +118,14 @@ class Scraper:
         self._thread.join()
 
     def _run(self) -> None:
-        while not (self.seconds and self._over.wait(self._pause)):
+        while not (self.seconds and self._over.wait(PAUSE)):
             started = time.monotonic()
             try:
                 scrape(self._address, self._context)
             except (OSError, http.client.HTTPException, AssertionError) as error:
                 self.errors.append(repr(error))
             self.seconds.append(time.monotonic() - started)
+            self.peak = max(self.peak, resident_mebibytes(self._pid))
 
 
 def scrape(address: tuple[str, int], context: ssl.SSLContext | None = None) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import requests
 
-__all__ = ["Exporter", "Process", "Prometheus", "Simulator", "wait_until"]
+__all__ = ["TIMEOUT", "Exporter", "Process", "Prometheus", "Simulator", "clean_environment", "wait_until"]
 
 Result = TypeVar("Result")
 

@@ -24,8 +24,9 @@ OFFERS, PLATFORM = "publisher-team", "platform-team"
 
 
 @pytest.fixture
-def stack(tool: Callable[[str], Path], tmp_path: Path) -> Iterator[Stack]:
-    with running_stack(tmp_path, tool) as one:
+def stack(tool: Callable[[str], Path], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """By default the oldest versions that we promise; the parameter is what the current ones have behind their names."""
+    with running_stack(tmp_path, tool, getattr(request, "param", "")) as one:
         yield one
 
 
@@ -95,6 +96,7 @@ def test_a_revoked_token_is_the_platforms_matter_and_ends_no_alert_on_offers(sta
     assert stack.notifications == both(FAILED, CREDENTIAL)
 
 
+@pytest.mark.parametrize("stack", ["", "-3"], ids=["oldest", "current"], indirect=True)
 def test_a_dead_exporter_is_told_once_and_ends_no_alert_on_offers(stack: Stack) -> None:
     quiet_offers(stack)
     stack.put("contoso", "failed", offer("failed"))

@@ -18,7 +18,7 @@ TRANSPORT = 'azure_marketplace_exporter_refresh_failures_total{reason="transport
 def test_outage_and_recovery(simulator: StartSimulator, exporter: StartExporter) -> None:
     api = simulator()
     api.put_offer("contoso", "linux-vm", OFFER)
-    watched = exporter({"api": {"base_url": api.url}})
+    watched = exporter({"api": {"base_url": api.url, "max_retries": 0}})
     watched.wait_for_sample(UP, 1)
     since = watched.samples()[f"azure_marketplace_offer_status_since_timestamp_seconds{LABELS}"]
 

@@ -274,6 +274,7 @@ OFFERS = 1000
 VISITORS = 8
 
 
+@pytest.mark.alone
 def test_a_thousand_offers_stay_usable_and_no_scrape_waits_for_a_page(
     browser: Browser, tool: Tool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

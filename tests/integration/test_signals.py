@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from .conftest import StartExporter, StartSimulator
-from .processes import wait_until
+from .conftest import StartExporter, StartSimulator, WriteSettings
+from .processes import TIMEOUT, clean_environment, wait_until
 
 
 class Mute:
@@ -62,3 +64,17 @@ def test_ends_while_the_api_hangs(mute: Mute, exporter: StartExporter) -> None:
     assert watched.get("/-/ready").status_code == 503
     assert watched.terminate(timeout=10) == 0
     assert "Traceback" not in watched.log
+
+
+def test_ends_well_from_the_first_line_on(command: Path, write_settings: WriteSettings, mute: Mute) -> None:
+    """Whoever reads that it listens may end it at once."""
+    line: list[str | Path] = [command, f"--config.file={write_settings({'api': {'base_url': mute.url}})}"]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=clean_environment()) as process:
+        assert process.stderr is not None
+        for one in process.stderr:
+            if "event=listening" in one:
+                break
+        process.terminate()
+        rest = process.stderr.read()
+        assert process.wait(TIMEOUT) == 0
+    assert "Traceback" not in rest

@@ -14,6 +14,7 @@ import yaml
 from exporter.errors import ConfigError
 from exporter.options import CommandLine, Option, help_text, load, options
 from exporter.settings import ENV_PREFIX, Settings
+from exporter.shards import Shard
 
 GOLDEN = Path(__file__).parent / "golden" / "help.txt"
 OPTIONS = {option.name: option for option in options()}
@@ -35,16 +36,35 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "product_ingestion.requests_per_second": ("0.5", 0.5),
     "product_ingestion.version": ("2022-03-01-preview2", "2022-03-01-preview2"),
     "auth.token_file": ("/token", Path("/token")),
+    "auth.client_id": ("c", "c"),
+    "auth.authority": ("https://login.microsoftonline.us/", "https://login.microsoftonline.us"),
+    "collection.mode": ("on_scrape", "on_scrape"),
     "collection.interval": ("2m", 120.0),
+    "collection.terminal_interval": ("10m", 600.0),
+    "collection.shard": ("1/3", Shard(1, 3)),
     "collection.timeout": ("90s", 90.0),
     "collection.stale_after": ("3h", 10800.0),
     "collection.state_file": ("/state", Path("/state")),
     "web.listen_address": ("127.0.0.1:1", ("127.0.0.1:1",)),
     "web.telemetry_path": ("/m", "/m"),
+    "web.enable_lifecycle": ("true", True),
+    "web.open_health": ("true", True),
+    "web.systemd_socket": ("true", True),
+    "web.config.file": ("/web.yaml", Path("/web.yaml")),
     "web.external_url": ("https://x.example.com/", "https://x.example.com"),
     "log.level": ("warning", "warning"),
     "log.format": ("json", "json"),
 }
+# Those that only make sense together.
+TOGETHER = {
+    "method": "client_secret",
+    "tenant_id": "t",
+    "client_id": "c",
+    "client_secret_file": "/secret",
+    "client_secret_expires_on": "2030-01-31",
+}
+CERTIFICATE = {"method": "client_certificate", "tenant_id": "t", "client_id": "c", "certificate_file": "/c.pem"}
+WORKLOAD = {"method": "workload_identity", "federated_token_file": "/federated"}
 Write = Callable[[Any], Path]
 
 
@@ -70,8 +90,9 @@ def value(settings: CommandLine, name: str) -> Any:
 
 
 def nested(name: str, content: Any) -> dict[str, Any]:
-    section, key = name.split(".")
-    return {section: {key: content}}
+    for key in reversed(name.split(".")):
+        content = {key: content}
+    return dict(content)
 
 
 def problems(*arguments: str) -> list[tuple[str, str]]:
@@ -88,11 +109,31 @@ def test_each_setting_from_flag_environment_and_file(
     option = OPTIONS[name]
     default = value(load([]), name)
     assert default != expected
-    assert value(load([f"{option.flag}={text}"]), name) == expected
-    assert value(load([str(option.flag), text]), name) == expected
+    if option.kind:
+        assert value(load([f"{option.flag}={text}"]), name) == expected
+        assert value(load([str(option.flag), text]), name) == expected
+    else:
+        assert value(load([str(option.flag)]), name) == expected
     assert value(load([f"--config.file={write(nested(name, text))}"]), name) == expected
     monkeypatch.setenv(option.variable, text)
     assert value(load([]), name) == expected
+
+
+@pytest.mark.parametrize("given", [TOGETHER, CERTIFICATE, WORKLOAD], ids=lambda one: one["method"])
+def test_settings_that_belong_together(given: dict[str, str], write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = [load([f"{OPTIONS['auth.' + key].flag}={text}" for key, text in given.items()])]
+    settings.append(load([f"--config.file={write({'auth': given})}"]))
+    for key, text in given.items():
+        monkeypatch.setenv(OPTIONS["auth." + key].variable, text)
+    settings.append(load([]))
+    for one in settings:
+        assert {key: str(getattr(one.auth, key)) for key in given} == given
+
+
+def test_no_setting_is_left_out() -> None:
+    together = {f"auth.{key}" for given in (TOGETHER, CERTIFICATE, WORKLOAD) for key in given}
+    known = {name for name, option in OPTIONS.items() if option.in_file and not option.is_secret}
+    assert set(SAMPLES) | together == known - {"publishers"}
 
 
 def test_names_of_flag_and_variable() -> None:

@@ -181,3 +181,46 @@ def test_reload_of_the_same_settings_keeps_the_engine(make: Make) -> None:
 def test_a_credential_that_cannot_be_used(make: Make) -> None:
     with pytest.raises(ConfigError, match="auth: the token is empty"):
         Service(make(token=" "), make)
+
+
+def test_reload_says_what_it_cannot_change(make: Make, tmp_path: Path) -> None:
+    service = Service(make(), lambda: make(state_file=str(tmp_path / "state")))
+    with capture_logs() as logs:
+        service.reload()
+    assert "changes of web and collection.state_file need a restart" in [one["event"] for one in logs]
+    assert not (tmp_path / "state").exists()
+    service.close()
+
+
+def test_told_to_end_before_it_serves() -> None:
+    with pytest.raises(SystemExit) as caught:
+        module._leave(signal.SIGTERM, None)
+    assert caught.value.code == 0
+
+
+def test_a_state_that_cannot_be_written_ends_nothing(make: Make, tmp_path: Path) -> None:
+    """It is told once."""
+    service = Service(make(state_file=str(tmp_path / "state")), make)
+    service.restore()
+    (tmp_path / "state.new").mkdir()
+    with capture_logs() as logs:
+        service.engine.adopt()
+        for _ in range(3):
+            service.engine.refresh()
+    assert [one["event"] for one in logs].count("state file not written") == 1
+    service.close()
+
+
+def test_a_folder_that_cannot_hold_the_state(make: Make) -> None:
+    with pytest.raises(StateFileError, match=r"cannot write /no/such/state\.lock: No such file"):
+        Service(make(state_file="/no/such/state"), make).restore()
+
+
+def test_a_reload_that_ends_after_the_end_starts_nothing(make: Make) -> None:
+    """It waits for the refresh under way, and SIGTERM may come meanwhile."""
+    service = Service(make(), lambda: make(interval="2m"))
+    engine = service.engine
+    service.close()
+    service.reload()
+    assert service.engine is engine
+    assert not service.engine.is_alive

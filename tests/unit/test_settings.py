@@ -180,5 +180,78 @@ def test_secrets_hide() -> None:
 )
 def test_every_field_has_its_sentence(section: type[Section]) -> None:
     for name, field in section.model_fields.items():
-        assert field.description, name
-        assert field.description.strip().endswith("."), name
+        if not (isinstance(field.annotation, type) and issubclass(field.annotation, Section)):
+            assert field.description, name
+            assert field.description.strip().endswith("."), name
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"token": "x"},
+        {"token_file": "/x"},
+        {"method": "default", "client_id": "c"},
+        {"method": "token", "token_file": "/x"},
+        {"method": "client_secret", "tenant_id": "t", "client_id": "c", "client_secret": "s"},
+        {"method": "client_secret", "tenant_id": "t", "client_id": "c", "client_secret_file": "/s"},
+        {"method": "client_certificate", "tenant_id": "t", "client_id": "c", "certificate_file": "/c.pem"},
+        {"method": "workload_identity"},
+        {"method": "workload_identity", "tenant_id": "t", "client_id": "c", "federated_token_file": "/f"},
+        {"method": "managed_identity", "client_id": "c"},
+        {"method": "azure_cli", "tenant_id": "t"},
+    ],
+    ids=repr,
+)
+def test_credentials_that_fit_their_method(given: dict[str, str]) -> None:
+    assert AuthSettings.model_validate(given).method == given.get("method", "default")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"method": "token"}, "method token needs token or token_file"),
+        ({"method": "token", "token": "x", "token_file": "/x"}, "token and token_file are both set; keep one"),
+        ({"method": "client_secret"}, "method client_secret needs tenant_id"),
+        ({"method": "client_secret", "tenant_id": "t"}, "method client_secret needs client_id"),
+        (
+            {"method": "client_secret", "tenant_id": "t", "client_id": "c"},
+            "method client_secret needs client_secret or client_secret_file",
+        ),
+        (
+            {
+                "method": "client_secret",
+                "tenant_id": "t",
+                "client_id": "c",
+                "client_secret": "s",
+                "client_secret_file": "/s",
+            },
+            "client_secret and client_secret_file are both set; keep one",
+        ),
+        (
+            {"method": "client_certificate", "tenant_id": "t", "client_id": "c"},
+            "method client_certificate needs certificate_file",
+        ),
+        ({"method": "azure_cli", "token": "x"}, "method azure_cli does not use token; remove it"),
+        ({"method": "managed_identity", "tenant_id": "t"}, "method managed_identity does not use tenant_id; remove it"),
+        ({"client_secret": "s"}, "method default does not use client_secret; remove it"),
+    ],
+    ids=repr,
+)
+def test_credentials_that_contradict_their_method(given: dict[str, str], message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        AuthSettings.model_validate(given)
+    assert [error["msg"] for error in caught.value.errors()] == [f"Value error, {message}"]
+
+
+@pytest.mark.parametrize(("value", "expected"), [("0/1", (0, 1)), ("2/3", (2, 3)), ("0/1000", (0, 1000))], ids=str)
+def test_shards(value: str, expected: tuple[int, int]) -> None:
+    shard = CollectionSettings.model_validate({"shard": value}).shard
+    assert (shard.ordinal, shard.total) == expected
+    assert str(shard) == value
+
+
+@pytest.mark.parametrize("value", ["3/3", "1", "1/0", "-1/3", "0/1001", "a/b", "1/3/5", "", 1, None])
+def test_what_is_no_shard(value: Any) -> None:
+    with pytest.raises(ValidationError, match="is no shard; write ordinal/total, counted from 0, such as 0/3"):
+        CollectionSettings.model_validate({"shard": value})

@@ -24,3 +24,14 @@ def test_deadline_is_over_at_its_very_moment() -> None:
     clock.now = 110
     with pytest.raises(DeadlineError):
         deadline.check()
+
+
+def test_deadline_that_is_ended_early() -> None:
+    """Stopping the exporter ends all waiting."""
+    clock = Clock(100)
+    deadline = Deadline(10, clock)
+    assert deadline.now() == 100
+    deadline.end()
+    assert deadline.remaining() == 0
+    with pytest.raises(DeadlineError):
+        deadline.check()

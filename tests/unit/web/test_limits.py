@@ -43,7 +43,7 @@ class Library:
 def test_large_blocks_go_back_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", Library)
     limits.return_memory()
-    assert Library.asked == [(-3, 128 * 1024)]
+    assert Library.asked == [(-3, 64 * 1024)]
 
 
 def test_another_c_library_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,364 @@
+"""What each fault of the API does to a running exporter, one row each: metrics, log, bystanders, recovery.
+
+All rows share one exporter, which gives a request one second and one retry, and refreshes whenever it is scraped, so that
+nothing has to be waited for but the faults. The offer contoso/hit is aimed at; contoso/calm and the publisher fabrikam
+stand by and must not be touched.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .conftest import StartExporter, StartSimulator
+from .processes import Exporter, Simulator, wait_until
+from .test_end_to_end import OFFER
+
+Samples = dict[str, float]
+
+PREFIX = "azure_marketplace_"
+OWN = PREFIX + "exporter_"
+HIT, CALM = ('{offer_id="%s",publisher_id="contoso"}' % name for name in ("hit", "calm"))  # noqa: UP031 - braces
+CONTOSO, FABRIKAM = ('{publisher_id="%s"}' % name for name in ("contoso", "fabrikam"))  # noqa: UP031 - braces
+UP, SUCCESS, SINCE = (
+    PREFIX + name
+    for name in ("offer_up", "offer_last_success_timestamp_seconds", "offer_status_since_timestamp_seconds")
+)
+RUNNING = PREFIX + 'offer_status{offer_id="hit",publisher_id="contoso",status="running"}'
+PUBLISHER_UP, REFRESHED = PREFIX + "publisher_up", PREFIX + "publisher_last_refresh_timestamp_seconds"
+ALL_UP = {UP + HIT: 1.0, UP + CALM: 1.0, PUBLISHER_UP + CONTOSO: 1.0, PUBLISHER_UP + FABRIKAM: 1.0}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The shared processes."""
+
+    api: Simulator
+    exporter: Exporter
+
+    @contextmanager
+    def fault(self, fault: Mapping[str, Any]) -> Iterator[None]:
+        """Set a fault for the block, and let everything work again after it."""
+        self.api.control("POST", "faults", json=dict(fault)).raise_for_status()
+        try:
+            yield
+        finally:
+            self.api.control("DELETE", "faults").raise_for_status()
+
+    def calm(self) -> Samples:
+        """Give the samples once a refresh of contoso found everything well."""
+        return self.wait(lambda now: all(now.get(name) == value for name, value in ALL_UP.items()), "all is well")
+
+    def wait(self, done: Callable[[Samples], bool], what: str, timeout: float = 10) -> Samples:
+        """Give the first samples of which something is true."""
+
+        def look() -> Samples | None:
+            samples = self.exporter.samples()
+            return samples if done(samples) else None
+
+        found = wait_until(look, what, timeout)
+        assert found is not None
+        return found
+
+    def after(self, before: Samples) -> Samples:
+        """Give the samples once contoso was refreshed again."""
+        return self.wait(lambda now: now[REFRESHED + CONTOSO] > before[REFRESHED + CONTOSO], "a refresh")
+
+
+@pytest.fixture(scope="module")
+def site(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("faults")
+    start: list[str | Path] = [
+        tool("azure-marketplace-simulator"),
+        "--control",
+        "--scenario",
+        "empty",
+        "--publisher",
+        "contoso",
+    ]
+    api = Simulator(start, folder / "simulator")
+    for publisher, offer in (("contoso", "hit"), ("contoso", "calm"), ("fabrikam", "other")):
+        api.put_offer(publisher, offer, OFFER)
+    settings = {
+        "publishers": ["contoso", "fabrikam"],
+        "api": {"base_url": api.url, "timeout": "1s", "max_retries": 1, "requests_per_second": 100},
+        "collection": {"mode": "on_scrape", "timeout": "4s"},
+        "web": {"listen_address": ["127.0.0.1:0"]},
+    }
+    path = folder / "exporter.yaml"
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    try:
+        exporter = Exporter(
+            [tool("azure-marketplace-exporter"), f"--config.file={path}"],
+            folder / "exporter",
+            environ={"MARKETPLACE_EXPORTER_AUTH__TOKEN": "token"},
+        )
+    except BaseException:
+        api.kill()
+        raise
+    yield Site(api, exporter)
+    exporter.kill()
+    api.kill()
+
+
+def failures(samples: Samples) -> Samples:
+    """Give the failures counted so far, by reason."""
+    start = OWN + 'refresh_failures_total{reason="'
+    return {name[len(start) : -2]: value for name, value in samples.items() if name.startswith(start)}
+
+
+def grown(before: Samples, after: Samples) -> set[str]:
+    """Name the reasons of the failures that were counted in between."""
+    return {reason for reason, count in failures(after).items() if count > failures(before)[reason]}
+
+
+def requests_total(samples: Samples, operation: str, code: str) -> float:
+    return samples.get(f'{OWN}api_requests_total{{code="{code}",operation="{operation}"}}', 0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A fault, and what becomes of it: the reason it is counted under, the status code, a part of the log line."""
+
+    fault: dict[str, Any]
+    reason: str
+    code: str
+    log: str
+    retried: bool = False
+    more: dict[str, Callable[[float, float], bool]] = field(default_factory=dict)
+
+
+def status(code: int, **details: Any) -> dict[str, Any]:
+    return {"kind": "status", "status": code} | details
+
+
+THROTTLED = {OWN + "api_throttled_total": lambda before, now: now >= before + 2}
+
+FATAL = {
+    "401": Row(status(401), "credential", "401", "offer_status was answered with 401: Unauthorized: Simulated."),
+    "403": Row(status(403), "forbidden", "403", "offer_status was answered with 403: Forbidden: Simulated."),
+    "404": Row(status(404), "not_found", "404", "offer_status was answered with 404: NotFound: Simulated."),
+    "408": Row(status(408), "timeout", "408", "offer_status was answered with 408", retried=True),
+    "418": Row(status(418), "refused", "418", "offer_status was answered with 418"),
+    "429": Row(status(429), "throttled", "429", "offer_status was answered with 429", True, THROTTLED),
+    "429 seconds": Row(
+        status(429, retry_after=1), "throttled", "429", "offer_status was answered with 429", True, THROTTLED
+    ),
+    "429 date": Row(
+        status(429, retry_after="date:1"), "throttled", "429", "offer_status was answered with 429", True, THROTTLED
+    ),
+    "429 unreadable": Row(
+        status(429, retry_after="whenever"), "throttled", "429", "offer_status was answered with 429", True, THROTTLED
+    ),
+    "500": Row(status(500), "upstream", "500", "offer_status was answered with 500", retried=True),
+    "501": Row(status(501), "upstream", "501", "offer_status was answered with 501"),
+    "503": Row(status(503), "upstream", "503", "offer_status was answered with 503", retried=True),
+    "503 for an hour": Row(
+        status(503, retry_after=3600), "upstream", "503", "a wait of 900 s, longer than this refresh has"
+    ),
+    "503 with a page": Row(
+        {"kind": "html", "status": 503}, "upstream", "503", "offer_status was answered with 503", retried=True
+    ),
+    "redirect": Row({"kind": "redirect"}, "refused", "302", "offer_status was answered with 302"),
+    "no answer": Row({"kind": "hold"}, "timeout", "none", "no answer to offer_status in time", retried=True),
+    "trickling body": Row(
+        {"kind": "trickle", "seconds": 0.3}, "timeout", "200", "no whole answer to offer_status in time"
+    ),
+    "too slow": Row({"kind": "slow", "seconds": 5}, "timeout", "none", "no answer to offer_status", retried=True),
+    "dropped": Row({"kind": "drop"}, "transport", "none", "no answer to offer_status", retried=True),
+    "reset in the middle": Row({"kind": "reset", "size": 20}, "transport", "200", "no whole answer to offer_status"),
+    "short body": Row({"kind": "short_body", "size": 20}, "transport", "200", "no whole answer to offer_status"),
+    "truncated JSON": Row({"kind": "truncated_json"}, "decode", "200", "the status of contoso/hit"),
+    "wrong types": Row({"kind": "wrong_types"}, "decode", "200", "the status of contoso/hit"),
+    "null": Row({"kind": "null"}, "decode", "200", "the status of contoso/hit"),
+    "HTML": Row({"kind": "html"}, "decode", "200", "the status of contoso/hit"),
+    "documented sample": Row({"kind": "documented_sample"}, "decode", "200", "the status of contoso/hit"),
+    "oversize": Row({"kind": "oversize", "size": 17 << 20}, "decode", "200", "larger than 16777216 bytes"),
+}
+
+
+@pytest.mark.parametrize("row", FATAL.values(), ids=FATAL.keys())
+def test_one_offer(site: Site, row: Row) -> None:
+    """A fault of one offer's answer: that offer is down with its old data, all others are as before."""
+    before = site.calm()
+    said = len(site.exporter.log)
+    with site.fault({"operation": "offer_status", "offer": "hit"} | row.fault):
+        hit = site.wait(lambda now: now[UP + HIT] == 0, "hit")
+    assert {name: hit[name] for name in ALL_UP} == ALL_UP | {UP + HIT: 0, PUBLISHER_UP + CONTOSO: 0}
+    assert grown(before, hit) == {row.reason}
+    assert requests_total(hit, "offer_status", row.code) > requests_total(before, "offer_status", row.code)
+    assert (hit[OWN + "api_retries_total"] > before[OWN + "api_retries_total"]) is row.retried
+    assert all(grew(before[name], hit[name]) for name, grew in row.more.items())
+    assert hit[RUNNING] == 1
+    assert hit[SUCCESS + HIT] < hit[SUCCESS + CALM]
+    assert hit[SUCCESS + HIT] < hit[REFRESHED + CONTOSO]
+    lines = [line for line in site.exporter.log[said:].splitlines() if "offer not fetched" in line]
+    assert [f"reason={row.reason}" in line and "offer_id=hit" in line for line in lines] == [True]
+    assert row.log in lines[0]
+
+    after = site.calm()
+    assert after[SUCCESS + HIT] > hit[SUCCESS + HIT]
+    assert after[SINCE + HIT] == before[SINCE + HIT]
+    assert "Traceback" not in site.exporter.log
+
+
+ABSORBED = {
+    "5xx burst": (status(500, times=1), "500", True),
+    "a 429 with a second": (status(429, times=1, retry_after=1), "429", True),
+    "a 429 that is past": (status(429, times=1, retry_after="date:-60"), "429", True),
+    "a dropped connection": ({"kind": "drop", "times": 1}, "none", True),
+    "wrong content type": ({"kind": "wrong_content_type", "times": 1}, "200", False),
+    "slow but valid": ({"kind": "slow", "seconds": 0.7, "times": 1}, "200", False),
+}
+
+
+@pytest.mark.parametrize(("fault", "code", "retried"), ABSORBED.values(), ids=ABSORBED.keys())
+def test_absorbed(site: Site, fault: dict[str, Any], code: str, *, retried: bool) -> None:
+    """What one retry or a little patience heals is counted, and shows nowhere else."""
+    before = site.calm()
+    said = len(site.exporter.log)
+    with site.fault({"operation": "offer_status", "offer": "hit"} | fault):
+        now = site.after(before)
+        assert site.api.control("GET", "faults").json()[0]["hits"] == 1
+    assert {name: now[name] for name in ALL_UP} == ALL_UP
+    assert grown(before, now) == set()
+    assert requests_total(now, "offer_status", code) > requests_total(before, "offer_status", code)
+    assert now[OWN + "api_retries_total"] - before[OWN + "api_retries_total"] == retried
+    assert now[SUCCESS + HIT] > before[SUCCESS + HIT]
+    assert "warning" not in site.exporter.log[said:]
+
+
+LISTS = {
+    "401": (status(401), "credential", "401"),
+    "403": (status(403), "forbidden", "403"),
+    "404": (status(404), "not_found", "404"),
+    "500": (status(500), "upstream", "500"),
+    "null": ({"kind": "null"}, "decode", "200"),
+    "HTML": ({"kind": "html"}, "decode", "200"),
+    "truncated JSON": ({"kind": "truncated_json"}, "decode", "200"),
+    "reset": ({"kind": "reset"}, "transport", "200"),
+    "no answer": ({"kind": "hold"}, "timeout", "none"),
+}
+
+
+@pytest.mark.parametrize(("fault", "reason", "code"), LISTS.values(), ids=LISTS.keys())
+def test_list(site: Site, fault: dict[str, Any], reason: str, code: str) -> None:
+    """A list that cannot be had deletes nothing: the publisher is down with all that was known, the other one is up."""
+    before = site.calm()
+    said = len(site.exporter.log)
+    with site.fault({"operation": "list_offers", "publisher": "contoso"} | fault):
+        hit = site.wait(lambda now: now[PUBLISHER_UP + CONTOSO] == 0, "hit")
+    assert {name: hit[name] for name in ALL_UP} == dict.fromkeys(ALL_UP, 0) | {PUBLISHER_UP + FABRIKAM: 1}
+    assert grown(before, hit) == {reason}
+    assert requests_total(hit, "list_offers", code) > requests_total(before, "list_offers", code)
+    assert hit[RUNNING] == 1
+    assert hit[f"{PREFIX}publisher_offers{CONTOSO}"] == 2
+    assert hit[REFRESHED + CONTOSO] > hit[f"{PREFIX}publisher_last_success_timestamp_seconds{CONTOSO}"]
+    lines = [line for line in site.exporter.log[said:].splitlines() if "level=warning" in line]
+    assert lines
+    assert all("publisher_id=contoso" in line and f"reason={reason}" in line for line in lines)
+    assert site.calm()[SINCE + HIT] == before[SINCE + HIT]
+
+
+def test_duplicates(site: Site) -> None:
+    """An offer that is listed twice is shown once; the oddity is counted."""
+    odd = OWN + 'unknown_values_total{field="offer_id"}'
+    before = site.calm()
+    with site.fault({"kind": "duplicate_offers", "publisher": "contoso"}):
+        now = site.wait(lambda now: now[odd] > before[odd], "duplicates")
+    assert {name: now[name] for name in ALL_UP} == ALL_UP
+    assert now[f"{PREFIX}publisher_offers{CONTOSO}"] == 2
+    assert "repeated" in site.exporter.log or "offer_id" in site.exporter.log
+
+
+def test_vanishing(site: Site) -> None:
+    """An offer that a good list no longer has is no failure: it is gone, and comes back as new."""
+    before = site.calm()
+    with site.fault({"kind": "vanishing_offers", "offers": ["hit"], "publisher": "contoso"}):
+        now = site.wait(lambda now: UP + HIT not in now, "vanished")
+    assert not [name for name in now if 'offer_id="hit"' in name]
+    assert now[UP + CALM] == now[PUBLISHER_UP + CONTOSO] == 1
+    assert now[f"{PREFIX}publisher_offers{CONTOSO}"] == 1
+    assert grown(before, now) == set()
+    assert site.calm()[SINCE + HIT] > before[SINCE + HIT]
+
+
+def test_refused_connections(site: Site) -> None:
+    """Nobody listens: everything is down and keeps its data, until somebody listens again."""
+    before = site.calm()
+    site.api.control("POST", "refuse", json={"seconds": 2.5}).raise_for_status()
+    hit = site.wait(lambda now: now[PUBLISHER_UP + CONTOSO] == now[PUBLISHER_UP + FABRIKAM] == 0, "hit")
+    assert grown(before, hit) == {"transport"}
+    assert requests_total(hit, "list_offers", "none") > requests_total(before, "list_offers", "none")
+    assert hit[RUNNING] == 1
+    assert "Connection refused" in site.exporter.log
+    assert site.calm()[SINCE + HIT] == before[SINCE + HIT]
+
+
+class Dripping:
+    """A server whose header never ends: one byte every tenth of a second."""
+
+    def __init__(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://{}:{}".format(*self._server.getsockname())
+        self.hung_up = threading.Event()
+        self._thread = threading.Thread(target=self._drip, daemon=True)
+        self._thread.start()
+
+    def _drip(self) -> None:
+        connection, _ = self._server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+            while not self.hung_up.wait(0.1):
+                connection.sendall(b"a")
+        self.hung_up.set()
+
+    def close(self) -> None:
+        self.hung_up.set()
+        self._server.close()
+        self._thread.join()
+
+
+def test_trickling_header(exporter: StartExporter) -> None:
+    """A header without an end holds a request no longer than a body without one."""
+    api = Dripping()
+    try:
+        watched = exporter({"api": {"base_url": api.url, "timeout": "1s", "max_retries": 0}})
+        watched.wait_for_sample(PUBLISHER_UP + CONTOSO, 0, timeout=4)
+        assert api.hung_up.wait(2)
+    finally:
+        api.close()
+    assert failures(watched.samples())["timeout"] == 1
+    assert 'error="no answer to list_offers in time"' in watched.log
+
+
+def test_throttled_for_ages(simulator: StartSimulator, exporter: StartExporter) -> None:
+    """A Retry-After of years is believed for fifteen minutes; in them nothing at all is asked."""
+    api = simulator()
+    api.put_offer("contoso", "hit", OFFER)
+    watched = exporter({"api": {"base_url": api.url, "max_retries": 1}})
+    watched.wait_for_sample(UP + HIT, 1)
+    api.control("POST", "faults", json=status(429, retry_after=10**12)).raise_for_status()
+    until = watched.wait_for_sample(OWN + 'api_paused_until_timestamp_seconds{source="cloud_partner"}')
+    assert 890 < until - time.time() < 900
+    watched.wait_for_sample(PUBLISHER_UP + CONTOSO, 0)
+    asked = api.control("GET", "requests").json()["total"]
+    first = watched.samples()
+    later = wait_until(
+        lambda: now if (now := watched.samples())[REFRESHED + CONTOSO] > first[REFRESHED + CONTOSO] else None, "later"
+    )
+    assert later is not None
+    assert api.control("GET", "requests").json()["total"] == asked
+    assert later[OWN + "api_throttled_total"] == 1
+    assert failures(later)["throttled"] > failures(first)["throttled"]
+    assert later[RUNNING] == 1
+    assert "the API wants no request for another" in watched.log

@@ -1,0 +1,134 @@
+"""Retry-After in all its forms, and what a retry waits for."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+from urllib3 import HTTPResponse
+
+from exporter.errors import ThrottledError, UpstreamError
+from exporter.sources.gate import MAX_PAUSE
+from exporter.sources.retries import PoliteRetry
+from tests.unit.make import NOW
+from tests.unit.sources.scripted import OK, Bench, ScriptedServer, answer
+
+
+def retry_after(value: str | None) -> float | None:
+    headers = {} if value is None else {"Retry-After": value}
+    return PoliteRetry(3).get_retry_after(HTTPResponse(headers=headers))
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("0", 0),
+        ("7", 7),
+        (" 7 ", 7),
+        ("900", 900),
+        ("901", MAX_PAUSE),
+        ("9" * 30, MAX_PAUSE),
+        ("9" * 5000, None),
+        ("-1", None),
+        ("1.5", None),
+        ("1e3", None),
+        ("soon", None),
+        ("", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", MAX_PAUSE),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        ("Mon, 99 Foo 2026 99:99:99 GMT", None),
+        ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", None),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float | None) -> None:
+    assert retry_after(value) == seconds
+
+
+def test_retry_after_as_a_date() -> None:
+    seconds = retry_after(formatdate(time.time() + 60, usegmt=True))
+    assert seconds is not None
+    assert 55 < seconds <= 60
+
+
+@pytest.mark.parametrize(
+    ("value", "pauses"),
+    [({"Retry_After": "20"}, [20, 20]), ({}, [1, 2]), ({"Retry_After": "0"}, [1, 2]), ({"Retry_After": "x"}, [1, 2])],
+    ids=["20", "none", "0", "x"],
+)
+def test_throttled(value: dict[str, Any], pauses: list[float]) -> None:
+    """A 429 pauses the gate, for as long as it says or for longer each time."""
+    limited = answer("429 Too Many Requests", **value)
+    with ScriptedServer(limited, limited, OK) as server:
+        bench = Bench(server.url)
+        assert bench.get() == b"[]"
+    assert bench.waits == pauses
+    assert bench.total("api_throttled_total") == bench.total("api_retries_total") == 2
+
+
+def test_throttled_to_the_end() -> None:
+    """The last 429 pauses all others as well."""
+    limited = answer("429 Too Many Requests", Retry_After="20")
+    with ScriptedServer(limited, limited, limited) as server:
+        bench = Bench(server.url)
+        with pytest.raises(ThrottledError, match=r"answered with 429$"):
+            bench.get()
+        assert bench.waits == [20, 20]
+        with pytest.raises(ThrottledError, match="another 20 s"):
+            bench.get(seconds=10)
+        assert len(server.requests) == 3
+    assert bench.telemetry.registry.get_sample_value(
+        "azure_marketplace_exporter_api_paused_until_timestamp_seconds", {"source": "s"}
+    ) == pytest.approx(NOW + 60)
+
+
+def test_throttled_beyond_the_deadline() -> None:
+    """A retry that is not made is not counted."""
+    with ScriptedServer(answer("429 Too Many Requests", Retry_After="20")) as server:
+        bench = Bench(server.url)
+        with pytest.raises(ThrottledError, match="not asked: the API wants no request for another 20 s"):
+            bench.get(seconds=10)
+    assert bench.waits == []
+    assert bench.total("api_retries_total") == 0
+    assert bench.requests() == {"429": 1}
+
+
+def test_unavailable_with_a_wait() -> None:
+    """Only a 429 speaks of the credential; others wait alone."""
+    with ScriptedServer(answer("503 Sorry", Retry_After="20"), OK) as server:
+        bench = Bench(server.url)
+        assert bench.get() == b"[]"
+    assert bench.waits == [20]
+    assert (
+        bench.telemetry.registry.get_sample_value(
+            "azure_marketplace_exporter_api_paused_until_timestamp_seconds", {"source": "s"}
+        )
+        is None
+    )
+
+
+def test_unavailable_for_longer_than_there_is_time() -> None:
+    with ScriptedServer(answer("503 Sorry", Retry_After="4000")) as server:
+        bench = Bench(server.url)
+        with pytest.raises(UpstreamError, match=r"^answered with 503, and 900 s to wait are more than are left$"):
+            bench.get()
+    assert bench.total("api_retries_total") == 0
+
+
+def test_backoff() -> None:
+    """The first retry follows at once, the next ones wait longer and longer."""
+    with ScriptedServer(*[answer("500 Oh")] * 5, OK) as server:
+        bench = Bench(server.url, settings={"max_retries": 5})
+        assert bench.get(seconds=1000) == b"[]"
+    assert [round(one - one % 0.5) for one in bench.waits] == [1, 2, 4, 8]
+
+
+def test_backoff_past_the_deadline() -> None:
+    with ScriptedServer(*[answer("500 Oh")] * 5) as server:
+        bench = Bench(server.url, settings={"max_retries": 5})
+        with pytest.raises(UpstreamError, match=r"^answered with 500, and 2 s to wait are more than are left$"):
+            bench.get(seconds=3)
+    assert sum(bench.waits) < 3
+    assert len(server.requests) == 3
