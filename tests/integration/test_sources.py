@@ -263,7 +263,9 @@ def test_probes_find_an_offer_without_any_list(simulator: StartSimulator, export
     """Before the first refresh has ended, and by the offer id that people know."""
     api = simulator("--scenario", "demo")
     set_fault(api, kind="status", status=500, operation="center_products", times=1)
-    watched = exporter(settings(api, ["partner_center"], collection={"interval": "1h", "timeout": "5s"}))
+    watched = exporter(
+        settings(api, ["partner_center"], collection={"interval": "1h", "stale_after": "5h", "timeout": "5s"})
+    )
     watched.wait_until_ready()
     assert sources_of(watched) == {}
     assert "probe_success 1.0" in watched.get("/probe?target=contoso/edge-cache").text
