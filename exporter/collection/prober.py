@@ -101,7 +101,13 @@ class Prober:
             raise TargetError(f"offer {offer_id} is not among those of {publisher_id} in the settings")
         if source is not None and source not in publisher.sources:
             raise TargetError(f"{publisher_id} has no source of this name; it has {', '.join(publisher.sources)}")
-        return _Target(publisher_id, offer_id, source or publisher.sources[0])
+        return _Target(publisher_id, offer_id, source or self._usual_source(publisher, offer_id))
+
+    def _usual_source(self, publisher: PublisherSettings, offer_id: str) -> str:
+        """Take the source that told this offer last, else the preferred one."""
+        record = self._latest(publisher.id, offer_id)
+        told_by = record.offer.source if record is not None and record.offer is not None else ""
+        return next((one for one in publisher.sources if one == told_by), publisher.sources[0])
 
     def _fetch(self, target: _Target) -> OfferRecord:
         before = self._before(target)
