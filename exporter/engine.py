@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
 
 from exporter.collection.collector import Collector
 from exporter.collection.on_scrape import SingleFlight
@@ -14,7 +13,6 @@ from exporter.collection.schedule import Background
 from exporter.collection.snapshot import Snapshot
 from exporter.collection.workers import Workers
 from exporter.connections import Connections
-from exporter.errors import ConfigError
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
 
@@ -42,7 +40,6 @@ class Engine:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        _check_readable("api.ca_file", settings.api.ca_file)
         self._latest = latest
         self._publish = publish
         self._done = done
@@ -116,6 +113,8 @@ class Engine:
         """Let the refresh under way be the last, wait for its end, and close all connections."""
         if self._background is not None:
             self._background.stop(self._patience)
+        else:
+            self._flights.stop(self._patience)
         self._close()
 
     def stop(self, timeout: float) -> None:
@@ -133,12 +132,3 @@ class Engine:
         self._workers.close()
         self.prober.close()
         self._connections.close()
-
-
-def _check_readable(name: str, path: Path | None) -> None:
-    if path is None:
-        return
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise ConfigError([(name, f"cannot read {path}: {error.strerror}")]) from error

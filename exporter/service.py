@@ -126,7 +126,7 @@ class Service:
                 clock=time.time,
             ),
             telemetry_path=web.telemetry_path,
-            is_alive=lambda: self.engine.is_alive,
+            is_alive=lambda: self.engine.is_alive or self._reloading.locked(),
             flight=lambda: self.engine.flight(),  # noqa: PLW0108 - a reload replaces the engine
             probe=lambda target, source: self.engine.prober.probe(target, source),  # noqa: PLW0108 - as above
             reload=self.reload if web.enable_lifecycle else None,
@@ -153,8 +153,8 @@ class Service:
             log.info("configuration reloaded", changed=engine is not None)
 
     def _swap(self, settings: Settings, engine: Engine) -> None:
-        if settings.web != self._settings.web or settings.collection.state_file != self._settings.collection.state_file:
-            log.warning("changes of web and collection.state_file need a restart")
+        if _fixed(settings) != _fixed(self._settings):
+            log.warning("changes of web, log and collection.state_file need a restart")
         self.engine.retire()
         if self._closed:  # told to end in the meantime: the state file may be another process's by now
             return
@@ -172,3 +172,8 @@ class Service:
         self.telemetry.gauge("config_last_reload_successful").set(well)
         if well:
             self.telemetry.gauge("config_last_reload_success_timestamp_seconds").set(time.time())
+
+
+def _fixed(settings: Settings) -> tuple[object, ...]:
+    """Give what a reload does not change."""
+    return settings.web, settings.log, settings.collection.state_file

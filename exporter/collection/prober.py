@@ -110,7 +110,7 @@ class Prober:
         return next((one for one in publisher.sources if one == told_by), publisher.sources[0])
 
     def _fetch(self, target: _Target) -> OfferRecord:
-        before = self._kept.get(target) or self._latest(target.publisher_id, target.offer_id)
+        before = self._before(target)
         deadline = Deadline(self._seconds, self._monotonic)
         listed = before.listed if before else None
         try:
@@ -126,3 +126,8 @@ class Prober:
             if len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
         return record
+
+    def _before(self, target: _Target) -> OfferRecord | None:
+        """Give what was last seen of the offer, be it by a probe or by a refresh."""
+        seen = (self._kept.get(target), self._latest(target.publisher_id, target.offer_id))
+        return max((one for one in seen if one is not None), key=lambda one: one.asked or 0, default=None)

@@ -187,7 +187,7 @@ def test_reload_says_what_it_cannot_change(make: Make, tmp_path: Path) -> None:
     service = Service(make(), lambda: make(state_file=str(tmp_path / "state")))
     with capture_logs() as logs:
         service.reload()
-    assert "changes of web and collection.state_file need a restart" in [one["event"] for one in logs]
+    assert "changes of web, log and collection.state_file need a restart" in [one["event"] for one in logs]
     assert not (tmp_path / "state").exists()
     service.close()
 
