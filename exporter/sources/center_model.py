@@ -13,7 +13,19 @@ from exporter.offers import Level, Message, OfferStatus, Step, StepStatus, slug
 from exporter.sources.wire import Oddities, WireModel
 from exporter.texts import text
 
-__all__ = ["WireFinding", "WireProduct", "WireReport", "WireSubmission", "WireWorkflow", "deciding", "is_draft"]
+__all__ = [
+    "WireFinding",
+    "WireProduct",
+    "WireReport",
+    "WireSubmission",
+    "WireWorkflow",
+    "deciding",
+    "is_draft",
+    "live_of",
+    "messages_of",
+    "status_of",
+    "steps_of",
+]
 
 MAX_TEXT = 4096
 MAX_MESSAGES = 50  # whose text is kept; all are counted

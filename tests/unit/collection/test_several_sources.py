@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -374,6 +374,17 @@ class TestNamedOffers:
         world.refresh()
         told = [listed.status for offer_id, listed in world.cloud.asked if offer_id == "a" and listed is not None]
         assert told == [OfferStatus.UNKNOWN]
+
+
+def test_a_refresh_that_breaks_deletes_nothing(world: World) -> None:
+    world.cloud.offers = {"a": RUNNING}
+    world.refresh()
+    collector = replace(world.collector(), sources={})
+    record = collector.refresh(world.snapshot).publisher("contoso")
+    assert record.failure is not None
+    assert record.failure.reason == "internal"
+    assert [one.failure for one in record.offers] == [record.failure]
+    assert [one.offer for one in record.offers] == [one.offer for one in world.record.offers]
 
 
 def test_adopts_only_sources_that_are_still_in_use(world: World) -> None:
