@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .dashboard_queries import ALL, Prometheus, Series, Target, target, two_replicas
+from .dashboard_queries import ALL, OFFERS, Prometheus, Series, Target, target, two_replicas
 
 PROGRAM = Path(__file__).with_name("grafana_cells.mjs")
 
@@ -93,7 +93,7 @@ def test_the_offers_of_the_overview(draw: Draw) -> None:
         "Type",
         "Data age",
     ]
-    assert len(table.words) == 12
+    assert len(table.words) == OFFERS
     shown = ("Name", "Waiting for", "State", "Step", "Step state", "Estimate")
     assert {
         name: tuple(row[column] for column in shown) for name, row in table.words.items() if "edge" not in name
@@ -162,7 +162,10 @@ def test_the_steps_of_an_offer(draw: Draw) -> None:
     ]
     shown = ("Step", "State", "Microsoft says", "Estimate")
     rows = {name: tuple(row[column] for column in shown) for name, row in table.words.items()}
-    assert len(rows) == 66
+    # How many of its steps the submission API tells depends on how far the offer is.
+    moving = {name for name in rows if name.startswith("contoso/edge-cache/")}
+    assert len(moving) in {5, 7}
+    assert len(rows) - len(moving) == 69
     assert [rows[f"contoso/data-mesh/{place}"] for place in (1, 3, 6)] == [
         ("Validate Pre-Requisites", "Complete", "< 15 min", "15.0 mins"),
         ("Test Drive Validation", "In progress", "~2 min", "2.0 mins"),
@@ -213,7 +216,7 @@ def test_publishers_and_versions_by_replica(draw: Draw, prometheus: Prometheus) 
         f"{publisher}/{replica}" for publisher in ("contoso", "fabrikam") for replica in prometheus.replicas
     )
     for name, row in publishers.words.items():
-        offers = "8" if name.startswith("contoso") else "4"
+        offers = "10" if name.startswith("contoso") else "4"
         assert (row["Last refresh"], row["Offers"], row["Cannot be read"]) == ("Complete", offers, "0")
         assert publishers.colours[name]["Last refresh"] == GREEN
     versions = draw("exporter", "Versions", "Replica")
