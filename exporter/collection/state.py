@@ -11,8 +11,9 @@ import fcntl
 import json
 import os
 import time
+from io import FileIO
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -72,25 +73,25 @@ class StateFile:
         self._lock = self._take()
         self._failed = False
 
-    def _take(self) -> IO[str]:
+    def _take(self) -> FileIO:
         path = self._path.with_name(self._path.name + ".lock")
         try:
-            lock = path.open("a+", encoding="utf-8")
+            lock = path.open("ab+", buffering=0)
         except OSError as error:
             raise StateFileError(f"collection.state_file: cannot write {path}: {error.strerror}") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             lock.seek(0)
-            holder = lock.read(32).strip()
+            holder = lock.read(32).decode("ascii", "replace").strip()
             lock.close()
             raise StateFileError(
                 f"collection.state_file: {self._path} is in use by process {holder or 'unknown'}; "
                 "give each exporter a file of its own"
             ) from error
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+        with contextlib.suppress(OSError):  # a full disk; the lock holds all the same, only its holder is not told
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n".encode())
         return lock
 
     def load(self) -> Snapshot:
@@ -105,7 +106,11 @@ class StateFile:
             return _decode(content)
         except ValueError as error:
             aside = self._path.with_name(f"{self._path.name}.unusable-{time.time_ns()}")
-            self._path.rename(aside)
+            try:
+                self._path.rename(aside)
+            except OSError as failure:
+                text = f"collection.state_file: cannot set {self._path} aside, though {error}: {failure.strerror}"
+                raise StateFileError(text) from failure
             log.warning("state file set aside, starting without it", file=str(aside), reason=str(error))
             return Snapshot()
 
@@ -120,6 +125,8 @@ class StateFile:
             fresh.replace(self._path)
             _sync_folder(self._path.parent)
         except OSError as error:
+            with contextlib.suppress(OSError):  # it may fill the very disk that is full
+                fresh.unlink()
             if not self._failed:
                 log.error("state file not written", file=str(self._path), error=error.strerror)  # noqa: TRY400
             self._failed = True
