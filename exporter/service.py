@@ -5,15 +5,17 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import structlog
 
+from exporter.collection.outlet import Outlet
 from exporter.collection.snapshot import Snapshot
 from exporter.collection.state import NoState, StateFile, StateKeeper
 from exporter.engine import Engine
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, Problem
 from exporter.exposition.publication import Publication
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry, package_version
@@ -34,6 +36,20 @@ def _leave(*_: object) -> NoReturn:
     raise SystemExit(0)
 
 
+def _fixed(settings: Settings) -> tuple[object, ...]:
+    """Give what a reload cannot change."""
+    return settings.web, settings.log, settings.collection.state_file
+
+
+@contextmanager
+def _noted(problems: list[Problem]) -> Iterator[None]:
+    """Go on after what is wrong with the settings, so that all of it can be told at once."""
+    try:
+        yield
+    except ConfigError as error:
+        problems += error.problems
+
+
 class Service:
     """Everything that one process needs; `load` reads the settings again for a reload.
 
@@ -43,10 +59,13 @@ class Service:
     """
 
     def __init__(self, settings: Settings, load: Callable[[], Settings]) -> None:
+        problems: list[Problem] = []
         self._settings = settings
-        self._web_config = Current(settings.web.config.file)
+        with _noted(problems):
+            self._web_config = Current(settings.web.config.file)
         self._load = load
         self._reloading = threading.Lock()
+        self._ending = threading.Lock()
         self._closed = False
         self.telemetry = Telemetry()
         self.publication = Publication(
@@ -56,15 +75,22 @@ class Service:
             clock=time.time,
         )
         self._state: StateKeeper = NoState()
-        self.engine = self._engine(settings)
+        self._outlet = self._new_outlet()
+        with _noted(problems):
+            self.engine = self._engine(settings, self._outlet)
+        if problems:
+            raise ConfigError(problems)
         self._loaded(well=True)
 
-    def _engine(self, settings: Settings) -> Engine:
+    def _new_outlet(self) -> Outlet:
+        return Outlet(self.publication.publish, lambda snapshot: self._state.save(snapshot))  # noqa: PLW0108 - the state file comes later
+
+    def _engine(self, settings: Settings, outlet: Outlet) -> Engine:
         return Engine(
             settings,
             telemetry=self.telemetry,
-            publish=self.publication.publish,
-            done=lambda snapshot: self._state.save(snapshot),  # noqa: PLW0108 - the state file comes later
+            publish=outlet.publish,
+            done=outlet.keep,
             latest=lambda: self.publication.snapshot,
             clock=time.time,
             monotonic=time.monotonic,
@@ -108,8 +134,10 @@ class Service:
 
     def close(self) -> None:
         """End the collection, and keep what is known."""
-        self._closed = True
+        with self._ending:
+            self._closed = True
         self.engine.stop(STOP_TIMEOUT)
+        self._outlet.close()
         self._state.save(self.publication.snapshot)
         self._state.close()
 
@@ -140,27 +168,29 @@ class Service:
         """
         with self._reloading:
             try:
-                settings = self._load()
-                engine = self._engine(settings) if settings != self._settings else None
+                settings, outlet = self._load(), self._new_outlet()
+                engine = self._engine(settings, outlet) if settings != self._settings else None
             except ConfigError as error:
                 self._loaded(well=False)
                 for where, what in error.problems:
                     log.error("configuration not reloaded", where=where, error=what)  # noqa: TRY400
                 raise
             if engine is not None:
-                self._swap(settings, engine)
+                self._swap(settings, engine, outlet)
             self._loaded(well=True)
             log.info("configuration reloaded", changed=engine is not None)
 
-    def _swap(self, settings: Settings, engine: Engine) -> None:
-        if settings.web != self._settings.web or settings.collection.state_file != self._settings.collection.state_file:
-            log.warning("changes of web and collection.state_file need a restart")
+    def _swap(self, settings: Settings, engine: Engine, outlet: Outlet) -> None:
+        if _fixed(settings) != _fixed(self._settings):
+            log.warning("changes of web, log and collection.state_file need a restart")
         self.engine.retire()
-        if self._closed:  # told to end in the meantime: the state file may be another process's by now
-            return
-        self.publication.stale_after = settings.collection.stale_after
-        self._settings, self.engine = settings, engine
-        engine.start()
+        with self._ending:
+            if self._closed:  # told to end in the meantime: the state file may be another process's by now
+                return
+            self._outlet.close()
+            self.publication.stale_after = settings.collection.stale_after
+            self._settings, self.engine, self._outlet = settings, engine, outlet
+            engine.start()
 
     def _reload_quietly(self) -> None:
         try:

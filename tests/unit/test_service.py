@@ -16,14 +16,17 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from exporter import service as module
+from exporter.collection.snapshot import PublisherRecord, Snapshot
 from exporter.errors import ConfigError, ServeError, StateFileError
 from exporter.service import Service
 from exporter.settings import (
     ApiSettings,
     AuthSettings,
     CollectionSettings,
+    LogSettings,
     PublisherSettings,
     Settings,
+    WebConfigSettings,
     WebSettings,
 )
 from exporter.simulator import Simulator, empty, serve_in_thread
@@ -184,13 +187,57 @@ def test_a_credential_that_cannot_be_used(make: Make) -> None:
         Service(make(token=" "), make)
 
 
-def test_reload_says_what_it_cannot_change(make: Make, tmp_path: Path) -> None:
-    service = Service(make(), lambda: make(state_file=str(tmp_path / "state")))
+def test_all_problems_are_told_at_once(make: Make, tmp_path: Path) -> None:
+    web = WebSettings(config=WebConfigSettings(file=tmp_path / "web.yml"))
+    with pytest.raises(ConfigError) as caught:
+        Service(make(token=" ").model_copy(update={"web": web}), make)
+    assert [where for where, _ in caught.value.problems] == ["web.config.file", "auth"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"collection": CollectionSettings(state_file=Path("state"))},
+        {"web": WebSettings(telemetry_path="/numbers")},
+        {"log": LogSettings(level="debug")},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_reload_says_what_it_cannot_change(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    service = Service(make(), lambda: make().model_copy(update=change))
     with capture_logs() as logs:
         service.reload()
-    assert "changes of web and collection.state_file need a restart" in [one["event"] for one in logs]
+    assert "changes of web, log and collection.state_file need a restart" in [one["event"] for one in logs]
     assert not (tmp_path / "state").exists()
     service.close()
+
+
+def test_reload_warns_of_nothing_that_it_can_change(make: Make) -> None:
+    service = Service(make(), lambda: make("fabrikam"))
+    with capture_logs() as logs:
+        service.reload()
+    assert [one for one in logs if one["log_level"] == "warning"] == []
+    service.close()
+
+
+def test_what_an_engine_finds_after_its_replacement_is_dropped(make: Make, tmp_path: Path) -> None:
+    """A refresh for a scrape may outlive its engine; publishers that are gone from the settings stay gone."""
+    service = Service(
+        make(mode="on_scrape", state_file=str(tmp_path / "state")),
+        lambda: make("fabrikam", state_file=str(tmp_path / "state")),
+    )
+    service.restore()
+    old = service.engine
+    old.adopt()
+    service.reload()
+    old._show(Snapshot((PublisherRecord("contoso", None),)))
+    old._done(Snapshot((PublisherRecord("contoso", None),)))
+    assert [one.publisher_id for one in service.publication.snapshot.publishers] == ["fabrikam"]
+    service.close()
+    assert b"contoso" not in (tmp_path / "state").read_bytes()
 
 
 def test_told_to_end_before_it_serves() -> None:
