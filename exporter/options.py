@@ -11,7 +11,6 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
@@ -25,6 +24,7 @@ from pydantic_settings import (
 from exporter.durations import Duration, format_duration
 from exporter.errors import ConfigError, Problem
 from exporter.settings import ENV_PREFIX, Section, Settings
+from exporter.yaml_file import read_mapping
 
 __all__ = ["CommandLine", "Option", "help_text", "load", "options"]
 
@@ -94,33 +94,11 @@ def read_file(path: Path) -> dict[str, Any]:
         ConfigError: it cannot be read, is not YAML, or holds keys that belong on the command line; other keys that are
             unknown are left for the model to find, together with all else that is wrong.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError([("config.file", f"cannot read {path}: {error.strerror}")]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError([("config.file", f"{path} is not YAML: {_yaml_problem(error)}")]) from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError([("config.file", f"{path} holds no mapping of settings at its top level")])
+    content = read_mapping("config.file", path)
     unknown = content.keys() - Settings.model_fields
     if any(key in CommandLine.model_fields or not isinstance(key, str) for key in unknown):
         raise ConfigError(sorted((str(key), _unknown(str(key), Settings.model_fields)) for key in unknown))
     return content
-
-
-# What YAML's parser quotes may be the file's own words; not so what it expects or finds, such as ',' or '<stream end>'.
-_QUOTED = re.compile("'(?!<[a-z ]+>'|.{1,2}').*'")
-
-
-def _yaml_problem(error: Exception) -> str:
-    """Say what is wrong and where, and quote nothing of the file, since any line of it may hold a secret."""
-    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
-    if problem is None or mark is None:
-        return _one_line(error)
-    said = problem if problem.startswith("expected") else _QUOTED.sub("something", problem)
-    return f"{said} at line {mark.line + 1}, column {mark.column + 1}"
 
 
 def _one_line(error: Exception) -> str:

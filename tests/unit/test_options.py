@@ -232,7 +232,7 @@ def test_good_files(content: str, write: Write) -> None:
                 ("api.timeout", "30 is no duration; write a number and a unit, such as 30s, 5m or 1h30m"),
             ],
         ),
-        ("- a\n- b\n", [("config.file", "{path} holds no mapping of settings at its top level")]),
+        ("- a\n- b\n", [("config.file", "{path} holds no mapping at its top level")]),
         ("a: b: c\n", [("config.file", "{path} is not YAML: mapping values are not allowed here at line 1, column 5")]),
         ("x: \x00", [("config.file", "{path} is not YAML: ")]),
     ],
