@@ -112,7 +112,7 @@ class Service:
             listeners,
             current=self._web_config,
             open_health=web.open_health,
-            is_alive=lambda: self.engine.is_alive,
+            is_alive=self.is_alive,
         )
         self.close()
         log.info("ended")
@@ -141,6 +141,10 @@ class Service:
         self._state.save(self.publication.snapshot)
         self._state.close()
 
+    def is_alive(self) -> bool:
+        """Tell whether it collects; between two engines of a reload there is none, and nothing is wrong."""
+        return self.engine.is_alive or self._reloading.locked()
+
     def secrets(self) -> tuple[str, ...]:
         """Give the secrets that it holds now, for the log's blotting."""
         return (*self._settings.secrets(), *self.engine.secrets())
@@ -154,7 +158,7 @@ class Service:
                 clock=time.time,
             ),
             telemetry_path=web.telemetry_path,
-            is_alive=lambda: self.engine.is_alive,
+            is_alive=self.is_alive,
             flight=lambda: self.engine.flight(),  # noqa: PLW0108 - a reload replaces the engine
             probe=lambda target, source: self.engine.prober.probe(target, source),  # noqa: PLW0108 - as above
             reload=self.reload if web.enable_lifecycle else None,

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from exporter import service as module
 from exporter.collection.snapshot import PublisherRecord, Snapshot
+from exporter.engine import Engine
 from exporter.errors import ConfigError, ServeError, StateFileError
 from exporter.service import Service
 from exporter.settings import (
@@ -156,6 +157,27 @@ def test_reload(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     service.publication.publish(Service(make(), make).once())
     run(service, monkeypatch, change)
     assert service.publication.stale_after == 7200.0
+
+
+def test_healthy_during_a_reload(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the end of one engine and the start of the next one, which may have much to render."""
+    statuses: list[int] = []
+
+    def reload(ask: Ask) -> None:
+        adopt = Engine.adopt
+
+        def look(engine: Engine) -> None:
+            assert not engine.is_alive
+            statuses.append(ask("GET", "/-/healthy").status_code)
+            adopt(engine)
+
+        monkeypatch.setattr(Engine, "adopt", look)
+        service.reload()
+
+    service = Service(make(), lambda: make("fabrikam"))
+    run(service, monkeypatch, reload)
+    assert statuses == [200]
+    assert not service.is_alive()
 
 
 def test_reload_of_wrong_settings_changes_nothing(make: Make) -> None:
