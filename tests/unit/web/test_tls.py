@@ -142,7 +142,7 @@ def test_tells_which_file_is_bad(authority: Authority, pair: dict[str, Path], tm
 def test_a_certificate_that_vanishes_while_it_is_read(pair: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """As when it is being replaced: one more bad configuration, nothing worse."""
     monkeypatch.setattr(tls, "_check_readable", lambda *_: pair["cert_file"].unlink(missing_ok=True))
-    with pytest.raises(ConfigError, match="cert_file: certificate and key cannot be used: .*no such file"):
+    with pytest.raises(ConfigError, match=r"cert_file: certificate and key cannot be used: .*no such file"):
         server_context(config(pair))
 
 
