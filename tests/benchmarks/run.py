@@ -14,6 +14,8 @@ from measure import alternate, percentile, process_cpu, process_rss, table
 from processes import BIN, exporter, get, simulator, wait_until_ready
 from prometheus_client.exposition import generate_latest
 from sample import NOW, Reference, snapshot
+from shards import shards
+from upstream_calls import upstream_calls
 
 from exporter.exposition.encoder import encode, render
 from exporter.exposition.publication import Publication
@@ -138,7 +140,7 @@ def startup() -> str:
     return "## Start\n\n" + table(head, rows)
 
 
-BENCHMARKS = {one.__name__: one for one in (rendering, scraping, latency, memory, startup)}
+BENCHMARKS = {one.__name__: one for one in (rendering, scraping, latency, memory, startup, upstream_calls, shards)}
 
 
 def main() -> int:
