@@ -41,6 +41,7 @@ publishers:
   - fabrikam/my-vm                # one offer
   - id: northwind                 # the same as an object
     offers: [gateway, insights]
+    sources: [partner_center, product_ingestion]
 auth:
   method: workload_identity
 collection:
@@ -60,6 +61,7 @@ mistake changes nothing. Options of `web`, `log` and `collection.state_file` nee
 SECTIONS = {
     "azure_marketplace_exporter_": "The exporter itself",
     "azure_marketplace_publisher_": "Publishers",
+    "azure_marketplace_source_": "Sources",
     "azure_marketplace_offer_step_": "Steps",
     "azure_marketplace_": "Offers",
 }

@@ -1,11 +1,10 @@
-"""The collection as one thing that can be started, stopped and replaced: token, client, sources, collector, schedule."""
+"""The collection as one thing that can be started, stopped and replaced: sources, collector, schedule."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
 
 from exporter.collection.collector import Collector
 from exporter.collection.on_scrape import SingleFlight
@@ -13,12 +12,8 @@ from exporter.collection.prober import Prober
 from exporter.collection.schedule import Background
 from exporter.collection.snapshot import Snapshot
 from exporter.collection.workers import Workers
-from exporter.entra import token_source
-from exporter.errors import ConfigError
+from exporter.connections import Connections
 from exporter.settings import Settings
-from exporter.sources.api import ApiClient
-from exporter.sources.cloud_partner import CloudPartnerSource
-from exporter.sources.gate import Gate
 from exporter.telemetry import Telemetry
 
 __all__ = ["Engine"]
@@ -45,41 +40,17 @@ class Engine:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        _check_readable("api.ca_file", settings.api.ca_file)
         self._latest = latest
         self._publish = publish
         self._done = done
         self._given_up = threading.Event()
-        self._tokens = token_source(
-            settings.auth,
-            scope=settings.api.scope,
-            source=CloudPartnerSource.name,
-            ca_file=settings.api.ca_file,
-            telemetry=telemetry,
-            clock=clock,
-        )
-        gate = Gate(
-            settings.api.requests_per_second,
-            source=CloudPartnerSource.name,
-            telemetry=telemetry,
-            clock=clock,
-            monotonic=monotonic,
-            wait=self._given_up.wait,
-        )
-        self._client = ApiClient(
-            base_url=settings.api.base_url,
-            tokens=self._tokens,
-            gate=gate,
-            settings=settings.api,
-            telemetry=telemetry,
-            operations=CloudPartnerSource.operations,
-            monotonic=monotonic,
+        self._connections = Connections(
+            settings, telemetry=telemetry, clock=clock, monotonic=monotonic, wait=self._given_up.wait
         )
         self._workers = Workers(settings.api.max_concurrency, "fetch")
-        sources = {CloudPartnerSource.name: CloudPartnerSource(self._client, telemetry)}
         self.prober = Prober(
             settings.publishers,
-            sources,
+            self._connections.sources,
             latest=lambda publisher_id, offer_id: latest().offer(publisher_id, offer_id),
             limit=settings.api.max_concurrency,
             seconds=settings.collection.timeout,
@@ -90,7 +61,7 @@ class Engine:
         telemetry.gauge("shards").set(settings.collection.shard.total)
         self._collector = Collector(
             publishers=settings.publishers,
-            sources=sources,
+            sources=self._connections.sources,
             settings=settings.collection,
             workers=self._workers,
             telemetry=telemetry,
@@ -136,12 +107,14 @@ class Engine:
 
     def secrets(self) -> tuple[str, ...]:
         """Give the secrets that it holds now, for the log's blotting."""
-        return self._tokens.secrets()
+        return self._connections.secrets()
 
     def retire(self) -> None:
         """Let the refresh under way be the last, wait for its end, and close all connections."""
         if self._background is not None:
             self._background.stop(self._patience)
+        else:
+            self._flights.stop(self._patience)
         self._close()
 
     def stop(self, timeout: float) -> None:
@@ -158,13 +131,4 @@ class Engine:
     def _close(self) -> None:
         self._workers.close()
         self.prober.close()
-        self._client.close()
-
-
-def _check_readable(name: str, path: Path | None) -> None:
-    if path is None:
-        return
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise ConfigError([(name, f"cannot read {path}: {error.strerror}")]) from error
+        self._connections.close()

@@ -107,7 +107,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One publishing step; `progress` is a ratio from 0 to 1, `estimated_time_frame` the API's own friendly text."""
+    """One publishing step; `progress` is a ratio from 0 to 1, `estimated_time_frame` the API's own friendly text.
+
+    `started` and `completed` are in Unix seconds. Without `tells_messages` the source knows none of its messages.
+    """
 
     step_id: str
     name: str
@@ -116,6 +119,9 @@ class Step:
     progress: float | None = None
     estimated_time_frame: str = ""
     messages: tuple[Message, ...] = ()
+    started: float | None = None
+    completed: float | None = None
+    tells_messages: bool = True
 
     @property
     def is_signoff(self) -> bool:
@@ -125,7 +131,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One offer as a source tells it; `changed` is in Unix seconds, what the source cannot tell is None or empty."""
+    """One offer as a source tells it; times are in Unix seconds, what the source cannot tell is None or empty.
+
+    `status` is that of the newest submission, `live` tells whether an earlier or the same one is on sale, and `live_since`
+    since when. `product_id` is the GUID by which the Partner Center APIs know the offer. With `is_listed_only` the source
+    tells no more than that the offer exists, without `tells_messages` none of its messages.
+    """
 
     publisher_id: str
     offer_id: str
@@ -137,6 +148,11 @@ class Offer:
     changed: float | None = None
     steps: tuple[Step, ...] = ()
     messages: tuple[Message, ...] = ()
+    live: bool | None = None
+    live_since: float | None = None
+    product_id: str = ""
+    is_listed_only: bool = False
+    tells_messages: bool = True
 
     @property
     def key(self) -> tuple[str, str]:
@@ -147,10 +163,10 @@ class Offer:
     def waiting_on(self) -> Party:
         """Who has to act next.
 
-        An offer at rest waits on nobody, whatever its steps say. A failed one, one that waits for review, and one with
+        An offer at rest, or of unknown whereabouts, waits on nobody, whatever its steps say. A failed one, one that waits for review, and one with
         a step that waits for review, is rejected or is blocked, waits on the publisher. All others are with Microsoft.
         """
-        if self.status in _AT_REST:
+        if self.status in _AT_REST or self.is_listed_only:
             return Party.NOBODY
         if self.status in {OfferStatus.FAILED, OfferStatus.WAITING_FOR_PUBLISHER_REVIEW}:
             return Party.PUBLISHER

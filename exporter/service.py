@@ -11,7 +11,6 @@ from typing import NoReturn
 
 import structlog
 
-from exporter.collection.outlet import Outlet
 from exporter.collection.snapshot import Snapshot
 from exporter.collection.state import NoState, StateFile, StateKeeper
 from exporter.engine import Engine
@@ -75,22 +74,18 @@ class Service:
             clock=time.time,
         )
         self._state: StateKeeper = NoState()
-        self._outlet = self._new_outlet()
         with _noted(problems):
-            self.engine = self._engine(settings, self._outlet)
+            self.engine = self._engine(settings)
         if problems:
             raise ConfigError(problems)
         self._loaded(well=True)
 
-    def _new_outlet(self) -> Outlet:
-        return Outlet(self.publication.publish, lambda snapshot: self._state.save(snapshot))  # noqa: PLW0108 - the state file comes later
-
-    def _engine(self, settings: Settings, outlet: Outlet) -> Engine:
+    def _engine(self, settings: Settings) -> Engine:
         return Engine(
             settings,
             telemetry=self.telemetry,
-            publish=outlet.publish,
-            done=outlet.keep,
+            publish=self.publication.publish,
+            done=lambda snapshot: self._state.save(snapshot),  # noqa: PLW0108 - the state file comes later
             latest=lambda: self.publication.snapshot,
             clock=time.time,
             monotonic=time.monotonic,
@@ -137,7 +132,6 @@ class Service:
         with self._ending:
             self._closed = True
         self.engine.stop(STOP_TIMEOUT)
-        self._outlet.close()
         self._state.save(self.publication.snapshot)
         self._state.close()
 
@@ -172,28 +166,27 @@ class Service:
         """
         with self._reloading:
             try:
-                settings, outlet = self._load(), self._new_outlet()
-                engine = self._engine(settings, outlet) if settings != self._settings else None
+                settings = self._load()
+                engine = self._engine(settings) if settings != self._settings else None
             except ConfigError as error:
                 self._loaded(well=False)
                 for where, what in error.problems:
                     log.error("configuration not reloaded", where=where, error=what)  # noqa: TRY400
                 raise
             if engine is not None:
-                self._swap(settings, engine, outlet)
+                self._swap(settings, engine)
             self._loaded(well=True)
             log.info("configuration reloaded", changed=engine is not None)
 
-    def _swap(self, settings: Settings, engine: Engine, outlet: Outlet) -> None:
+    def _swap(self, settings: Settings, engine: Engine) -> None:
         if _fixed(settings) != _fixed(self._settings):
             log.warning("changes of web, log and collection.state_file need a restart")
         self.engine.retire()
         with self._ending:
             if self._closed:  # told to end in the meantime: the state file may be another process's by now
                 return
-            self._outlet.close()
             self.publication.stale_after = settings.collection.stale_after
-            self._settings, self.engine, self._outlet = settings, engine, outlet
+            self._settings, self.engine = settings, engine
             engine.start()
 
     def _reload_quietly(self) -> None:

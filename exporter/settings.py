@@ -24,6 +24,8 @@ __all__ = [
     "AuthSettings",
     "CollectionSettings",
     "LogSettings",
+    "PartnerCenterSettings",
+    "ProductIngestionSettings",
     "PublisherSettings",
     "Settings",
     "WebSettings",
@@ -31,7 +33,10 @@ __all__ = [
 
 ENV_PREFIX = "MARKETPLACE_EXPORTER_"
 
-SourceName = Literal["cloud_partner"]
+SourceName = Literal["cloud_partner", "partner_center", "product_ingestion"]
+
+ACCOUNT_SOURCES: tuple[SourceName, ...] = ("partner_center", "product_ingestion")
+"""APIs whose lists are those of an account: nothing in them names a publisher."""
 
 
 class Section(BaseModel):
@@ -57,8 +62,14 @@ class PublisherSettings(Section):
     """Publisher id as in Partner Center, such as `contoso`."""
     offers: tuple[Identifier, ...] = ()
     """Offer ids to watch; without any, all that the API lists."""
-    sources: tuple[SourceName, ...] = ("cloud_partner",)
-    """APIs to ask."""
+    sources: Annotated[tuple[SourceName, ...], Field(min_length=1)] = ("cloud_partner",)
+    """APIs to ask, in the order of preference: an offer that several know is taken from the first."""
+
+    @model_validator(mode="after")
+    def _once_each(self) -> Self:
+        if len(set(self.sources)) < len(self.sources):
+            raise ValueError("sources names one of them more than once")
+        return self
 
 
 def _split(value: Any) -> Any:
@@ -107,22 +118,55 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
 class ApiSettings(Section):
-    """How the upstream API is called."""
+    """How the upstream APIs are called: where the Cloud Partner Portal API is, and the limits that all share."""
 
     base_url: HttpUrl = "https://cloudpartner.azure.com"
     """Where the Cloud Partner Portal API is."""
     scope: str = "https://cloudpartner.azure.com/.default"
-    """OAuth scope of its tokens."""
+    """OAuth scope of tokens for the Cloud Partner Portal API."""
     timeout: Annotated[Duration, Field(gt=0)] = 30.0
     """Longest time for one request, answer included."""
     max_concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     """Most requests under way at once."""
     requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 10.0
-    """Most requests per second, on average; a second's worth may go out at once."""
+    """Most requests per second to the Cloud Partner Portal API, on average."""
     max_retries: Annotated[int, Field(ge=0, le=10)] = 3
     """Most retries of one request after 429, 5xx and transport errors."""
     ca_file: Path | None = None
     """PEM file with the certificate authorities to trust instead of the built-in ones, for API and token endpoint."""
+
+
+class PartnerCenterSettings(Section):
+    """Where the Partner Center submission API is, and how fast it may be asked."""
+
+    base_url: HttpUrl = "https://api.partner.microsoft.com"
+    """Where the Partner Center submission API is."""
+    scope: str = "https://api.partner.microsoft.com/.default"
+    """OAuth scope of tokens for the Partner Center submission API."""
+    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 5.0
+    """Most requests per second to the Partner Center submission API, on average."""
+
+
+_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview\d*)?")
+
+
+def _version(value: str) -> str:
+    if not _VERSION.fullmatch(value):
+        raise ValueError(f"{value!r} is no version; write a day, such as 2022-07-01 or 2022-03-01-preview2")
+    return value
+
+
+class ProductIngestionSettings(Section):
+    """Where the Product Ingestion API is, which version of it is meant, and how fast it may be asked."""
+
+    base_url: HttpUrl = "https://graph.microsoft.com"
+    """Where the Product Ingestion API is."""
+    scope: str = "https://graph.microsoft.com/.default"
+    """OAuth scope of tokens for the Product Ingestion API."""
+    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 5.0
+    """Most requests per second to the Product Ingestion API, on average."""
+    version: Annotated[str, AfterValidator(_version)] = "2022-07-01"
+    """What is sent as `$version`; each resource comes in its newest version that is not newer than this."""
 
 
 AuthMethod = Literal[
@@ -290,6 +334,8 @@ class Settings(BaseSettings):
     publishers: Publishers = ()
     """What to watch: `publisher` for all its offers, `publisher/offer` for one; may be given several times."""
     api: ApiSettings = ApiSettings()
+    partner_center: PartnerCenterSettings = PartnerCenterSettings()
+    product_ingestion: ProductIngestionSettings = ProductIngestionSettings()
     auth: AuthSettings = AuthSettings()
     collection: CollectionSettings = CollectionSettings()
     web: WebSettings = WebSettings()
@@ -300,6 +346,20 @@ class Settings(BaseSettings):
         ids = [publisher.id for publisher in self.publishers]
         for twice in {one for one in ids if ids.count(one) > 1}:
             raise ValueError(f"publisher {twice!r} is listed more than once; join its entries")
+        return self
+
+    @model_validator(mode="after")
+    def _one_publisher_per_account(self) -> Self:
+        """The account's lists name no publisher, so that only the settings can tell whose an offer is."""
+        for source in ACCOUNT_SOURCES:
+            users = [one for one in self.publishers if source in one.sources]
+            offers = [offer for one in users for offer in one.offers]
+            if len(users) > 1 and (not all(one.offers for one in users) or len(set(offers)) < len(offers)):
+                names = ", ".join(one.id for one in users)
+                raise ValueError(
+                    f"{names} share the source {source}, which tells no publishers apart; "
+                    "let one of them have it, or name the offers of each"
+                )
         return self
 
     def secrets(self) -> tuple[str, ...]:

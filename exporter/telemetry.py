@@ -25,9 +25,18 @@ __all__ = ["OWN_METRICS", "PREFIX", "OwnMetric", "Telemetry", "package_version"]
 
 PREFIX = "azure_marketplace_exporter_"
 
-SOURCES = ("cloud_partner",)
+SOURCES = ("cloud_partner", "partner_center", "product_ingestion")
 
-UNKNOWN_FIELDS = ("offer_status", "step_status", "message_level", "timestamp", "number", "offer_id", "step_id")
+UNKNOWN_FIELDS = (
+    "offer_status",
+    "step_status",
+    "message_level",
+    "timestamp",
+    "number",
+    "offer_id",
+    "step_id",
+    "target",
+)
 
 
 def package_version() -> str:

@@ -101,10 +101,16 @@ class Prober:
             raise TargetError(f"offer {offer_id} is not among those of {publisher_id} in the settings")
         if source is not None and source not in publisher.sources:
             raise TargetError(f"{publisher_id} has no source of this name; it has {', '.join(publisher.sources)}")
-        return _Target(publisher_id, offer_id, source or publisher.sources[0])
+        return _Target(publisher_id, offer_id, source or self._usual_source(publisher, offer_id))
+
+    def _usual_source(self, publisher: PublisherSettings, offer_id: str) -> str:
+        """Take the source that told this offer last, else the preferred one."""
+        record = self._latest(publisher.id, offer_id)
+        told_by = record.offer.source if record is not None and record.offer is not None else ""
+        return next((one for one in publisher.sources if one == told_by), publisher.sources[0])
 
     def _fetch(self, target: _Target) -> OfferRecord:
-        before = self._kept.get(target) or self._latest(target.publisher_id, target.offer_id)
+        before = self._before(target)
         deadline = Deadline(self._seconds, self._monotonic)
         listed = before.listed if before else None
         try:
@@ -120,3 +126,8 @@ class Prober:
             if len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
         return record
+
+    def _before(self, target: _Target) -> OfferRecord | None:
+        """Give what was last seen of the offer, be it by a probe or by a refresh."""
+        seen = (self._kept.get(target), self._latest(target.publisher_id, target.offer_id))
+        return max((one for one in seen if one is not None), key=lambda one: one.asked or 0, default=None)

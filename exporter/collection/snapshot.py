@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from exporter.offers import Offer
 
-__all__ = ["Failure", "OfferRecord", "PublisherRecord", "Since", "Snapshot"]
+__all__ = ["Failure", "OfferRecord", "PublisherRecord", "Since", "Snapshot", "SourceRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,16 @@ class OfferRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """How one source did for one publisher; `failure` tells why nothing could be read from it, `listed` counts its list."""
+
+    source: str
+    listed: int | None = None
+    last_success: float | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PublisherRecord:
     """What is known of one publisher; before its first refresh nothing but the interval."""
 
@@ -60,6 +70,7 @@ class PublisherRecord:
     last_success: float | None = None
     duration: float | None = None
     failure: Failure | None = None
+    sources: tuple[SourceRecord, ...] = ()
 
     @property
     def up(self) -> bool | None:

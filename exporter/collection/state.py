@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import threading
 import time
 from io import FileIO
 from pathlib import Path
@@ -71,6 +72,7 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = self._take()
+        self._saving = threading.Lock()
         self._failed = False
 
     def _take(self) -> FileIO:
@@ -105,37 +107,48 @@ class StateFile:
         try:
             return _decode(content)
         except ValueError as error:
-            aside = self._path.with_name(f"{self._path.name}.unusable-{time.time_ns()}")
-            try:
-                self._path.rename(aside)
-            except OSError as failure:
-                text = f"collection.state_file: cannot set {self._path} aside, though {error}: {failure.strerror}"
-                raise StateFileError(text) from failure
-            log.warning("state file set aside, starting without it", file=str(aside), reason=str(error))
+            self._set_aside(str(error))
             return Snapshot()
 
-    def save(self, snapshot: Snapshot) -> None:
-        """Write the file; a failure is logged once until it works again, and ends nothing."""
-        fresh = self._path.with_name(self._path.name + ".new")
+    def _set_aside(self, reason: str) -> None:
+        aside = self._path.with_name(f"{self._path.name}.unusable-{time.time_ns()}")
         try:
-            with fresh.open("wb") as file:
-                file.write(_encode(snapshot))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
-            _sync_folder(self._path.parent)
-        except OSError as error:
-            with contextlib.suppress(OSError):  # it may fill the very disk that is full
-                fresh.unlink()
-            if not self._failed:
-                log.error("state file not written", file=str(self._path), error=error.strerror)  # noqa: TRY400
-            self._failed = True
-        else:
-            self._failed = False
+            self._path.rename(aside)
+        except OSError as error:  # a single file that is mounted cannot be renamed
+            raise StateFileError(
+                f"collection.state_file: {self._path} cannot be used, {reason}, nor set aside: {error.strerror}"
+            ) from error
+        log.warning("state file set aside, starting without it", file=str(aside), reason=reason)
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Write the file, unless it is closed; a failure is logged once until it works again, and ends nothing."""
+        with self._saving:
+            if self._lock.closed:
+                return
+            try:
+                self._write(_encode(snapshot))
+            except OSError as error:
+                with contextlib.suppress(OSError):  # what is half written may fill the very disk that is full
+                    self._path.with_name(self._path.name + ".new").unlink()
+                if not self._failed:
+                    log.error("state file not written", file=str(self._path), error=error.strerror)  # noqa: TRY400
+                self._failed = True
+            else:
+                self._failed = False
+
+    def _write(self, content: bytes) -> None:
+        fresh = self._path.with_name(self._path.name + ".new")
+        with fresh.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+        _sync_folder(self._path.parent)
 
     def close(self) -> None:
-        """Release the file for another process."""
-        self._lock.close()
+        """Release the file for another process, once a write that is under way has ended."""
+        with self._saving:
+            self._lock.close()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -156,7 +169,7 @@ def _decode(content: bytes) -> Snapshot:
     head, _, body = content.partition(b"\n")
     try:
         about = json.loads(head)
-    except ValueError:
+    except (ValueError, RecursionError):
         about = None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ValueError("it is not a state file of this exporter")

@@ -15,7 +15,7 @@ from typing import Any
 
 from prometheus_client.utils import floatToGoString
 
-from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
 from exporter.exposition.families import FAMILIES, Counts, Family, Info, OfferRow, States, StepRow, Value
 
 __all__ = ["Body", "Exposition", "encode", "encode_offer", "render"]
@@ -28,7 +28,7 @@ _BATCH = 1000
 """Rows that are rendered before they are compressed; of a step's state set that is a megabyte."""
 
 Row = tuple[tuple[str, ...], Any]
-"""The escaped ids (publisher, offer, step), and what the samples are read from."""
+"""The escaped ids (publisher and source, or publisher, offer and step), and what the samples are read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,12 @@ def encode_offer(record: OfferRecord, now: float) -> bytes:
 
 
 def _rows(snapshot: Snapshot, now: float, stale_after: float) -> dict[type, list[Row]]:
-    rows: dict[type, list[Row]] = {PublisherRecord: [], OfferRecord: [], OfferRow: [], StepRow: []}
+    rows: dict[type, list[Row]] = {one: [] for one in (PublisherRecord, SourceRecord, OfferRecord, OfferRow, StepRow)}
     escaped = _Escaped()
     for publisher in snapshot.publishers:
         publisher_id = _escape(publisher.publisher_id)
         rows[PublisherRecord].append(((publisher_id,), publisher))
+        rows[SourceRecord] += (((publisher_id, escaped[one.source]), one) for one in publisher.sources)
         for record in publisher.offers:
             ids = (publisher_id, _escape(record.offer_id))
             rows[OfferRecord].append((ids, record))
@@ -166,7 +167,10 @@ def _states(family: States[Any], rows: Sequence[Row]) -> Iterator[str]:
     until = {state: family.values[: number + 1] for number, state in enumerate(family.values)}
     after = {state: family.values[number + 1 :] for number, state in enumerate(family.values)}
     for ids, row in rows:
-        state, start, end = read(row), head(*ids), tail(*ids)
+        state = read(row)
+        if state is None:
+            continue
+        start, end = head(*ids), tail(*ids)
         between = f"{end}0.0\n{start}"
         yield f"{start}{between.join(until[state])}{end}1.0\n"
         if after[state]:
@@ -182,6 +186,8 @@ def _counts(family: Counts[Any], rows: Sequence[Row]) -> Iterator[str]:
     read, number = family.read, _Numbers()
     for ids, row in rows:
         counts = read(row)
+        if counts is None:
+            continue
         if any(counts):
             yield some(*ids, *map(number.__getitem__, counts))
         else:

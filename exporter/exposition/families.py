@@ -1,6 +1,6 @@
 """THE table of metrics: every name, type, help text and label that the exporter exposes.
 
-A family of the snapshot reads its samples from one row: a publisher, an offer, or a step. All of them are gauges, the
+A family of the snapshot reads its samples from one row: a publisher, one of its sources, an offer, or a step. All of them are gauges, the
 enumerations and `_info` families too (the way of kube-state-metrics), so that the text format and OpenMetrics share their
 bytes. The labels of the ids come with the row. Help texts hold no quotes or backslashes: the two formats escape those
 differently.
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, SourceRecord
+from exporter.errors import REASONS
 from exporter.estimates import upper_bound_seconds
 from exporter.offers import Level, Message, Offer, OfferStatus, Party, Step, StepStatus
 from exporter.telemetry import OWN_METRICS
@@ -38,6 +39,14 @@ class StepRow(NamedTuple):
     since: float | None
 
 
+_IDS: dict[type, tuple[str, ...]] = {
+    PublisherRecord: ("publisher_id",),
+    SourceRecord: ("publisher_id", "source"),
+    OfferRecord: ("publisher_id", "offer_id"),
+    OfferRow: ("publisher_id", "offer_id"),
+    StepRow: ("publisher_id", "offer_id", "step_id"),
+}
+
 RowT = TypeVar("RowT")
 Sample: TypeAlias = tuple[tuple[str, ...], float]
 
@@ -56,9 +65,7 @@ class Family(Generic[RowT]):
     @property
     def ids(self) -> tuple[str, ...]:
         """The labels that every sample has from its row."""
-        if self.row is PublisherRecord:
-            return ("publisher_id",)
-        return ("publisher_id", "offer_id", "step_id") if self.row is StepRow else ("publisher_id", "offer_id")
+        return _IDS[self.row]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -100,10 +107,16 @@ class Info(Family[RowT]):
 
 
 class States(Family[RowT]):
-    """A state set: one sample per state, exactly one of them 1."""
+    """A state set: one sample per state, exactly one of them 1; no samples where there is no state."""
 
     def __init__(  # noqa: PLR0917 - as in Counts
-        self, row: type[RowT], name: str, text: str, label: str, states: type[StrEnum], read: Callable[[RowT], StrEnum]
+        self,
+        row: type[RowT],
+        name: str,
+        text: str,
+        label: str,
+        states: type[StrEnum],
+        read: Callable[[RowT], StrEnum | None],
     ) -> None:
         super().__init__(row, name, text)
         self.extra = (label,)
@@ -113,12 +126,12 @@ class States(Family[RowT]):
     def samples(self, row: RowT) -> Iterator[Sample]:
         """Read the state."""
         active = self.read(row)
-        for state in self.values:
+        for state in self.values if active is not None else ():
             yield (state,), state == active
 
 
 class Counts(Family[RowT]):
-    """A number of things for each value of one label."""
+    """A number of things for each value of one label; no samples where nothing was counted."""
 
     def __init__(  # noqa: PLR0917 - the table reads as one: row, name, help, label, values, reader
         self,
@@ -126,8 +139,8 @@ class Counts(Family[RowT]):
         name: str,
         text: str,
         label: str,
-        values: type[StrEnum],
-        read: Callable[[RowT], Sequence[int]],
+        values: Iterable[str],
+        read: Callable[[RowT], Sequence[int] | None],
     ) -> None:
         super().__init__(row, name, text)
         self.extra = (label,)
@@ -136,8 +149,10 @@ class Counts(Family[RowT]):
 
     def samples(self, row: RowT) -> Iterator[Sample]:
         """Read the numbers, in the order of the values."""
-        for value, count in zip(self.values, self.read(row), strict=True):
-            yield (value,), count
+        counts = self.read(row)
+        if counts is not None:
+            for value, count in zip(self.values, counts, strict=True):
+                yield (value,), count
 
 
 _LEVELS = tuple(Level)
@@ -165,7 +180,12 @@ FAMILIES: tuple[Family[Any], ...] = (
         "1 if the last refresh of this publisher got everything it asked for.",
         lambda row: row.up,
     ),
-    Value(PublisherRecord, "publisher_offers", "Offers in the last good list.", lambda row: row.listed),
+    Value(
+        PublisherRecord,
+        "publisher_offers",
+        "Offers in the last good lists; one that several sources list counts once.",
+        lambda row: row.listed,
+    ),
     Value(
         PublisherRecord,
         "publisher_last_refresh_timestamp_seconds",
@@ -189,6 +209,27 @@ FAMILIES: tuple[Family[Any], ...] = (
         "publisher_refresh_interval_seconds",
         "Time between the starts of two refreshes, as configured; alert on age > 3 * interval.",
         lambda row: row.interval,
+    ),
+    Value(
+        SourceRecord,
+        "source_up",
+        "1 if this source could be read in the last refresh: its list or, without that, an offer named in the settings.",
+        lambda row: row.failure is None,
+    ),
+    Counts(
+        SourceRecord,
+        "source_failure",
+        "Why this source could not be read in the last refresh: 1 for the reason, all 0 if it could.",
+        "reason",
+        REASONS,
+        lambda row: [row.failure is not None and row.failure.reason == reason for reason in REASONS],
+    ),
+    Value(SourceRecord, "source_offers", "Offers in the last good list of this source.", lambda row: row.listed),
+    Value(
+        SourceRecord,
+        "source_last_success_timestamp_seconds",
+        "When this source was last read.",
+        lambda row: row.last_success,
     ),
     Value(
         OfferRecord,
@@ -215,13 +256,13 @@ FAMILIES: tuple[Family[Any], ...] = (
         "Status of the newest submission as the API tells it, cached since the last refresh; the current one is 1.",
         "status",
         OfferStatus,
-        lambda row: row.offer.status,
+        lambda row: None if row.offer.is_listed_only else row.offer.status,
     ),
     Value(
         OfferRow,
         "offer_status_since_timestamp_seconds",
         "When the exporter first saw the current status.",
-        lambda row: row.since.status,
+        lambda row: None if row.offer.is_listed_only else row.since.status,
     ),
     States(
         OfferRow,
@@ -229,13 +270,25 @@ FAMILIES: tuple[Family[Any], ...] = (
         "Who has to act next; the current one is 1.",
         "party",
         Party,
-        lambda row: row.offer.waiting_on,
+        lambda row: None if row.offer.is_listed_only else row.offer.waiting_on,
     ),
     Value(
         OfferRow,
         "offer_waiting_on_since_timestamp_seconds",
         "When the exporter first saw that this party has to act.",
-        lambda row: row.since.waiting_on,
+        lambda row: None if row.offer.is_listed_only else row.since.waiting_on,
+    ),
+    Value(
+        OfferRow,
+        "offer_live",
+        "1 if the offer is live, whatever its newest submission does; absent where the source cannot tell.",
+        lambda row: row.offer.live,
+    ),
+    Value(
+        OfferRow,
+        "offer_live_since_timestamp_seconds",
+        "When the live submission was published, according to the API.",
+        lambda row: row.offer.live_since,
     ),
     Value(
         OfferRow,
@@ -250,7 +303,7 @@ FAMILIES: tuple[Family[Any], ...] = (
         "Messages of the offer itself, by level.",
         "level",
         Level,
-        lambda row: _by_level(row.offer.messages),
+        lambda row: _by_level(row.offer.messages) if row.offer.tells_messages else None,
     ),
     Info(
         StepRow,
@@ -275,6 +328,18 @@ FAMILIES: tuple[Family[Any], ...] = (
     ),
     Value(
         StepRow,
+        "offer_step_started_timestamp_seconds",
+        "When the step began, according to the API.",
+        lambda row: row.step.started,
+    ),
+    Value(
+        StepRow,
+        "offer_step_completed_timestamp_seconds",
+        "When the step ended, according to the API; completed - started is how long it took.",
+        lambda row: row.step.completed,
+    ),
+    Value(
+        StepRow,
         "offer_step_progress_ratio",
         "Progress of the step from 0 to 1 as the API tells it; complete steps may show 0.",
         lambda row: row.step.progress,
@@ -291,7 +356,7 @@ FAMILIES: tuple[Family[Any], ...] = (
         "Messages of the step, by level.",
         "level",
         Level,
-        lambda row: _by_level(row.step.messages),
+        lambda row: _by_level(row.step.messages) if row.step.tells_messages else None,
     ),
     Value(
         StepRow,

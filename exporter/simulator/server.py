@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Listening", "RunningServer", "make_server", "serve_in_thread"]
 
 _GRACE_SECONDS = 1
+_KEEP_ALIVE_SECONDS = 75  # longer than the pauses of those who ask, else a connection ends just as it is used again
 _JOIN_SECONDS = 10.0
 
 
@@ -52,7 +53,7 @@ def make_server(
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=75,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,

@@ -59,6 +59,11 @@ class ApiClient:
         for operation in operations:
             telemetry.histogram("api_request_duration_seconds").labels(operation)
 
+    @property
+    def base_url(self) -> str:
+        """Where the API is."""
+        return self._base_url
+
     def close(self) -> None:
         """Close all idle connections."""
         self._session.close()

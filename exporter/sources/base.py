@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, Self
 
-from exporter.errors import DeadlineError
-from exporter.offers import Offer
+from exporter.errors import DeadlineError, NotFoundError
+from exporter.offers import Offer, OfferStatus
 
-__all__ = ["Deadline", "Source"]
+__all__ = ["Deadline", "NotServedError", "Source"]
 
 
 class Deadline:
@@ -36,10 +36,38 @@ class Deadline:
             raise DeadlineError("the time for this refresh is over")
 
 
+class NotServedError(NotFoundError):
+    """The API lists the offer but tells no submissions of it; `listed` is all that it knows.
+
+    The submission API does so for virtual machines and containers, whose submissions belong to another API.
+    """
+
+    def __init__(self, message: str, listed: Offer) -> None:
+        self.listed = listed
+        super().__init__(message)
+
+    @classmethod
+    def of(cls, known: Offer, source: str, publisher_id: str, offer_id: str) -> Self:
+        """Make one out of what any list tells of the offer."""
+        listed = Offer(
+            publisher_id=publisher_id,
+            offer_id=offer_id,
+            status=OfferStatus.UNKNOWN,
+            source=source,
+            display_name=known.display_name,
+            offer_type=known.offer_type,
+            product_id=known.product_id,
+            is_listed_only=True,
+            tells_messages=False,
+        )
+        return cls(f"{source} lists {offer_id} but tells no submissions of it", listed)
+
+
 class Source(Protocol):
     """One upstream API that can list the offers of a publisher and tell their status.
 
     Both calls raise the `SourceError` that names the phase that failed; both may be made from several threads at once.
+    An offer that `fetch_offer` does not find is a `NotFoundError`; another source may still know it.
     """
 
     name: str
@@ -49,5 +77,5 @@ class Source(Protocol):
         ...
 
     def fetch_offer(self, publisher_id: str, offer_id: str, listed: Offer | None, deadline: Deadline) -> Offer:
-        """Fetch one offer with its steps; `listed` is its entry in the list, which knows what the status does not."""
+        """Fetch one offer with its steps; `listed` is its entry in a list, which knows what the status does not."""
         ...

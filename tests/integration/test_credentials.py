@@ -98,7 +98,7 @@ def test_client_secret(site: Site, exporter: StartExporter, secret: Path) -> Non
     samples = watched.samples()
     assert (samples[REFRESHES], samples[FAILURES], samples[CREDENTIAL]) == (1, 0, 0)
     assert samples[EXPIRY] == pytest.approx(time.time() + LIFETIME, abs=30)
-    assert samples[OWN + 'credential_expiry_timestamp_seconds{method="client_secret"}'] == 1893542400
+    assert samples[OWN + 'credential_expiry_timestamp_seconds{credential="client_secret"}'] == 1893542400
     assert site.asked()["token"] == 1
     assert FIRST not in watched.log
 
@@ -197,7 +197,7 @@ def test_client_certificate(site: Site, exporter: StartExporter, tmp_path: Path)
     """A certificate that is replaced is used at once, and its expiry told."""
     file = tmp_path / "client.pem"
     expiry = client_certificate(file, days=30)
-    told = OWN + 'credential_expiry_timestamp_seconds{method="client_certificate"}'
+    told = OWN + 'credential_expiry_timestamp_seconds{credential="client_certificate"}'
     watched = exporter(
         site.settings(method="client_certificate", tenant_id="tenant", client_id="client", certificate_file=str(file))
     )

@@ -162,9 +162,7 @@ FATAL = {
     "500": Row(status(500), "upstream", "500", "offer_status was answered with 500", retried=True),
     "501": Row(status(501), "upstream", "501", "offer_status was answered with 501"),
     "503": Row(status(503), "upstream", "503", "offer_status was answered with 503", retried=True),
-    "503 for an hour": Row(
-        status(503, retry_after=3600), "upstream", "503", "a wait of 900 s, longer than this refresh has"
-    ),
+    "503 for an hour": Row(status(503, retry_after=3600), "upstream", "503", "900 s to wait are more than are left"),
     "503 with a page": Row(
         {"kind": "html", "status": 503}, "upstream", "503", "offer_status was answered with 503", retried=True
     ),

@@ -16,7 +16,6 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from exporter import service as module
-from exporter.collection.snapshot import PublisherRecord, Snapshot
 from exporter.engine import Engine
 from exporter.errors import ConfigError, ServeError, StateFileError
 from exporter.service import Service
@@ -245,23 +244,6 @@ def test_reload_warns_of_nothing_that_it_can_change(make: Make) -> None:
     service.close()
 
 
-def test_what_an_engine_finds_after_its_replacement_is_dropped(make: Make, tmp_path: Path) -> None:
-    """A refresh for a scrape may outlive its engine; publishers that are gone from the settings stay gone."""
-    service = Service(
-        make(mode="on_scrape", state_file=str(tmp_path / "state")),
-        lambda: make("fabrikam", state_file=str(tmp_path / "state")),
-    )
-    service.restore()
-    old = service.engine
-    old.adopt()
-    service.reload()
-    old._show(Snapshot((PublisherRecord("contoso", None),)))
-    old._done(Snapshot((PublisherRecord("contoso", None),)))
-    assert [one.publisher_id for one in service.publication.snapshot.publishers] == ["fabrikam"]
-    service.close()
-    assert b"contoso" not in (tmp_path / "state").read_bytes()
-
-
 def test_told_to_end_before_it_serves() -> None:
     with pytest.raises(SystemExit) as caught:
         module._leave(signal.SIGTERM, None)
@@ -300,7 +282,9 @@ def test_a_broken_state_that_cannot_be_set_aside(make: Make, tmp_path: Path, mon
     (tmp_path / "state").write_text("rubbish", encoding="utf-8")
     monkeypatch.setattr(Path, "rename", refuse)
     service = Service(make(state_file=str(tmp_path / "state")), make)
-    with pytest.raises(StateFileError, match=r"cannot set .*state aside, though it is not a state file of this exp"):
+    with pytest.raises(
+        StateFileError, match=r"state cannot be used, it is not a state file of this exporter, nor set aside: Perm"
+    ):
         service.restore()
     service._state.close()
 

@@ -45,6 +45,8 @@ class _Table(Collector):
 def _rows(snapshot: Snapshot, now: float, stale_after: float) -> Iterator[tuple[tuple[str, ...], Any]]:
     for publisher in snapshot.publishers:
         yield (publisher.publisher_id,), publisher
+        for source in publisher.sources:
+            yield (publisher.publisher_id, source.source), source
         for record in publisher.offers:
             yield (publisher.publisher_id, record.offer_id), record
             yield from _offer_rows(publisher, record, now, stale_after)

@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
+from exporter.errors import REASONS
 from exporter.exposition.encoder import encode, encode_offer
 from exporter.exposition.publication import Publication
 from exporter.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
@@ -35,6 +36,8 @@ STEPS = (
         progress=1.0,
         estimated_time_frame="~2-3 days",
         messages=(message(Level.ERROR, NOW - 500), message(Level.ERROR, NOW - 400.25), message(Level.WARNING)),
+        started=NOW - 7200,
+        completed=NOW - 300.5,
     ),
     step("publisher-signoff", StepStatus.WAITING_FOR_PUBLISHER_REVIEW, name="Publisher signoff"),
     step("live", StepStatus.NOT_STARTED, progress=0.0, estimated_time_frame="when it is done"),
@@ -48,7 +51,10 @@ FULL = offer(
     changed=NOW - 86400.5,
     steps=STEPS,
     messages=(message(Level.INFORMATION),),
+    live=True,
+    live_since=NOW - 864000,
 )
+LISTED_ONLY = offer("listed", OfferStatus.UNKNOWN, source="partner_center", is_listed_only=True, tells_messages=False)
 HOUSE = Snapshot(
     (
         PublisherRecord(
@@ -59,13 +65,19 @@ HOUSE = Snapshot(
                 record(offer("failing", OfferStatus.FAILED), success=NOW - 600, failure=failure()),
                 record(offer("stale", OfferStatus.SUCCEEDED), success=NOW - STALE_AFTER, failure=failure()),
                 OfferRecord("contoso", "never-seen", failure=failure("decode")),
-                record(offer("idle", OfferStatus.NEVER_PUBLISHED)),
+                record(offer("idle", OfferStatus.NEVER_PUBLISHED, live=False)),
+                record(LISTED_ONLY),
             ),
-            listed=5,
+            listed=6,
             last_refresh=NOW,
             last_success=NOW - 600,
             duration=1.25,
             failure=failure(),
+            sources=(
+                SourceRecord("cloud_partner", 5, NOW),
+                SourceRecord("partner_center", 6, NOW - 600, failure("forbidden")),
+                SourceRecord("product_ingestion", failure=failure("not_found")),
+            ),
         ),
         PublisherRecord("not asked yet", None),
         PublisherRecord("empty", 300.0, listed=0, last_refresh=NOW, last_success=NOW, duration=0.125),
@@ -125,6 +137,9 @@ steps = st.builds(
     progress=st.none() | st.floats(0, 1).map((0.0).__add__),
     estimated_time_frame=texts | st.sampled_from(["~2-3 days", "< 15 min"]),
     messages=st.lists(messages, max_size=3).map(tuple),
+    started=times,
+    completed=times,
+    tells_messages=st.booleans(),
 )
 offers = st.builds(
     Offer,
@@ -138,6 +153,10 @@ offers = st.builds(
     changed=times,
     steps=st.lists(steps, max_size=3, unique_by=lambda one: one.step_id).map(tuple),
     messages=st.lists(messages, max_size=3).map(tuple),
+    live=st.none() | st.booleans(),
+    live_since=times,
+    is_listed_only=st.booleans(),
+    tells_messages=st.booleans(),
 )
 records = st.builds(
     OfferRecord,
@@ -147,6 +166,13 @@ records = st.builds(
     since=st.none() | st.builds(Since, moments, moments, st.dictionaries(texts, moments, max_size=2)),
     last_success=st.none() | st.sampled_from([NOW, NOW - STALE_AFTER, NOW - STALE_AFTER + 1, NOW + 99, 0.0]),
     failure=st.none() | st.just(failure()),
+)
+sources = st.builds(
+    SourceRecord,
+    source=texts,
+    listed=st.none() | st.integers(0, 10**6),
+    last_success=times,
+    failure=st.none() | st.builds(failure, st.sampled_from(REASONS)),
 )
 publishers = st.builds(
     PublisherRecord,
@@ -158,6 +184,7 @@ publishers = st.builds(
     last_success=times,
     duration=times,
     failure=st.none() | st.just(failure()),
+    sources=st.lists(sources, max_size=3, unique_by=lambda one: one.source).map(tuple),
 )
 snapshots = st.builds(Snapshot, st.lists(publishers, max_size=3, unique_by=lambda one: one.publisher_id).map(tuple))
 
@@ -189,7 +216,7 @@ def test_gzip_is_one_valid_member_equal_to_plain(shown: Snapshot, *, openmetrics
     assert inflater.eof
     assert inflater.unused_data == b""
     assert gzip.GzipFile(fileobj=io.BytesIO(packed)).read() == exposition(shown, openmetrics=openmetrics)
-    assert len(packed) < 4000
+    assert len(packed) < 4500
 
 
 @given(st.lists(st.binary(max_size=2000), max_size=3))

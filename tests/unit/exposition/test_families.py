@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.collection.snapshot import OfferRecord, PublisherRecord
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, SourceRecord
 from exporter.exposition.families import FAMILIES, Documented, Family, OfferRow, StepRow, documented
 
 ALL = documented()
@@ -97,6 +97,7 @@ def test_all_designed_metrics_are_there() -> None:
 def test_ids_come_with_the_row(family: Family[Any]) -> None:
     ids = {
         PublisherRecord: ("publisher_id",),
+        SourceRecord: ("publisher_id", "source"),
         OfferRecord: ("publisher_id", "offer_id"),
         OfferRow: ("publisher_id", "offer_id"),
         StepRow: ("publisher_id", "offer_id", "step_id"),

@@ -1,0 +1,234 @@
+"""Reloading by signal and by request, well and badly, once and two hundred times."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from .conftest import Keep, StartSimulator, WriteSettings
+from .processes import Exporter, Simulator, wait_until
+from .test_end_to_end import OFFER
+
+PREFIX = "azure_marketplace_"
+WELL = PREFIX + "exporter_config_last_reload_successful"
+WHEN = PREFIX + "exporter_config_last_reload_success_timestamp_seconds"
+REFRESHES = PREFIX + "exporter_refreshes_total"
+UP = PREFIX + 'publisher_up{publisher_id="contoso"}'
+OTHER = PREFIX + 'publisher_up{publisher_id="fabrikam"}'
+
+
+class Site:
+    """An exporter whose settings file can be rewritten."""
+
+    def __init__(self, exporter: Exporter, api: Simulator, file: Path) -> None:
+        self.exporter, self.api, self.file = exporter, api, file
+
+    def rewrite(self, **changes: Any) -> None:
+        """Change sections or single keys of the file."""
+        settings = yaml.safe_load(self.file.read_text(encoding="utf-8"))
+        for section, value in changes.items():
+            settings[section] = settings.get(section, {}) | value if isinstance(value, Mapping) else value
+        self.file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+    def post(self) -> requests.Response:
+        return requests.post(self.exporter.url + "/-/reload", timeout=30)
+
+    def reload(self, by: str) -> None:
+        """Reload and wait until it has happened."""
+        before = self.exporter.samples()[WHEN]
+        if by == "POST":
+            assert self.post().text == "reloaded\n"
+        else:
+            self.exporter.signal(signal.SIGHUP)
+        wait_until(lambda: self.exporter.samples()[WHEN] > before, "reloaded")
+
+    def held(self) -> dict[str, int]:
+        """Count threads, open files and, among them, connections to the API."""
+        folder = Path(f"/proc/{self.exporter.pid}")
+        port = f":{int(self.api.url.rpartition(':')[2]):04X}"
+        lines = (folder / "net/tcp").read_text(encoding="ascii").splitlines()[1:]
+        inodes = {fields[9] for fields in map(str.split, lines) if fields[2].endswith(port) and fields[3] == "01"}
+        files = [link for one in (folder / "fd").iterdir() if (link := _target(one))]
+        sockets = {link.removeprefix("socket:[").removesuffix("]") for link in files if link.startswith("socket:")}
+        return {
+            "threads": len(list((folder / "task").iterdir())),
+            "files": len(files),
+            "connections": len(inodes & sockets),
+        }
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:  # it was closed just now
+        return ""
+
+
+Start = Callable[..., Site]
+
+
+@pytest.fixture
+def start(simulator: StartSimulator, command: Path, write_settings: WriteSettings, keep: Keep) -> Start:
+    def build(**changes: Mapping[str, Any]) -> Site:
+        api = simulator("--publisher", "contoso", "--publisher", "fabrikam")
+        api.put_offer("contoso", "vm", OFFER)
+        api.put_offer("fabrikam", "vm", OFFER)
+        base = {"api": {"base_url": api.url, "max_concurrency": 1}, "web": {"enable_lifecycle": True}}
+        file = write_settings(base | changes)
+        return Site(keep(lambda folder: Exporter([command, f"--config.file={file}"], folder)), api, file)
+
+    return build
+
+
+@pytest.mark.parametrize("by", ["POST", "SIGHUP"])
+def test_reload(start: Start, by: str) -> None:
+    """New publishers are collected from now on, and what is known of the old ones stays."""
+    site = start()
+    site.exporter.wait_for_sample(UP, 1)
+    known = {name: value for name, value in site.exporter.samples().items() if "_since_" in name}
+    site.rewrite(publishers=["contoso", "fabrikam"])
+    site.reload(by)
+    site.exporter.wait_for_sample(OTHER, 1)
+    samples = site.exporter.samples()
+    assert samples[WELL] == 1
+    assert {name: samples[name] for name in known} == known
+    assert "configuration reloaded" in site.exporter.log
+    site.rewrite(publishers=["fabrikam"])
+    site.reload(by)
+    wait_until(lambda: UP not in site.exporter.samples(), "contoso is gone")
+    assert not [name for name in site.exporter.samples() if "contoso" in name]
+
+
+@pytest.mark.parametrize("by", ["POST", "SIGHUP"])
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("publishers: [", "is not YAML"),
+        ("publisher: [contoso]", "did you mean publishers?"),
+        ("{publishers: [contoso], collection: {interval: 0s}}", "collection.interval"),
+        ("{publishers: [contoso], auth: {token_file: /nonexistent}}", "cannot read /nonexistent"),
+        ("{}", "nothing to watch"),
+        (None, "No such file"),
+    ],
+    ids=["no YAML", "unknown key", "wrong value", "missing secret", "no publishers", "no file"],
+)
+def test_bad_file(start: Start, by: str, content: str | None, complaint: str) -> None:
+    """The old settings stay in force, and everybody is told; a good file heals it."""
+    site = start()
+    site.exporter.wait_for_sample(UP, 1)
+    when, good = site.exporter.samples()[WHEN], site.file.read_text(encoding="utf-8")
+    site.file.unlink() if content is None else site.file.write_text(content, encoding="utf-8")
+    if by == "POST":
+        answer = site.post()
+        assert answer.status_code == 500
+        assert complaint in answer.text
+    else:
+        site.exporter.signal(signal.SIGHUP)
+    site.exporter.wait_for_sample(WELL, 0)
+    assert site.exporter.samples()[WHEN] == when
+    line = next(line for line in site.exporter.log.splitlines() if "configuration not reloaded" in line)
+    assert "level=error" in line
+    assert complaint in line
+    refreshes = site.exporter.samples()[REFRESHES]
+    wait_until(lambda: site.exporter.samples()[REFRESHES] > refreshes, "the old settings at work")
+    assert site.exporter.samples()[UP] == 1
+    site.file.write_text(good, encoding="utf-8")
+    site.reload("SIGHUP")
+    assert site.exporter.samples()[WELL] == 1
+
+
+def test_two_hundred_reloads(start: Start) -> None:
+    """No thread, file or connection is left behind; no refresh is lost or doubled; the process is well throughout."""
+    site = start(collection={"interval": "1h"})
+    site.exporter.wait_for_sample(UP, 1)
+    ended = threading.Event()
+    health: list[int] = []
+
+    def watch() -> None:
+        with requests.Session() as session:
+            while not ended.wait(0.01):
+                health.append(session.get(site.exporter.url + "/-/healthy", timeout=10).status_code)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        for number in range(200):
+            site.rewrite(collection={"timeout": f"{number + 10}s"})
+            assert site.post().status_code == 200
+            if number == 20:
+                early = settled(site)
+    finally:
+        ended.set()
+        watcher.join()
+    late = settled(site)
+    assert late["connections"] <= early["connections"]
+    assert late["threads"] <= early["threads"] + 1
+    assert late["files"] <= early["files"] + 2
+    assert set(health) == {200}
+    wait_until(lambda: site.exporter.samples()[REFRESHES] == 201, "each engine refreshes once, at its start")
+    assert site.api.control("GET", "requests").json()["by_operation"] == {"list_offers": 201, "offer_status": 201}
+    assert site.exporter.samples()[UP] == 1
+    assert "Traceback" not in site.exporter.log
+
+
+def settled(site: Site) -> dict[str, int]:
+    """Count what is held once the threads of the last reload have ended."""
+    lowest = site.held()
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        now = site.held()
+        lowest = {name: min(value, lowest[name]) for name, value in now.items()}
+        time.sleep(0.02)
+    return lowest
+
+
+def test_reload_without_a_change(start: Start) -> None:
+    """Nothing is asked anew."""
+    site = start(collection={"interval": "1h"})
+    site.exporter.wait_for_sample(UP, 1)
+    for _ in range(3):
+        site.reload("POST")
+    assert site.exporter.samples()[REFRESHES] == 1
+    assert "changed=False" in site.exporter.log or "changed=false" in site.exporter.log
+
+
+@pytest.mark.parametrize("mode", ["background", "on_scrape"])
+def test_reload_waits_for_the_refresh_under_way(start: Start, mode: str) -> None:
+    """It is finished and shown, then the new settings begin."""
+    site = start(collection={"interval": "1h", "mode": mode})
+    site.exporter.wait_for_sample(UP, 1)
+    site.api.control("POST", "faults", json={"kind": "slow", "seconds": 1, "times": 1, "operation": "list_offers"})
+    site.rewrite(collection={"timeout": "11s"})
+    site.post()
+    wait_until(lambda: site.api.control("GET", "faults").json()[0]["hits"], "a slow refresh under way")
+    site.rewrite(publishers=["contoso", "fabrikam"])
+    site.post()
+    before, _, after = site.exporter.log.rpartition("configuration reloaded")
+    assert re.search(r"refresh done.*publisher_id=contoso offers=1 failed=0 seconds=1\.", before)
+    assert not re.search("failed=[^0]", after)
+    site.exporter.wait_for_sample(OTHER, 1)
+
+
+def test_what_needs_a_restart(start: Start) -> None:
+    site = start()
+    site.exporter.wait_for_sample(UP, 1)
+    site.rewrite(log={"level": "debug"})
+    site.reload("POST")
+    assert "changes of web, log and collection.state_file need a restart" in site.exporter.log
+
+
+def test_reload_is_not_for_everybody(start: Start) -> None:
+    site = start(web={"enable_lifecycle": False})
+    answer = site.post()
+    assert answer.status_code == 403
+    assert "--web.enable-lifecycle" in answer.text
+    assert requests.get(site.exporter.url + "/-/reload", timeout=10).status_code == 405

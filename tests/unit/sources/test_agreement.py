@@ -1,0 +1,107 @@
+"""The same offer, told by two APIs at the same moment, is in one state: throughout the whole demo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from exporter.connections import Connections
+from exporter.offers import Offer, OfferStatus
+from exporter.settings import Settings
+from exporter.simulator import Simulator, demo, serve_in_thread
+from exporter.sources.base import Deadline
+from exporter.telemetry import Telemetry
+
+EPOCH = 1_800_000_000.0
+ROUND = 1400
+"""Seconds in which the slowest offer of the demo goes through all of its stages, and begins anew."""
+MOMENTS = range(0, ROUND, 10)
+
+
+@dataclass
+class Moment:
+    """A clock that the test moves."""
+
+    now: float = EPOCH
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class World:
+    """All three sources over one simulator."""
+
+    def __init__(self, url: str, clock: Moment) -> None:
+        self.clock = clock
+        self.telemetry = Telemetry()
+        names = ("cloud_partner", "partner_center", "product_ingestion")
+        fast = {"base_url": url, "requests_per_second": 1000}
+        given = Settings(
+            publishers=[{"id": "contoso", "sources": names}],  # type: ignore[arg-type]
+            api=fast,  # type: ignore[arg-type]
+            partner_center=fast,  # type: ignore[arg-type]
+            product_ingestion=fast,  # type: ignore[arg-type]
+            auth={"token": "any"},  # type: ignore[arg-type]
+        )
+        self.connections = Connections(
+            given, telemetry=self.telemetry, clock=clock, monotonic=lambda: EPOCH, wait=lambda _: False
+        )
+
+    def offer(self, source: str, offer_id: str) -> Offer:
+        deadline = Deadline(60, lambda: EPOCH)
+        return self.connections.sources[source].fetch_offer("contoso", offer_id, None, deadline)
+
+    def unknown(self) -> float:
+        name = "azure_marketplace_exporter_unknown_values_total"
+        values = self.telemetry.registry.get_sample_value
+        return sum(
+            values(name, {"field": one}) or 0 for one in ("offer_status", "step_status", "message_level", "target")
+        )
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    clock = Moment()
+    with serve_in_thread(Simulator(demo(epoch=EPOCH), clock=clock).app) as server:
+        one = World(server.url, clock)
+        yield one
+        one.connections.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "offer_id"),
+    [
+        ("product_ingestion", "linux-hardened"),
+        ("product_ingestion", "gateway-vm"),
+        ("product_ingestion", "ingress"),
+        ("product_ingestion", "backup-agent"),
+        ("partner_center", "insights"),
+        ("partner_center", "landing-zone"),
+        ("partner_center", "data-mesh"),
+    ],
+)
+def test_two_sources_agree_all_the_time(world: World, source: str, offer_id: str) -> None:
+    seen = set()
+    for seconds in MOMENTS:
+        world.clock.now = EPOCH + seconds
+        portal, other = world.offer("cloud_partner", offer_id), world.offer(source, offer_id)
+        assert (seconds, other.status, other.waiting_on) == (seconds, portal.status, portal.waiting_on)
+        assert (seconds, other.live) == (seconds, True)  # from the start, each has an earlier version on sale
+        seen.add(other.status)
+    if offer_id in {"linux-hardened", "ingress", "insights"}:
+        assert seen == {OfferStatus.RUNNING, OfferStatus.WAITING_FOR_PUBLISHER_REVIEW, OfferStatus.SUCCEEDED}
+    assert world.unknown() == 0
+
+
+def test_real_durations_are_those_of_the_steps(world: World) -> None:
+    """What the workflow says of an offer that went all the way fits together, step by step."""
+    world.clock.now = EPOCH
+    steps = world.offer("partner_center", "landing-zone").steps
+    assert len(steps) == 7
+    for step in steps:
+        assert step.started is not None
+        assert step.completed is not None
+        assert 0 < step.completed - step.started < ROUND
+    assert [one.started for one in steps] == sorted(one.started or 0 for one in steps)
