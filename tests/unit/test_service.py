@@ -231,7 +231,9 @@ def test_a_broken_state_that_cannot_be_set_aside(make: Make, tmp_path: Path, mon
     (tmp_path / "state").write_text("rubbish", encoding="utf-8")
     monkeypatch.setattr(Path, "rename", refuse)
     service = Service(make(state_file=str(tmp_path / "state")), make)
-    with pytest.raises(StateFileError, match=r"state cannot be used, it is not a state file of this exporter, nor set aside: Perm"):
+    with pytest.raises(
+        StateFileError, match=r"state cannot be used, it is not a state file of this exporter, nor set aside: Perm"
+    ):
         service.restore()
     service._state.close()
 
