@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -209,6 +210,30 @@ def test_a_state_that_cannot_be_written_ends_nothing(make: Make, tmp_path: Path)
             service.engine.refresh()
     assert [one["event"] for one in logs].count("state file not written") == 1
     service.close()
+
+
+def test_a_full_disk_ends_nothing(make: Make, tmp_path: Path) -> None:
+    """Neither at the start, where the process id does not fit, nor later; what is half-written makes room again."""
+    (tmp_path / "state.lock").symlink_to("/dev/full")
+    (tmp_path / "state.new").symlink_to("/dev/full")
+    with capture_logs() as logs:
+        assert Service(make(state_file=str(tmp_path / "state")), make).once().publisher("contoso").up
+    assert [(one["event"], one["error"]) for one in logs if one["log_level"] == "error"] == [
+        ("state file not written", "No space left on device")
+    ]
+    assert {one.name for one in tmp_path.iterdir()} == {"state.lock", "state"}
+
+
+def test_a_broken_state_that_cannot_be_set_aside(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (tmp_path / "state").write_text("rubbish", encoding="utf-8")
+    monkeypatch.setattr(Path, "rename", refuse)
+    service = Service(make(state_file=str(tmp_path / "state")), make)
+    with pytest.raises(StateFileError, match=r"state cannot be used, it is not a state file of this exporter, nor set aside: Perm"):
+        service.restore()
+    service._state.close()
 
 
 def test_a_folder_that_cannot_hold_the_state(make: Make) -> None:
