@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Snapshot
+from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Snapshot, SourceRecord
 from exporter.offers import Message, Offer
 from exporter.web.plain_text import plain_text
 from exporter.web.view import Lens, OfferView, StepView
@@ -86,6 +86,17 @@ def publisher_json(record: PublisherRecord) -> Json:
         "refresh_duration_seconds": record.duration,
         "last_refresh_timestamp_seconds": record.last_refresh,
         "last_success_timestamp_seconds": record.last_success,
+        "sources": [_source(one) for one in record.sources],
+    }
+
+
+def _source(record: SourceRecord) -> Json:
+    return {
+        "source": record.source,
+        "up": record.failure is None,
+        "failure": _failure(record.failure),
+        "offers_listed": record.listed,
+        "last_success_timestamp_seconds": record.last_success,
     }
 
 
@@ -118,6 +129,8 @@ def _state(record: OfferRecord, offer: Offer | None) -> Json:
         "status_since_timestamp_seconds": since.status if since else None,
         "waiting_on": offer.waiting_on if offer else None,
         "waiting_on_since_timestamp_seconds": since.waiting_on if since else None,
+        "live": offer.live if offer else None,
+        "live_since_timestamp_seconds": offer.live_since if offer else None,
     }
 
 
@@ -130,6 +143,8 @@ def _step(view: StepView) -> Json:
         "description": step.description,
         "status": step.status,
         "status_since_timestamp_seconds": view.since.at if view.since else None,
+        "started_timestamp_seconds": step.started,
+        "completed_timestamp_seconds": step.completed,
         "progress_ratio": step.progress,
         "estimated_time_frame": step.estimated_time_frame,
         "estimated_duration_seconds": view.estimate,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
-from exporter.collection.snapshot import PublisherRecord, Snapshot
+from exporter.collection.snapshot import PublisherRecord, Snapshot, SourceRecord
 from exporter.offers import Party
 from exporter.web.filters import Filters
 from exporter.web.view import Lens, OfferView
@@ -52,6 +52,12 @@ class PublisherView:
     def offers(self) -> int:
         """How many of its offers are watched."""
         return len(self.record.offers)
+
+    @property
+    def down(self) -> tuple[SourceRecord, ...]:
+        """The sources that could not be read, where there are several; the only one is no news beside the publisher."""
+        sources = self.record.sources
+        return tuple(one for one in sources if one.failure is not None) if len(sources) > 1 else ()
 
 
 class Overview:

@@ -12,7 +12,7 @@ from exporter.estimates import upper_bound_seconds
 from exporter.offers import Message, Offer, OfferStatus, Party, Step, StepStatus
 from exporter.palette import Look, look
 from exporter.web.plain_text import plain_text
-from exporter.web.wording import Moment, duration
+from exporter.web.wording import SOURCES, Moment, duration
 
 __all__ = ["MAX_MESSAGES", "Lens", "MessageView", "OfferView", "StepView", "current_step", "messages_of", "offer_path"]
 
@@ -94,9 +94,27 @@ class StepView:
         return upper_bound_seconds(self.step.estimated_time_frame)
 
     @property
+    def began(self) -> Moment | None:
+        """When it began, according to the API."""
+        return self.lens.moment(self.step.started)
+
+    @property
+    def ended(self) -> Moment | None:
+        """When it ended, according to the API."""
+        return self.lens.moment(self.step.completed)
+
+    @property
+    def took(self) -> float | None:
+        """How long it took from beginning to end, in seconds, if the API tells both."""
+        started, completed = self.step.started, self.step.completed
+        return None if started is None or completed is None else max(0.0, completed - started)
+
+    @property
     def elapsed(self) -> float | None:
-        """How long it has been in a status that is not its last, in seconds."""
-        return None if self.since is None or self.step.status in _DONE else max(0.0, self.since.now - self.since.at)
+        """How long it has been under way, or else in a status that is not its last, in seconds."""
+        since = self.began or self.since
+        is_over = self.step.status in _DONE or self.step.completed is not None
+        return None if since is None or is_over else max(0.0, since.now - since.at)
 
     @property
     def over(self) -> float:
@@ -156,6 +174,26 @@ class OfferView:
     def waiting_since(self) -> Moment | None:
         """Since when the same party has to act."""
         return self.lens.moment(self.record.since.waiting_on if self.record.since else None)
+
+    @property
+    def live_since(self) -> Moment | None:
+        """Since when customers can buy it, according to the API."""
+        return self.lens.moment(self.offer.live_since) if self.offer and self.offer.live else None
+
+    @property
+    def source(self) -> str:
+        """What the API is called that tells it; empty if none did."""
+        return SOURCES.get(self.offer.source, self.offer.source) if self.offer else ""
+
+    @property
+    def tells_times(self) -> bool:
+        """True if the API tells when its steps began or ended."""
+        return any(step.began or step.ended for step in self.steps)
+
+    @property
+    def tells_estimates(self) -> bool:
+        """True if the API estimates how long a step takes."""
+        return any(step.step.estimated_time_frame for step in self.steps)
 
     @property
     def fetched(self) -> Moment | None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["Moment", "duration"]
+__all__ = ["SOURCES", "Moment", "duration"]
+
+SOURCES = {
+    "cloud_partner": "Cloud Partner Portal API",
+    "partner_center": "Partner Center submission API",
+    "product_ingestion": "Product Ingestion API",
+}
+"""What the sources are called."""
 
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 

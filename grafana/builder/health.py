@@ -35,7 +35,7 @@ def health() -> Dashboard:
     dashboard.annotation(alerts_annotation("Warnings", "warning", "orange", _NO_OFFER))
     for panel in (_up(), _complete(), _oldest(), _settings()):
         dashboard.with_panel(panel)
-    dashboard.with_panel(_publishers()).with_panel(_versions()).with_panel(_alerts())
+    dashboard.with_panel(_publishers()).with_panel(_sources()).with_panel(_versions()).with_panel(_alerts())
     for title, panels in (
         ("Microsoft's API", upstream_panels()),
         ("Refreshes", refresh_panels()),
@@ -123,7 +123,7 @@ def _publishers() -> table.Panel:
             Query(failing, "Cannot be read"),
         ],
         columns=names,
-        sizes=Sizes(16, 8),
+        sizes=Sizes(24, 8),
         sort_by=[("Publisher", False), ("Replica", False)],
     )
     background = property_of("custom.cellOptions", {"type": "color-background", "mode": "basic"})
@@ -131,6 +131,39 @@ def _publishers() -> table.Panel:
     for name in ("Data age", "Interval", "Refresh took"):
         panel.override_by_name(name, columns.duration(130))
     return panel
+
+
+def _sources() -> table.Panel:
+    by = "publisher_id, source"
+
+    def of(name: str, *matchers: str) -> str:
+        return publisher_series("source_" + name, _INSTANCE, *matchers)
+
+    names = {
+        "publisher_id": "Publisher",
+        "source": "Source",
+        "Value #A": "State",
+        "reason": "Reason",
+        "Value #C": "Offers",
+        "Value #D": "Last read",
+    }
+    panel = table_of(
+        "Sources",
+        "Which of Microsoft's APIs could be read for each publisher in the last refresh of every replica, else why not. "
+        "Offers is what its list holds; an offer may be in several.",
+        [
+            Query(f"min by ({by}) ({of('up')})", "State"),
+            Query(f"topk by ({by}) (1, max by ({by}, reason) ({of('failure')} == 1))"),
+            Query(f"max by ({by}) ({of('offers')})", "Offers"),
+            Query(age(of("last_success_timestamp_seconds"), by), "Last read"),
+        ],
+        columns=names,
+        sizes=Sizes(16, 8),
+        sort_by=[("Publisher", False), ("Source", False)],
+    )
+    background = property_of("custom.cellOptions", {"type": "color-background", "mode": "basic"})
+    panel.override_by_name("State", [as_value(good_or_bad("Up", "Down")), background])
+    return panel.override_by_name("Last read", columns.duration(130))
 
 
 def _versions() -> table.Panel:

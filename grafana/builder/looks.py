@@ -58,9 +58,9 @@ def nothing() -> list[ValueMapping]:
     ]
 
 
-def good_or_bad(good: str, bad: str) -> list[ValueMapping]:
-    """Map 1 and 0."""
-    return [_map([("1", good, COLOURS["green"].grafana), ("0", bad, COLOURS["red"].grafana)])]
+def good_or_bad(good: str, bad: str, colour: str = "red") -> list[ValueMapping]:
+    """Map 1 and 0; `colour` is that of 0, for what is not so bad."""
+    return [_map([("1", good, COLOURS["green"].grafana), ("0", bad, COLOURS[colour].grafana)])]
 
 
 def severities() -> list[ValueMapping]:

@@ -11,7 +11,7 @@ from exporter.palette import COLOURS, looks
 from grafana.builder import columns
 from grafana.builder.frame import OFFER as UID
 from grafana.builder.frame import alerts_annotation, frame
-from grafana.builder.looks import by_code, fixed, if_any, property_of, thresholds
+from grafana.builder.looks import by_code, fixed, good_or_bad, if_any, property_of, thresholds
 from grafana.builder.metrics import offer_series
 from grafana.builder.panels import Query, Sizes, bars, lines, table_of, tile, timeline
 from grafana.builder.promql import (
@@ -47,7 +47,7 @@ def offer() -> Dashboard:
         dashboard.with_variable(one)
     dashboard.annotation(alerts_annotation("Critical alerts", "critical", "red", *CHOSEN))
     dashboard.annotation(alerts_annotation("Warnings", "warning", "orange", *CHOSEN))
-    for panel in (_state(), _waiting_for(), _step(), _state_for(), _done(), _data_age()):
+    for panel in (_state(), _waiting_for(), _step(), _state_for(), _done(), _live(), _data_age()):
         dashboard.with_panel(panel)
     dashboard.with_panel(_timeline()).with_panel(_steps())
     dashboard.with_row(Row("Progress and messages"))
@@ -86,7 +86,7 @@ def _state_for() -> stat.Panel:
         "Time since the exporter first saw the present state; a state file keeps that over restarts.",
         [Query(f"time() - {newest_since('offer_status')}", _NAME)],
         unit="s",
-        sizes=Sizes(4, 4),
+        sizes=Sizes(3, 4),
     )
     return panel.color_scheme(fixed(COLOURS["dark-grey"].grafana)).decimals(1)
 
@@ -98,9 +98,19 @@ def _done() -> stat.Panel:
         "Share of the steps that are complete. Not the API's progress: that may be 0 for a complete step.",
         [Query(f"avg by ({OFFER}) (max by ({STEP}) ({complete}))", _NAME)],
         unit="percentunit",
-        sizes=Sizes(4, 4),
+        sizes=Sizes(3, 4),
     )
     return panel.color_scheme(fixed(COLOURS["dark-grey"].grafana)).decimals(0)
+
+
+def _live() -> stat.Panel:
+    panel = tile(
+        "Live",
+        "Whether customers can buy the offer, whatever its newest submission does. Only of offers whose source tells it.",
+        [Query(f"max by ({OFFER}) ({offer_series('offer_live')})", _NAME)],
+        sizes=Sizes(3, 4),
+    )
+    return panel.mappings(good_or_bad("Live", "Not live", "grey")).no_value("Not told")
 
 
 def _data_age() -> stat.Panel:
@@ -110,7 +120,7 @@ def _data_age() -> stat.Panel:
         "hour, when the series of offers are withdrawn by default.",
         [Query(age(offer_series("offer_last_success_timestamp_seconds"), OFFER), _NAME)],
         unit="s",
-        sizes=Sizes(4, 4),
+        sizes=Sizes(3, 4),
     )
     return panel.thresholds(thresholds("green", (900, "orange"), (3600, "red"))).decimals(0)
 
@@ -135,17 +145,21 @@ def _steps() -> table.Panel:
         "Value #B": "For",
         "estimated_time_frame": "Microsoft says",
         "Value #C": "Estimate",
-        "Value #D": "Progress",
-        "Value #E": "Messages",
-        "Value #F": "Last message",
+        "Value #D": "Took",
+        "Value #E": "Progress",
+        "Value #F": "Messages",
+        "Value #G": "Last message",
         "step_id": "Id",
     }
     messages = f"sum by ({STEP}) (max by ({STEP}, level) ({offer_series('offer_step_messages')}))"
+    started = offer_series("offer_step_started_timestamp_seconds")
+    took = f"{offer_series('offer_step_completed_timestamp_seconds')} - {started}"
     newest = offer_series("offer_step_last_message_timestamp_seconds")
     queries = [
         Query(state_code("offer_step_status", StepStatus, by=STEP), "State"),
         Query(f"time() - {newest_since('offer_step_status', STEP)}", "For"),
         Query(f"max by ({STEP}) ({offer_series('offer_step_estimated_duration_seconds')})", "Estimate"),
+        Query(f"max by ({STEP}) ({took})", "Took"),
         Query(f"max by ({STEP}) ({offer_series('offer_step_progress_ratio')})", "Progress"),
         Query(messages, "Messages"),
         Query(f"max by ({STEP}) ({newest}) * 1000", "Last message"),
@@ -153,7 +167,8 @@ def _steps() -> table.Panel:
     ]
     panel = table_of(
         "Steps in detail",
-        "Every step with its state and how long it has been in it. Estimate is the upper end of what Microsoft says. What "
+        "Every step with its state and how long it has been in it. Estimate is the upper end of what Microsoft says; "
+        "took is how long the step really took, where its source tells that. What "
         "the messages say stands in Partner Center, and on the exporter's own page.",
         queries,
         columns=names,
@@ -161,7 +176,8 @@ def _steps() -> table.Panel:
         sort_by=[("Publisher", False), ("Offer", False), ("#", False)],
     )
     panel.override_by_name("State", columns.state(StepStatus)).override_by_name("Progress", columns.gauge())
-    panel.override_by_name("For", columns.duration()).override_by_name("Estimate", columns.duration())
+    for name in ("For", "Estimate", "Took"):
+        panel.override_by_name(name, columns.duration())
     panel.override_by_name("#", [property_of("unit", "none"), property_of("custom.width", 60)])
     return panel.override_by_name("Last message", [property_of("unit", "dateTimeFromNow")])
 

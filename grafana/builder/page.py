@@ -55,8 +55,8 @@ act, blue is with Microsoft, red went wrong, green is done, grey is at rest, mag
 _TAIL = """
 ## How this is tested
 
-Every expression is asked of a real Prometheus that scrapes two replicas of the demo: no panel is empty (four are by nature: no
-pause, no token, no credential and no alert of the exporter's own in the demo), no row is doubled, variables choose. What the
+Every expression is asked of a real Prometheus that scrapes two replicas of the demo: no panel is empty (five are by nature: no
+pause, no token, no credential, no failing source and no alert of the exporter's own in the demo), no row is doubled, variables choose. What the
 tables show is worked out by Grafana's own library (`@grafana/data`) from those answers. The files fit a strict schema made of
 the types that Grafana 13.2 publishes, and rules like those of Grafana's dashboard-linter.
 

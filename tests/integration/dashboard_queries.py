@@ -15,11 +15,16 @@ from typing import Any
 import requests
 import yaml
 
+from exporter.simulator import demo
+
 ROOT = Path(__file__).resolve().parents[2]
 # At the end, so that the installed exporter is the one that runs.
 sys.path.append(str(ROOT))
 
 from grafana.stack import Stack, find, start_prometheus  # noqa: E402
+
+OFFERS = len(demo(epoch=0).plans)
+"""Offers of the demo; each is in one of its sources at least."""
 
 Json = dict[str, Any]
 Series = tuple[dict[str, str], float]

@@ -1,10 +1,10 @@
 // Does what a Grafana does with the answers of a table's queries, with Grafana's own library:
 //   node grafana_cells.mjs MODULES < {"panel": ..., "answers": [[{"labels": {}, "value": 1}, ...], ...]}
 // Writes {"columns": [...], "rows": [[{"text", "color", "url"}, ...], ...]}, as the table would show them.
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { argv } from 'node:process';
+import { argv, stdin } from 'node:process';
+import { text } from 'node:stream/consumers';
 
 const require = createRequire(join(argv[2], 'package.json'));
 const { JSDOM } = require('jsdom');
@@ -16,7 +16,7 @@ globalThis.window = window;
 const data = require('@grafana/data');
 const { firstValueFrom } = require('rxjs');
 
-const { panel, answers } = JSON.parse(readFileSync(0, 'utf8'));
+const { panel, answers } = JSON.parse(await text(stdin));
 
 const transformers = [...new Map(Object.values(data.standardTransformers).map((one) => [one.id, one])).values()];
 data.standardTransformersRegistry.setInit(() =>

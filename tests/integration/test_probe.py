@@ -35,7 +35,7 @@ def watched(api: Simulator, exporter: StartExporter) -> Exporter:
         {
             "publishers": ["contoso", "fabrikam/only"],
             "api": {"base_url": api.url, "max_concurrency": 2},
-            "collection": {"interval": "1h"},
+            "collection": {"interval": "1h", "stale_after": "1d"},
         }
     )
     started.wait_until_ready()

@@ -46,7 +46,7 @@ def record(
     return OfferRecord(
         publisher_id,
         offer_id,
-        offer=Offer(publisher_id, offer_id, status, source="cloud_partner", steps=steps, **fields),
+        offer=Offer(publisher_id, offer_id, status, steps=steps, **({"source": "cloud_partner"} | fields)),
         since=Since(began, began, {step.step_id: began for step in steps}),
         last_success=NOW - fetched,
         failure=failure,

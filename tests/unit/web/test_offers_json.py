@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from exporter.collection.snapshot import Failure, OfferRecord, Snapshot
+from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
 from exporter.offers import Level, OfferStatus
 from exporter.web.offers_json import OFFERS_PER_PIECE, OffersJson
 from exporter.web.view import Lens
@@ -18,6 +18,8 @@ NO_STATE: dict[str, Any] = {
     "status_since_timestamp_seconds": None,
     "waiting_on": None,
     "waiting_on_since_timestamp_seconds": None,
+    "live": None,
+    "live_since_timestamp_seconds": None,
     "steps": [],
     "messages": [],
 }
@@ -28,7 +30,13 @@ def written(of: Snapshot, lens: Lens = LENS) -> Any:
 
 
 def test_the_whole_document() -> None:
-    step = replace(CERTIFY, description="Checks", messages=(message("<p>It <b>runs</b>", Level.WARNING),))
+    step = replace(
+        CERTIFY,
+        description="Checks",
+        messages=(message("<p>It <b>runs</b>", Level.WARNING),),
+        started=NOW - 7300,
+        completed=NOW - 7,
+    )
     one = record(
         "vm",
         steps=(step,),
@@ -36,10 +44,13 @@ def test_the_whole_document() -> None:
         offer_type="vm",
         version=3,
         changed=NOW - 500,
+        live=False,
+        live_since=NOW - 86400,
         messages=(message("", ago=None),),
     )
     failure = Failure("forbidden", "no access")
-    down = publisher(publisher_id="northwind", failure=failure, last_success=None, listed=None)
+    sources = SourceRecord("cloud_partner", 1, NOW - 30), SourceRecord("partner_center", failure=failure)
+    down = publisher(publisher_id="northwind", failure=failure, last_success=None, listed=None, sources=sources)
     assert written(Snapshot((publisher(one), down))) == {
         "rendered_timestamp_seconds": NOW,
         "stale_after_seconds": STALE_AFTER,
@@ -53,6 +64,7 @@ def test_the_whole_document() -> None:
                 "refresh_duration_seconds": 1.5,
                 "last_refresh_timestamp_seconds": NOW - 30,
                 "last_success_timestamp_seconds": NOW - 30,
+                "sources": [],
                 "offers": [
                     {
                         "offer_id": "vm",
@@ -69,6 +81,8 @@ def test_the_whole_document() -> None:
                         "status_since_timestamp_seconds": NOW - 7200,
                         "waiting_on": "microsoft",
                         "waiting_on_since_timestamp_seconds": NOW - 7200,
+                        "live": False,
+                        "live_since_timestamp_seconds": NOW - 86400,
                         "steps": [
                             {
                                 "step_id": "certify",
@@ -77,6 +91,8 @@ def test_the_whole_document() -> None:
                                 "description": "Checks",
                                 "status": "in_progress",
                                 "status_since_timestamp_seconds": NOW - 7200,
+                                "started_timestamp_seconds": NOW - 7300,
+                                "completed_timestamp_seconds": NOW - 7,
                                 "progress_ratio": 0.4,
                                 "estimated_time_frame": "~2-3 days",
                                 "estimated_duration_seconds": 259200.0,
@@ -96,6 +112,22 @@ def test_the_whole_document() -> None:
                 "refresh_duration_seconds": 1.5,
                 "last_refresh_timestamp_seconds": NOW - 30,
                 "last_success_timestamp_seconds": None,
+                "sources": [
+                    {
+                        "source": "cloud_partner",
+                        "up": True,
+                        "failure": None,
+                        "offers_listed": 1,
+                        "last_success_timestamp_seconds": NOW - 30,
+                    },
+                    {
+                        "source": "partner_center",
+                        "up": False,
+                        "failure": {"reason": "forbidden", "text": "no access"},
+                        "offers_listed": None,
+                        "last_success_timestamp_seconds": None,
+                    },
+                ],
                 "offers": [],
             },
         ],

@@ -7,14 +7,14 @@ from urllib.parse import urljoin
 
 import pytest
 
-from exporter.collection.snapshot import Failure, OfferRecord, Snapshot
+from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
 from exporter.exposition.families import documented
 from exporter.offers import Level, OfferStatus
 from exporter.web.filters import Filters
 from exporter.web.guard import page_headers
 from exporter.web.pages import PARTNER_CENTER, Pages
 
-from .samples import AT_SIGNOFF, CERTIFY, DONE, NOW, STALE_AFTER, message, publisher, record, snapshot
+from .samples import AT_SIGNOFF, CERTIFY, DONE, NOW, SIGNOFF, STALE_AFTER, message, publisher, record, snapshot
 
 HOSTILE = "\"><script>alert(1)</script><b onx='1'>&\u202e"
 INLINE = {"a", "b", "bdi", "code", "span", "strong", "time"}
@@ -192,6 +192,18 @@ def test_publishers_show_their_health(pages: Pages) -> None:
     assert "No offers have been seen yet." in shown.text
 
 
+def test_a_publisher_with_several_sources_shows_which_are_down(pages: Pages) -> None:
+    failure = Failure("forbidden", "no access")
+    good, bad = SourceRecord("cloud_partner", 3, NOW - 30), SourceRecord("partner_center", failure=failure)
+    several = publisher(publisher_id="several", failure=failure, sources=(good, bad))
+    only = publisher(publisher_id="only", failure=failure, sources=(bad,))
+    well = publisher(publisher_id="well", sources=(good, good))
+    page = Document(pages.index(Snapshot((several, only, well)), Filters(), STALE_AFTER))
+    assert "several Failing partner_center: forbidden 0 30s ago" in page.text
+    assert "only Failing 0 30s ago" in page.text
+    assert "well Up 0 30s ago" in page.text
+
+
 def test_the_form_keeps_what_was_asked_for(pages: Pages) -> None:
     page = index(pages, record(), q='a "b"', publisher="contoso", status="no_data", waiting_on="publisher")
     assert "No offer matches the filter." in page.text
@@ -227,8 +239,46 @@ def test_the_page_of_an_offer_has_its_steps_in_order_with_their_messages(pages: 
         "Information 2026-09-21 14:11:50 UTC, 1m 30s ago (no text) "
         "Error 2026-09-21 14:11:50 UTC, 1m 30s ago • Too short"
     ) in page.text
-    assert "Version 7 Changed 1m ago 2026-09-21 14:12:20 UTC Source cloud_partner" in page.text
+    assert "Version 7 Changed 1m ago 2026-09-21 14:12:20 UTC Source Cloud Partner Portal API cloud_partner" in page.text
     assert [one.get("aria-current") for one in page.all("li") if " s-" in (one["class"] or "")] == [None, "step"]
+
+
+@pytest.mark.parametrize(
+    ("live", "since", "words"),
+    [
+        (True, NOW - 90 * 86400, "In the marketplace Live since 90d ago 2026-06-23 14:13:20 UTC Steps"),
+        (True, None, "In the marketplace Live Steps"),
+        (False, None, "In the marketplace Not live Steps"),
+        (None, None, "Nobody for 2h Steps"),
+    ],
+)
+def test_an_offer_is_called_live_only_where_that_is_known(
+    pages: Pages, live: bool | None, since: float | None, words: str
+) -> None:
+    page = offer(pages, record(status=OfferStatus.SUCCEEDED, live=live, live_since=since))
+    assert words in page.text
+
+
+def test_steps_show_the_times_that_the_api_tells(pages: Pages) -> None:
+    told = (
+        replace(DONE, progress=None, started=NOW - 9000, completed=NOW - 3600),
+        replace(CERTIFY, progress=None, estimated_time_frame="", started=NOW - 3600),
+        SIGNOFF,
+    )
+    page = offer(pages, record(steps=told, source="partner_center"))
+    assert (
+        "Validation Complete Took 1h 30m Ended 1h ago "
+        "Certification In progress Elapsed 1h Began 2026-09-21 13:13:20 UTC "
+        "Publisher signoff Not started The API tells when each step began and ended. "
+    ) in page.text
+    assert "business days" not in page.text
+    assert "Source Partner Center submission API partner_center" in page.text
+    half = offer(pages, record(steps=(replace(DONE, completed=NOW - 60), replace(DONE, started=NOW - 60))))
+    assert (
+        "Validation Complete 100 % 100 % Ended 1m ago Validation Complete 100 % 100 % Began 2026-09-21 14:12:20 UTC"
+        in half.text
+    )
+    assert "Times count from when the exporter first saw a status" in offer(pages, record()).text
 
 
 def test_many_messages_are_bounded(pages: Pages) -> None:

@@ -1,11 +1,14 @@
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from exporter.collection.snapshot import Failure, OfferRecord
 from exporter.offers import OfferStatus, StepStatus
+from exporter.settings import SourceName
 from exporter.web.advice import advice
 from exporter.web.view import MAX_MESSAGES, OfferView, messages_of, offer_path
+from exporter.web.wording import SOURCES
 
 from .samples import AT_SIGNOFF, CERTIFY, DONE, LENS, NOW, SIGNOFF, STALE_AFTER, STEPS, message, record, view
 
@@ -100,6 +103,29 @@ def test_elapsed_time_is_that_of_an_open_step_whose_start_is_known() -> None:
     assert [step.elapsed for step in view(record()).steps] == [None, 7200.0, None]
     assert [step.elapsed for step in view(replace(record(), since=None)).steps] == [None] * 3
     assert view(record(since=-5)).steps[1].elapsed == 0.0
+
+
+def test_times_of_the_api_go_before_when_a_status_was_first_seen() -> None:
+    steps = (
+        replace(DONE, started=NOW - 500, completed=NOW - 200),
+        replace(CERTIFY, started=NOW - 200),
+        replace(CERTIFY, step_id="failed", status=StepStatus.REJECTED, started=NOW - 200, completed=NOW - 150),
+    )
+    shown = view(record(steps=steps))
+    assert [step.took for step in shown.steps] == [300.0, None, 50.0]
+    assert [step.elapsed for step in shown.steps] == [None, 200.0, None]
+    assert shown.tells_times
+    assert not view(record()).tells_times
+
+
+def test_live_since_is_told_only_of_what_is_live() -> None:
+    assert view(record(live=True, live_since=NOW - 60)).live_since == LENS.moment(NOW - 60)
+    assert view(record(live=False, live_since=NOW - 60)).live_since is None
+    assert view(OfferRecord("contoso", "vm")).source == ""
+
+
+def test_the_names_of_sources_are_complete() -> None:
+    assert tuple(SOURCES) == get_args(SourceName)
 
 
 def test_a_step_without_a_name_is_called_by_its_id() -> None:
