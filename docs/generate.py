@@ -54,7 +54,7 @@ commas. An unknown key is an error everywhere. `--config.check` reads everything
 at once as `where: what is wrong`, and exits with 0 or 2.
 
 SIGHUP reads file, environment and secrets again; so does `POST /-/reload` with `web.enable_lifecycle`. A configuration with a
-mistake changes nothing. Options of `web` and `collection.state_file` need a restart.
+mistake changes nothing. Options of `web`, `log` and `collection.state_file` need a restart.
 """
 
 

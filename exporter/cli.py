@@ -53,12 +53,15 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _act(command: CommandLine, load: Callable[[], Settings]) -> int:
-    if command.demo:
-        return _demo(command)
+    """Do what is asked; where the environment asks for serving, a flag for something else still wins."""
+    if command.version:
+        return _version()
     if command.healthcheck:
         return _healthcheck(command)
     if command.config.check:
-        return _check(load())
+        return _check(_demo_settings(command) if command.demo else load())
+    if command.demo:
+        return _demo(command)
     return _once(load()) if command.once else _serve(load)
 
 
@@ -124,15 +127,20 @@ def _healthcheck(settings: Settings) -> int:
     return 0 if answer.is_healthy else 1
 
 
-def _demo(settings: CommandLine) -> int:
+def _demo_settings(command: CommandLine, api_url: str = "http://localhost") -> Settings:
     from exporter.demo import demo_settings  # noqa: PLC0415
+
+    return demo_settings(command, api_url)
+
+
+def _demo(command: CommandLine) -> int:
     from exporter.service import Service  # noqa: PLC0415
     from exporter.simulator import Simulator, demo, serve_in_thread  # noqa: PLC0415
 
-    with _logs(settings), serve_in_thread(Simulator(demo(epoch=time.time())).app) as simulator:
-        simulated = demo_settings(settings, simulator.url)
+    with _logs(command), serve_in_thread(Simulator(demo(epoch=time.time())).app) as simulator:
+        simulated = _demo_settings(command, simulator.url)
         service = Service(simulated, lambda: simulated)
-        if settings.once:
+        if command.once:
             return _print(service)
         service.run()
     return 0

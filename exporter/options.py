@@ -5,13 +5,12 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
@@ -25,6 +24,7 @@ from pydantic_settings import (
 from exporter.durations import Duration, format_duration
 from exporter.errors import ConfigError, Problem
 from exporter.settings import ENV_PREFIX, Section, Settings
+from exporter.yaml_file import read_mapping
 
 __all__ = ["CommandLine", "Option", "help_text", "load", "options"]
 
@@ -91,33 +91,14 @@ def read_file(path: Path) -> dict[str, Any]:
     """Read the settings file.
 
     Raises:
-        ConfigError: it cannot be read, is not YAML, or holds keys that belong on the command line.
+        ConfigError: it cannot be read, is not YAML, or holds keys that belong on the command line; other keys that are
+            unknown are left for the model to find, together with all else that is wrong.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError([("config.file", f"cannot read {path}: {error.strerror}")]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError([("config.file", f"{path} is not YAML: {_yaml_problem(error)}")]) from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError([("config.file", f"{path} holds no mapping of settings at its top level")])
-    problems = [(str(key), _unknown(str(key), Settings.model_fields)) for key in content.keys() - Settings.model_fields]
-    if problems:
-        raise ConfigError(sorted(problems))
+    content = read_mapping("config.file", path)
+    unknown = content.keys() - Settings.model_fields
+    if any(key in CommandLine.model_fields or not isinstance(key, str) for key in unknown):
+        raise ConfigError(sorted((str(key), _unknown(str(key), Settings.model_fields)) for key in unknown))
     return content
-
-
-_QUOTED = re.compile("'[^<'][^']+'")
-
-
-def _yaml_problem(error: Exception) -> str:
-    """Say what is wrong and where, and quote nothing of the file, since any line of it may hold a secret."""
-    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
-    if problem is None or mark is None:
-        return _one_line(error)
-    return f"{_QUOTED.sub('something', problem)} at line {mark.line + 1}, column {mark.column + 1}"
 
 
 def _one_line(error: Exception) -> str:
@@ -143,7 +124,7 @@ class Option:
     @property
     def variable(self) -> str:
         """The environment variable."""
-        return ENV_PREFIX + self.name.replace(".", "__").upper()
+        return _variable(self.name)
 
 
 def options(model: type[BaseModel] = CommandLine, prefix: str = "") -> Iterator[Option]:
@@ -224,14 +205,40 @@ def load(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> C
         ConfigError: with all problems found, each with its place and its remedy.
     """
     problems = [*_flag_problems(arguments), *_variable_problems(environ)]
+    told = {where for where, _ in problems}
+    try:
+        # The model hides its own options.
+        settings = CommandLine(_cli_parse_args=list(_without(told, arguments)))  # type: ignore[call-arg]
+    except ValidationError as error:
+        found = [_problem(one) for one in error.errors(include_url=False, include_input=False)]
+        raise ConfigError([*problems, *(one for one in found if _variable(one[0]) not in told)]) from None
+    except SettingsError as error:
+        raise ConfigError(
+            problems or [("command line", _one_line(error).removeprefix("error parsing CLI: "))]
+        ) from None
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from error
     if problems:
         raise ConfigError(problems)
-    try:
-        return CommandLine(_cli_parse_args=list(arguments))  # type: ignore[call-arg]  # the model hides its own options
-    except ValidationError as error:
-        raise ConfigError([_problem(one) for one in error.errors(include_url=False, include_input=False)]) from None
-    except SettingsError as error:
-        raise ConfigError([("command line", _one_line(error).removeprefix("error parsing CLI: "))]) from None
+    return settings
+
+
+def _variable(name: str) -> str:
+    return ENV_PREFIX + name.replace(".", "__").upper()
+
+
+def _without(flags: Collection[str], arguments: Sequence[str]) -> Iterator[str]:
+    """Leave out flags, each with its value."""
+    is_value = False
+    for argument in arguments:
+        flag, equals, _ = argument.partition("=")
+        if flag in flags:
+            is_value = not equals
+        elif not is_value or argument.startswith("-"):
+            is_value = False
+            yield argument
+        else:
+            is_value = False
 
 
 def _flag_problems(arguments: Sequence[str]) -> Iterator[Problem]:
@@ -269,4 +276,6 @@ def _problem(error: Mapping[str, Any]) -> Problem:
         section = where.rpartition(".")[0]
         names = [option.name for option in options() if option.name.startswith(section)]
         what = _unknown(where, names)
+    elif error["type"] in {"model_type", "dict_type"}:
+        what = "holds no mapping of settings"
     return where or "settings", what

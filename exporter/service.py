@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import structlog
@@ -13,7 +14,7 @@ import structlog
 from exporter.collection.snapshot import Snapshot
 from exporter.collection.state import NoState, StateFile, StateKeeper
 from exporter.engine import Engine
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, Problem
 from exporter.exposition.publication import Publication
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry, package_version
@@ -34,6 +35,20 @@ def _leave(*_: object) -> NoReturn:
     raise SystemExit(0)
 
 
+def _fixed(settings: Settings) -> tuple[object, ...]:
+    """Give what a reload cannot change."""
+    return settings.web, settings.log, settings.collection.state_file
+
+
+@contextmanager
+def _noted(problems: list[Problem]) -> Iterator[None]:
+    """Go on after what is wrong with the settings, so that all of it can be told at once."""
+    try:
+        yield
+    except ConfigError as error:
+        problems += error.problems
+
+
 class Service:
     """Everything that one process needs; `load` reads the settings again for a reload.
 
@@ -43,10 +58,13 @@ class Service:
     """
 
     def __init__(self, settings: Settings, load: Callable[[], Settings]) -> None:
+        problems: list[Problem] = []
         self._settings = settings
-        self._web_config = Current(settings.web.config.file)
+        with _noted(problems):
+            self._web_config = Current(settings.web.config.file)
         self._load = load
         self._reloading = threading.Lock()
+        self._ending = threading.Lock()
         self._closed = False
         self.telemetry = Telemetry()
         self.publication = Publication(
@@ -56,7 +74,10 @@ class Service:
             clock=time.time,
         )
         self._state: StateKeeper = NoState()
-        self.engine = self._engine(settings)
+        with _noted(problems):
+            self.engine = self._engine(settings)
+        if problems:
+            raise ConfigError(problems)
         self._loaded(well=True)
 
     def _engine(self, settings: Settings) -> Engine:
@@ -86,7 +107,7 @@ class Service:
             listeners,
             current=self._web_config,
             open_health=web.open_health,
-            is_alive=lambda: self.engine.is_alive,
+            is_alive=self.is_alive,
         )
         self.close()
         log.info("ended")
@@ -108,10 +129,15 @@ class Service:
 
     def close(self) -> None:
         """End the collection, and keep what is known."""
-        self._closed = True
+        with self._ending:
+            self._closed = True
         self.engine.stop(STOP_TIMEOUT)
         self._state.save(self.publication.snapshot)
         self._state.close()
+
+    def is_alive(self) -> bool:
+        """Tell whether it collects; between two engines of a reload there is none, and nothing is wrong."""
+        return self.engine.is_alive or self._reloading.locked()
 
     def secrets(self) -> tuple[str, ...]:
         """Give the secrets that it holds now, for the log's blotting."""
@@ -126,7 +152,7 @@ class Service:
                 clock=time.time,
             ),
             telemetry_path=web.telemetry_path,
-            is_alive=lambda: self.engine.is_alive or self._reloading.locked(),
+            is_alive=self.is_alive,
             flight=lambda: self.engine.flight(),  # noqa: PLW0108 - a reload replaces the engine
             probe=lambda target, source: self.engine.prober.probe(target, source),  # noqa: PLW0108 - as above
             reload=self.reload if web.enable_lifecycle else None,
@@ -156,11 +182,12 @@ class Service:
         if _fixed(settings) != _fixed(self._settings):
             log.warning("changes of web, log and collection.state_file need a restart")
         self.engine.retire()
-        if self._closed:  # told to end in the meantime: the state file may be another process's by now
-            return
-        self.publication.stale_after = settings.collection.stale_after
-        self._settings, self.engine = settings, engine
-        engine.start()
+        with self._ending:
+            if self._closed:  # told to end in the meantime: the state file may be another process's by now
+                return
+            self.publication.stale_after = settings.collection.stale_after
+            self._settings, self.engine = settings, engine
+            engine.start()
 
     def _reload_quietly(self) -> None:
         try:
@@ -172,8 +199,3 @@ class Service:
         self.telemetry.gauge("config_last_reload_successful").set(well)
         if well:
             self.telemetry.gauge("config_last_reload_success_timestamp_seconds").set(time.time())
-
-
-def _fixed(settings: Settings) -> tuple[object, ...]:
-    """Give what a reload does not change."""
-    return settings.web, settings.log, settings.collection.state_file

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-__all__ = ["Authority", "names"]
+__all__ = ["Authority", "client_certificate", "names", "pem"]
 
 
 def names(*values: str) -> list[x509.GeneralName]:
@@ -73,7 +73,28 @@ class Authority:
         return builder.sign(self._key, hashes.SHA256())
 
 
-def pem(key: ec.EllipticCurvePrivateKey, password: bytes | None = None) -> bytes:
+def pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, password: bytes | None = None) -> bytes:
     """Write a private key."""
     protection = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+
+
+def client_certificate(path: Path, days: int) -> float:
+    """Write a self-signed certificate with its key, as for an app registration; gives its notAfter in Unix seconds."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "exporter")])
+    now = datetime.now(UTC).replace(microsecond=0)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=days))
+        .sign(key, hashes.SHA256())
+    )
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(pem(key) + certificate.public_bytes(serialization.Encoding.PEM))
+    fresh.replace(path)
+    return (now + timedelta(days=days)).timestamp()

@@ -47,7 +47,12 @@ class Collector:
 
     def _adopted(self, target: PublisherSettings, record: PublisherRecord) -> PublisherRecord:
         sources = tuple(one for one in record.sources if one.source in target.sources)
-        return replace(record, interval=self._interval, sources=sources)
+        offers = tuple(one for one in record.offers if self.wants(target, one.offer_id))
+        return replace(record, interval=self._interval, sources=sources, offers=offers)
+
+    def wants(self, target: PublisherSettings, offer_id: str) -> bool:
+        """Tell whether an offer is collected here: it is not left out by the settings, nor another shard's."""
+        return (not target.offers or offer_id in target.offers) and self.settings.shard.has(target.id, offer_id)
 
     @property
     def _interval(self) -> float | None:

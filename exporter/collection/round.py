@@ -67,7 +67,7 @@ class Round:
         plans = {
             offer_id: plan
             for offer_id, plan in make_plans(self.target.offers, listings, known, self._is_fresh).items()
-            if self.collector.settings.shard.has(self.target.id, offer_id)
+            if self.collector.wants(self.target, offer_id)
         }
         futures = {
             offer_id: self.collector.workers.submit(self._fetch, offer_id, plan.candidates, known.get(offer_id))
@@ -118,7 +118,8 @@ class Round:
 
     def without_lists(self, failure: Failure | None) -> PublisherRecord:
         """Nothing can be asked and nothing is deleted: all that was known stays, marked as failed."""
-        known = self.before.offers or tuple(self._blank(one) for one in self.target.offers)
+        wanted = (one for one in self.target.offers if self.collector.wants(self.target, one))
+        known = self.before.offers or tuple(map(self._blank, wanted))
         return replace(self.before, failure=failure, offers=tuple(replace(one, failure=failure) for one in known))
 
     def _blank(self, offer_id: str) -> OfferRecord:

@@ -12,8 +12,9 @@ import json
 import os
 import threading
 import time
+from io import FileIO
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -74,25 +75,25 @@ class StateFile:
         self._saving = threading.Lock()
         self._failed = False
 
-    def _take(self) -> IO[str]:
+    def _take(self) -> FileIO:
         path = self._path.with_name(self._path.name + ".lock")
         try:
-            lock = path.open("a+", encoding="utf-8")
+            lock = path.open("ab+", buffering=0)
         except OSError as error:
             raise StateFileError(f"collection.state_file: cannot write {path}: {error.strerror}") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             lock.seek(0)
-            holder = lock.read(32).strip()
+            holder = lock.read(32).decode("ascii", "replace").strip()
             lock.close()
             raise StateFileError(
                 f"collection.state_file: {self._path} is in use by process {holder or 'unknown'}; "
                 "give each exporter a file of its own"
             ) from error
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+        with contextlib.suppress(OSError):  # a full disk; the lock holds all the same, only its holder is not told
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n".encode())
         return lock
 
     def load(self) -> Snapshot:
@@ -127,6 +128,8 @@ class StateFile:
             try:
                 self._write(_encode(snapshot))
             except OSError as error:
+                with contextlib.suppress(OSError):  # what is half written may fill the very disk that is full
+                    self._path.with_name(self._path.name + ".new").unlink()
                 if not self._failed:
                     log.error("state file not written", file=str(self._path), error=error.strerror)  # noqa: TRY400
                 self._failed = True

@@ -100,7 +100,11 @@ class Current:
         """Refresh every second, until cancelled."""
         while self._path is not None:
             await sleep(INTERVAL)
-            await asyncio.to_thread(self.refresh)
+            try:
+                await asyncio.to_thread(self.refresh)
+            except Exception:
+                # Ended here, it would let certificates expire unseen.
+                log.exception("looking at the web configuration broke; it is tried again when a file changes")
 
 
 def _warn_of_cost(config: WebConfig) -> None:

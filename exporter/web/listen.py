@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from exporter.errors import ServeError
 
-__all__ = ["inherited", "listen", "url"]
+__all__ = ["bound", "inherited", "listen", "url"]
 
 BACKLOG = 2048
 FIRST_FD = 3
@@ -68,6 +68,12 @@ def _inherit(number: int) -> socket.socket:
         one.detach()
         raise ServeError(f"file descriptor {number} from systemd is no listening TCP socket; use ListenStream=PORT")
     return one
+
+
+def bound(listener: socket.socket) -> str:
+    """Write what a socket is bound to; `[::]` and `0.0.0.0` are all addresses of the host."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def url(listener: socket.socket, scheme: str = "http") -> str:

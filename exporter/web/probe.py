@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -21,6 +22,8 @@ from exporter.web.scrape import scrape_timeout
 __all__ = ["ProbeRoutes"]
 
 META = "__meta_azure_marketplace_"
+
+log = structlog.get_logger("exporter.web")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,14 @@ class ProbeRoutes:
             record = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(flight)), scrape_timeout(request))
         except TimeoutError:
             return PlainTextResponse("the offer was not fetched within the scrape timeout\n", 504)
+        if record.failure is not None:
+            log.warning(
+                "probe failed",
+                publisher_id=record.publisher_id,
+                offer_id=record.offer_id,
+                reason=record.failure.reason,
+                error=record.failure.text,
+            )
         openmetrics = wants_openmetrics(request.headers.get("accept", ""))
         body = self.publication.probe(record, time.monotonic() - started, openmetrics=openmetrics)
         return Response(body, headers={"Content-Type": OPENMETRICS if openmetrics else TEXT})

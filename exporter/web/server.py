@@ -21,7 +21,7 @@ from exporter.web.connections import Connections, Slot
 from exporter.web.current import Current
 from exporter.web.gate import HEALTH_PATHS, Gate
 from exporter.web.limits import limit_send_buffer, raise_file_limit, return_memory, send_at_once
-from exporter.web.listen import listen, url
+from exporter.web.listen import bound, listen, url
 from exporter.web.notify import notify, watchdog
 from exporter.web.protocol import KEEP_ALIVE, MAX_HEAD, GuardedProtocol
 from exporter.web.tls import allowed
@@ -118,5 +118,5 @@ def serve(
     for listener in listeners:
         limit_send_buffer(listener)
         send_at_once(listener)
-        log.info("listening", address=url(listener, "https" if current.tls() else "http"))
+        log.info("listening", address=url(listener, "https" if current.tls() else "http"), bound=bound(listener))
     asyncio.run(server.serve(listeners))

@@ -86,7 +86,7 @@ def _load_certificate(context: ssl.SSLContext, config: TlsServerConfig) -> None:
             context.load_cert_chain(certificate, private, password=_no_password)
         except _EncryptedKeyError:
             _fail("key_file", "the key is encrypted; a server needs one without a password")
-        except (ssl.SSLError, ValueError) as error:
+        except (OSError, ValueError) as error:
             _fail("cert_file", f"certificate and key cannot be used: {_reason(error)}")
 
 
@@ -97,7 +97,7 @@ def _load_authorities(context: ssl.SSLContext, config: TlsServerConfig) -> None:
         _check_readable("client_ca_file", path)
         try:
             context.load_verify_locations(path)
-        except (ssl.SSLError, ValueError) as error:
+        except (OSError, ValueError) as error:
             _fail("client_ca_file", f"holds no certificate authority: {_reason(error)}")
 
 

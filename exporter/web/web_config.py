@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -25,6 +24,7 @@ from pydantic import (
 
 from exporter.durations import Duration
 from exporter.errors import ConfigError, Problem
+from exporter.yaml_file import read_mapping
 
 __all__ = ["HttpServerConfig", "RateLimit", "TlsServerConfig", "WebConfig", "read"]
 
@@ -210,20 +210,9 @@ def read(path: Path) -> WebConfig:
     Raises:
         ConfigError: it cannot be read or does not hold what it should; no secret is part of the message.
     """
+    content = read_mapping(WHERE, path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError([(WHERE, f"cannot read {path}: {error.strerror}")]) from error
-    except yaml.MarkedYAMLError as error:
-        # The error's own text shows the line, which may hold a hash.
-        line = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
-        raise ConfigError([(WHERE, f"{path} is not YAML: {error.problem}{line}")]) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise ConfigError([(WHERE, f"{path} is not YAML: it holds what is no text")]) from None
-    if not isinstance(content, dict | None):
-        raise ConfigError([(WHERE, f"{path} holds no mapping at its top level")])
-    try:
-        config = WebConfig.model_validate(content or {})
+        config = WebConfig.model_validate(content)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
         raise ConfigError([_problem(one) for one in problems]) from None

@@ -25,6 +25,8 @@ from exporter.telemetry import Telemetry
 from tests.benchmarks.measure import alternate, percentile, process_cpu, process_rss, table
 from tests.benchmarks.processes import BIN, exporter, get, simulator, wait_until_ready
 from tests.benchmarks.sample import NOW, Reference, snapshot
+from tests.benchmarks.shards import shards
+from tests.benchmarks.upstream_calls import upstream_calls
 
 GZIP = {"Accept-Encoding": "gzip"}
 STALE = 1e9
@@ -154,7 +156,7 @@ def startup() -> str:
     return "## Start\n\n" + table(head, rows)
 
 
-BENCHMARKS = {one.__name__: one for one in (rendering, scraping, latency, memory, startup)}
+BENCHMARKS = {one.__name__: one for one in (rendering, scraping, latency, memory, startup, upstream_calls, shards)}
 
 
 def main() -> int:

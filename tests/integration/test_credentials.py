@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from .certificates import CertificateAuthority, client_certificate
+from tests.certificates import Authority, client_certificate
+
 from .conftest import StartExporter, WriteSettings
 from .processes import Exporter, Process, Simulator, wait_until
 from .test_end_to_end import OFFER
@@ -56,8 +57,8 @@ class Site:
 @pytest.fixture(scope="module")
 def running(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("credentials")
-    authority, stranger = (CertificateAuthority(folder / name, name) for name in ("known", "stranger"))
-    certificate, key = authority.server()
+    authority, stranger = (Authority(folder, name) for name in ("known", "stranger"))
+    certificate, key = authority.issue("server")
     arguments = ["--control", "--scenario=empty", "--publisher=contoso", "--require-audience", "--token=from-az"]
     tls = [f"--tls-cert={certificate}", f"--tls-key={key}", f"--token-lifetime={LIFETIME}"]
     api = Simulator([tool("azure-marketplace-simulator"), *arguments, *tls], folder / "simulator")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,13 +11,13 @@ from contextlib import ExitStack, contextmanager
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 import requests
 
 from .browser import DARK, Browser, corner
+from .processes import Exporter, Simulator
 
 Tool = Callable[[str], Path]
 
@@ -35,55 +32,20 @@ HOSTILE = (
 )
 
 
-def start(stack: ExitStack, folder: Path, pattern: str, *command: str | Path) -> str:
-    """Start a process that is ended with the stack, and give what the pattern's group finds in its output."""
-    folder.mkdir()
-    path = folder / "output"
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("MARKETPLACE_EXPORTER_")}
-    with path.open("wb") as output:
-        process = subprocess.Popen([str(one) for one in command], stdout=output, stderr=subprocess.STDOUT, env=environ)
-
-    def end() -> None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(15)
-        finally:
-            process.kill()
-
-    stack.callback(end)
-
-    def look() -> re.Match[str] | None:
-        assert process.poll() is None, path.read_text(encoding="utf-8")
-        return re.search(pattern, path.read_text(encoding="utf-8"))
-
-    return str(until(look, command)[1])
-
-
-def until(ask: Callable[[], Any], what: object, seconds: float = 60.0) -> Any:
-    """Ask again and again until the answer is true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if answer := ask():
-                return answer
-        except requests.ConnectionError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds:g} s: {what}")
-
-
 def start_exporter(stack: ExitStack, folder: Path, tool: Tool, *options: str) -> str:
     """Start the exporter and give its URL once its first refresh is done."""
-    url = start(
-        stack,
-        folder,
-        r"event=listening address=(http\S+)",
-        tool("azure-marketplace-exporter"),
-        "--web.listen-address=127.0.0.1:0",
-        *options,
-    )
-    until(lambda: requests.get(f"{url}/-/ready", timeout=10).ok, "ready")
-    return url
+    command: list[str | Path] = [tool("azure-marketplace-exporter"), "--web.listen-address=127.0.0.1:0", *options]
+    exporter = Exporter(command, folder)
+    stack.callback(exporter.kill)
+    exporter.wait_until_ready(60)
+    return exporter.url
+
+
+def start_upstream(stack: ExitStack, folder: Path, tool: Tool, *options: str) -> Simulator:
+    """Start the simulator."""
+    upstream = Simulator([tool("azure-marketplace-simulator"), *options], folder)
+    stack.callback(upstream.kill)
+    return upstream
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +67,8 @@ def hostile(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     token = folder / "token"
     token.write_text("token")
     with ExitStack() as stack:
-        upstream = start(
-            stack,
-            folder / "upstream",
-            r"listening on (http\S+)",
-            tool("azure-marketplace-simulator"),
-            *("--scenario=empty", "--publisher=contoso", "--control"),
+        upstream = start_upstream(
+            stack, folder / "upstream", tool, "--scenario=empty", "--publisher=contoso", "--control"
         )
         for offer, title in ((ODD_ID, HOSTILE), ("huge", "x" * 1_000_000), ("rtl", RTL)):
             put(upstream, offer, title)
@@ -118,11 +76,11 @@ def hostile(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
             stack,
             folder / "exporter",
             tool,
-            *("--publishers=contoso", f"--api.base-url={upstream}", f"--auth.token-file={token}"),
+            *("--publishers=contoso", f"--api.base-url={upstream.url}", f"--auth.token-file={token}"),
         )
 
 
-def put(upstream: str, offer: str, text: str) -> None:
+def put(upstream: Simulator, offer: str, text: str) -> None:
     messages = [{"messageHtml": text, "level": "error", "timestamp": "2026-01-01T00:00:00Z"}]
     step = {
         "id": text[:100],
@@ -134,8 +92,7 @@ def put(upstream: str, offer: str, text: str) -> None:
         "messages": messages,
     }
     status = {"status": "running", "steps": [step], "messages": messages, "list": {"definition": {"displayText": text}}}
-    answer = requests.put(f"{upstream}/control/offers/contoso/{quote(offer, safe='')}", json=status, timeout=30)
-    assert answer.status_code == 204, answer.text
+    upstream.put_offer("contoso", quote(offer, safe=""), status)
 
 
 @contextmanager
@@ -281,19 +238,15 @@ def test_a_thousand_offers_stay_usable_and_no_scrape_waits_for_a_page(
     token = tmp_path / "token"
     token.write_text("token")
     with ExitStack() as stack:
-        upstream = start(
-            stack,
-            tmp_path / "upstream",
-            r"listening on (http\S+)",
-            tool("azure-marketplace-simulator"),
-            *("--scenario=scale", f"--offers={OFFERS}", "--publishers=2"),
+        upstream = start_upstream(
+            stack, tmp_path / "upstream", tool, "--scenario=scale", f"--offers={OFFERS}", "--publishers=2"
         )
         url = start_exporter(
             stack,
             tmp_path / "exporter",
             tool,
             "--publishers=publisher-001,publisher-002",
-            *(f"--api.base-url={upstream}", f"--auth.token-file={token}", "--api.requests-per-second=1000"),
+            *(f"--api.base-url={upstream.url}", f"--auth.token-file={token}", "--api.requests-per-second=1000"),
         )
         page = requests.get(f"{url}/", timeout=30)
         assert f"Offers 1 to 100 of {OFFERS}" in page.text

@@ -127,7 +127,7 @@ def unit(path: Path) -> configparser.RawConfigParser:
 def test_command_line_is_understood(tmp_path: Path) -> None:
     """Every option of the unit exists, and the secret is the one that the unit loads."""
     service = unit(SERVICE)["Service"]
-    (tmp_path / "config.yaml").write_text("publishers: [contoso]\n", encoding="utf-8")
+    (tmp_path / "exporter.yaml").write_text("publishers: [contoso]\n", encoding="utf-8")
     _, *arguments = shlex.split(service["ExecStart"])
     name = service["LoadCredential"].partition(":")[0]
     arguments = [one.replace("/etc/azure-marketplace-exporter", str(tmp_path)) for one in arguments]

@@ -94,6 +94,29 @@ def test_once_of_the_demo(capsys: Captured) -> None:
     assert err == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--healthcheck", "--web.listen-address=127.0.0.1:1"], 1, "no answer from 127.0.0.1:1: "),
+        (["--config.check"], 0, "the settings are good\n"),
+        (["--version"], 0, "azure-marketplace-exporter "),
+    ],
+)
+def test_a_demo_by_the_environment_leaves_other_actions_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, arguments: list[str], code: int, said: str
+) -> None:
+    """As in a container, where the health check has the environment of the exporter that it asks."""
+    monkeypatch.setenv("MARKETPLACE_EXPORTER_DEMO", "true")
+    assert main(arguments) == code
+    assert capsys.readouterr().out.startswith(said)
+
+
+def test_version_by_the_environment(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setenv("MARKETPLACE_EXPORTER_VERSION", "true")
+    assert main([]) == 0
+    assert capsys.readouterr().out.startswith("azure-marketplace-exporter ")
+
+
 def test_serve(monkeypatch: pytest.MonkeyPatch, token_file: Path) -> None:
     """The service is run with the settings, and its secrets are known to the log."""
     ran: list[Service] = []

@@ -17,7 +17,7 @@ from exporter.entra import credential_expiry, token_source
 from exporter.errors import ConfigError, CredentialError
 from exporter.settings import AuthSettings
 from exporter.telemetry import Telemetry
-from tests.integration.certificates import CertificateAuthority, client_certificate
+from tests.certificates import Authority, client_certificate
 from tests.unit.make import NOW, Clock
 
 APP: dict[str, Any] = {"tenant_id": "tenant", "client_id": "client"}
@@ -244,7 +244,7 @@ def test_authorities(tmp_path: Path, what: str) -> None:
 
 
 def test_authorities_are_used(made: list[Made], tmp_path: Path) -> None:
-    file = CertificateAuthority(tmp_path).file
+    file = Authority(tmp_path).file
     build(ca_file=file, method="managed_identity")
     assert made[0].options["connection_verify"] == str(file)
 

@@ -221,14 +221,25 @@ def test_good_files(content: str, write: Write) -> None:
             {"publishers": [{"id": "a"}, {"id": "b/c"}]},
             [("publishers[1].id", "'b/c' is no id; ids are not empty and hold no slash")],
         ),
-        ({"log": "debug"}, [("log", "Input should be a valid dictionary or instance of LogSettings")]),
+        ({"log": "debug"}, [("log", "holds no mapping of settings")]),
+        ("publishers: [a", [("config.file", "{path} is not YAML: expected ',' or ']', but got '<stream end>' at ")]),
+        (
+            "log:\n\tlevel: info",
+            [
+                (
+                    "config.file",
+                    "{path} is not YAML: found character '\\t' that cannot start any token at line 2, column 1",
+                )
+            ],
+        ),
+        ({1: 2}, [("1", "unknown; azure-marketplace-exporter --help lists what there is")]),
         (
             {"api": {"timeout": 30}},
             [
                 ("api.timeout", "30 is no duration; write a number and a unit, such as 30s, 5m or 1h30m"),
             ],
         ),
-        ("- a\n- b\n", [("config.file", "{path} holds no mapping of settings at its top level")]),
+        ("- a\n- b\n", [("config.file", "{path} holds no mapping at its top level")]),
         ("a: b: c\n", [("config.file", "{path} is not YAML: mapping values are not allowed here at line 1, column 5")]),
         ("x: \x00", [("config.file", "{path} is not YAML: ")]),
     ],
@@ -239,7 +250,7 @@ def test_bad_files(content: Any, expected: list[tuple[str, str]], write: Write) 
     found = problems(f"--config.file={path}")
     assert [where for where, _ in found] == [where for where, _ in expected]
     for (_, what), (_, start) in zip(found, expected, strict=True):
-        assert what.startswith(start.format(path=path)) if start.endswith(": ") else what == start.format(path=path)
+        assert what.startswith(start.format(path=path)) if start.endswith(" ") else what == start.format(path=path)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +259,7 @@ def test_bad_files(content: Any, expected: list[tuple[str, str]], write: Write) 
         'auth:\n  token: "sesame\npublishers: [a]\n',
         "auth:\n  token: *sesame\n",
         "auth:\n  token: !sesame x\n",
+        "auth:\n  token: !x'sesame'y z\n",
         "auth:\n  token: 'sesame\n",
         "auth: {token: sesame, token_file: [}\n",
         "auth:\n\ttoken: sesame\n",
@@ -273,10 +285,19 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_all_wrong_values_are_told_at_once(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write({"publishers": ["a/b/c"], "web": {"telemetry_path": "x", "tls": True}})
+    """Unknown names do not hide wrong values."""
+    path = write({"publisers": [], "publishers": ["a/b/c"], "web": {"telemetry_path": "x", "tls": True}})
     monkeypatch.setenv("MARKETPLACE_EXPORTER_LOG__LEVEL", "loud")
-    found = problems(f"--config.file={path}", "--api.timeout=soon", "--collection.interval=-1s")
+    monkeypatch.setenv("MARKETPLACE_EXPORTER_WEB__LISTEN_ADRESS", ":1")
+    found = problems(
+        f"--config.file={path}", "--no-such", "thing", "--nor=this", "--api.timeout=soon", "--collection.interval=-1s"
+    )
+    assert len(found) == 10
     assert {where for where, _ in found} == {
+        "--no-such",
+        "--nor",
+        "MARKETPLACE_EXPORTER_WEB__LISTEN_ADRESS",
+        "publisers",
         "publishers[0].offers[0]",
         "web.telemetry_path",
         "web.tls",
@@ -284,6 +305,14 @@ def test_all_wrong_values_are_told_at_once(write: Write, monkeypatch: pytest.Mon
         "api.timeout",
         "collection.interval",
     }
+
+
+def test_unknown_names_hide_no_bad_file_or_command_line(tmp_path: Path) -> None:
+    assert problems("--no-such", "--config.file=/no/such") == [
+        ("--no-such", "unknown; azure-marketplace-exporter --help lists what there is"),
+        ("config.file", "cannot read /no/such: No such file or directory"),
+    ]
+    assert [where for where, _ in problems("--no-such", f"--config.file={tmp_path}", "--log.level")] == ["--no-such"]
 
 
 def test_all_unknown_flags_and_variables_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

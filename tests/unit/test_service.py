@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -15,14 +16,17 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from exporter import service as module
+from exporter.engine import Engine
 from exporter.errors import ConfigError, ServeError, StateFileError
 from exporter.service import Service
 from exporter.settings import (
     ApiSettings,
     AuthSettings,
     CollectionSettings,
+    LogSettings,
     PublisherSettings,
     Settings,
+    WebConfigSettings,
     WebSettings,
 )
 from exporter.simulator import Simulator, empty, serve_in_thread
@@ -154,6 +158,27 @@ def test_reload(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     assert service.publication.stale_after == 7200.0
 
 
+def test_healthy_during_a_reload(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the end of one engine and the start of the next one, which may have much to render."""
+    statuses: list[int] = []
+
+    def reload(ask: Ask) -> None:
+        adopt = Engine.adopt
+
+        def look(engine: Engine) -> None:
+            assert not engine.is_alive
+            statuses.append(ask("GET", "/-/healthy").status_code)
+            adopt(engine)
+
+        monkeypatch.setattr(Engine, "adopt", look)
+        service.reload()
+
+    service = Service(make(), lambda: make("fabrikam"))
+    run(service, monkeypatch, reload)
+    assert statuses == [200]
+    assert not service.is_alive()
+
+
 def test_reload_of_wrong_settings_changes_nothing(make: Make) -> None:
     def wrong() -> Settings:
         raise ConfigError([("log.level", "too loud")])
@@ -183,12 +208,39 @@ def test_a_credential_that_cannot_be_used(make: Make) -> None:
         Service(make(token=" "), make)
 
 
-def test_reload_says_what_it_cannot_change(make: Make, tmp_path: Path) -> None:
-    service = Service(make(), lambda: make(state_file=str(tmp_path / "state")))
+def test_all_problems_are_told_at_once(make: Make, tmp_path: Path) -> None:
+    web = WebSettings(config=WebConfigSettings(file=tmp_path / "web.yml"))
+    with pytest.raises(ConfigError) as caught:
+        Service(make(token=" ").model_copy(update={"web": web}), make)
+    assert [where for where, _ in caught.value.problems] == ["web.config.file", "auth"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"collection": CollectionSettings(state_file=Path("state"))},
+        {"web": WebSettings(telemetry_path="/numbers")},
+        {"log": LogSettings(level="debug")},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_reload_says_what_it_cannot_change(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    service = Service(make(), lambda: make().model_copy(update=change))
     with capture_logs() as logs:
         service.reload()
     assert "changes of web, log and collection.state_file need a restart" in [one["event"] for one in logs]
     assert not (tmp_path / "state").exists()
+    service.close()
+
+
+def test_reload_warns_of_nothing_that_it_can_change(make: Make) -> None:
+    service = Service(make(), lambda: make("fabrikam"))
+    with capture_logs() as logs:
+        service.reload()
+    assert [one for one in logs if one["log_level"] == "warning"] == []
     service.close()
 
 
@@ -209,6 +261,32 @@ def test_a_state_that_cannot_be_written_ends_nothing(make: Make, tmp_path: Path)
             service.engine.refresh()
     assert [one["event"] for one in logs].count("state file not written") == 1
     service.close()
+
+
+def test_a_full_disk_ends_nothing(make: Make, tmp_path: Path) -> None:
+    """Neither at the start, where the process id does not fit, nor later; what is half-written makes room again."""
+    (tmp_path / "state.lock").symlink_to("/dev/full")
+    (tmp_path / "state.new").symlink_to("/dev/full")
+    with capture_logs() as logs:
+        assert Service(make(state_file=str(tmp_path / "state")), make).once().publisher("contoso").up
+    assert [(one["event"], one["error"]) for one in logs if one["log_level"] == "error"] == [
+        ("state file not written", "No space left on device")
+    ]
+    assert {one.name for one in tmp_path.iterdir()} == {"state.lock", "state"}
+
+
+def test_a_broken_state_that_cannot_be_set_aside(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (tmp_path / "state").write_text("rubbish", encoding="utf-8")
+    monkeypatch.setattr(Path, "rename", refuse)
+    service = Service(make(state_file=str(tmp_path / "state")), make)
+    with pytest.raises(
+        StateFileError, match=r"state cannot be used, it is not a state file of this exporter, nor set aside: Perm"
+    ):
+        service.restore()
+    service._state.close()
 
 
 def test_a_folder_that_cannot_hold_the_state(make: Make) -> None:

@@ -1,4 +1,4 @@
-"""A local HTTP server that answers by script, down to the bytes."""
+"""A local HTTP server that answers by script, down to the bytes, and a client for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Answer", "Stub", "stub"]
+from pydantic import SecretStr
+
+from exporter.credentials import StaticToken, TokenSource
+from exporter.settings import ApiSettings
+from exporter.sources.api import ApiClient
+from exporter.sources.base import Deadline
+from exporter.sources.gate import Gate
+from exporter.telemetry import PREFIX, Telemetry
+from tests.unit.make import Clock
+
+__all__ = ["TOKEN", "Answer", "Api", "Stub", "stub"]
+
+TOKEN = "sesame-token"
 
 Answer = Callable[["Handler"], None]
 
@@ -76,3 +88,58 @@ def stub() -> Iterator[Stub]:
         one.server.shutdown()
         one.server.server_close()
         thread.join(10)
+
+
+class Api:
+    """A client for a stub; `waits` are the seconds that it wanted to sleep, which cost no time."""
+
+    def __init__(
+        self,
+        server: Stub,
+        tokens: TokenSource | None = None,
+        url: str = "",
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> None:
+        self.telemetry = Telemetry()
+        self.clock = clock or Clock(1000.0)
+        self.unix = Clock()
+        self.waits: list[float] = []
+        self.client = ApiClient(
+            base_url=url or server.url,
+            tokens=tokens or StaticToken(SecretStr(TOKEN)),
+            gate=Gate(
+                1000.0,
+                source="cloud_partner",
+                telemetry=self.telemetry,
+                clock=self.unix,
+                monotonic=self.clock,
+                wait=self._wait,
+            ),
+            settings=ApiSettings(**({"max_retries": 0} | settings)),
+            telemetry=self.telemetry,
+            operations=("list_offers",),
+            monotonic=self.clock,
+        )
+
+    def _wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        self.clock.now += seconds
+        self.unix.now += seconds
+        return False
+
+    def get(self, path: str = "/x", seconds: float = 60.0) -> bytes:
+        deadline = Deadline(seconds, self.clock)
+        return self.client.get("list_offers", path, params={"api-version": "2017-10-31"}, deadline=deadline)
+
+    def total(self, name: str, **labels: str) -> float | None:
+        """Give one of the exporter's own metrics."""
+        return self.telemetry.registry.get_sample_value(PREFIX + name, labels)
+
+    def count(self, code: str) -> float | None:
+        """Give the number of requests with this status code."""
+        return self.total("api_requests_total", operation="list_offers", code=code)
+
+    def observed(self) -> float | None:
+        """Give the number of requests whose duration was measured."""
+        return self.total("api_request_duration_seconds_count", operation="list_offers")

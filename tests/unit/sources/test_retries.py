@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any
 
@@ -13,7 +14,8 @@ from exporter.errors import ThrottledError, UpstreamError
 from exporter.sources.gate import MAX_PAUSE
 from exporter.sources.retries import PoliteRetry
 from tests.unit.make import NOW
-from tests.unit.sources.scripted import OK, Bench, ScriptedServer, answer
+
+from .stub import Api, Stub, stub
 
 
 def retry_after(value: str | None) -> float | None:
@@ -53,82 +55,81 @@ def test_retry_after_as_a_date() -> None:
     assert 55 < seconds <= 60
 
 
+PAUSED_UNTIL = "api_paused_until_timestamp_seconds"
+
+
+@pytest.fixture
+def server() -> Iterator[Stub]:
+    with stub() as running:
+        yield running
+
+
 @pytest.mark.parametrize(
     ("value", "pauses"),
     [({"Retry_After": "20"}, [20, 20]), ({}, [1, 2]), ({"Retry_After": "0"}, [1, 2]), ({"Retry_After": "x"}, [1, 2])],
     ids=["20", "none", "0", "x"],
 )
-def test_throttled(value: dict[str, Any], pauses: list[float]) -> None:
+def test_throttled(server: Stub, value: dict[str, Any], pauses: list[float]) -> None:
     """A 429 pauses the gate, for as long as it says or for longer each time."""
-    limited = answer("429 Too Many Requests", **value)
-    with ScriptedServer(limited, limited, OK) as server:
-        bench = Bench(server.url)
-        assert bench.get() == b"[]"
-    assert bench.waits == pauses
-    assert bench.total("api_throttled_total") == bench.total("api_retries_total") == 2
+    server.statuses(429, 429, 200, body=b"[]", **value)
+    api = Api(server, max_retries=2)
+    assert api.get() == b"[]"
+    assert api.waits == pauses
+    assert api.total("api_throttled_total") == api.total("api_retries_total") == 2
 
 
-def test_throttled_to_the_end() -> None:
+def test_throttled_to_the_end(server: Stub) -> None:
     """The last 429 pauses all others as well."""
-    limited = answer("429 Too Many Requests", Retry_After="20")
-    with ScriptedServer(limited, limited, limited) as server:
-        bench = Bench(server.url)
-        with pytest.raises(ThrottledError, match=r"answered with 429$"):
-            bench.get()
-        assert bench.waits == [20, 20]
-        with pytest.raises(ThrottledError, match="another 20 s"):
-            bench.get(seconds=10)
-        assert len(server.requests) == 3
-    assert bench.telemetry.registry.get_sample_value(
-        "azure_marketplace_exporter_api_paused_until_timestamp_seconds", {"source": "s"}
-    ) == pytest.approx(NOW + 60)
+    server.statuses(429, body=b"", Retry_After="20")
+    api = Api(server, max_retries=2)
+    with pytest.raises(ThrottledError, match=r"answered with 429$"):
+        api.get(seconds=100)
+    assert api.waits == [20, 20]
+    with pytest.raises(ThrottledError, match="another 20 s"):
+        api.get(seconds=10)
+    assert len(server.requests) == 3
+    assert api.total(PAUSED_UNTIL, source="cloud_partner") == pytest.approx(NOW + 60)
 
 
-def test_throttled_beyond_the_deadline() -> None:
+def test_throttled_beyond_the_deadline(server: Stub) -> None:
     """A retry that is not made is not counted."""
-    with ScriptedServer(answer("429 Too Many Requests", Retry_After="20")) as server:
-        bench = Bench(server.url)
-        with pytest.raises(ThrottledError, match="not asked: the API wants no request for another 20 s"):
-            bench.get(seconds=10)
-    assert bench.waits == []
-    assert bench.total("api_retries_total") == 0
-    assert bench.requests() == {"429": 1}
+    server.statuses(429, Retry_After="20")
+    api = Api(server, max_retries=2)
+    with pytest.raises(ThrottledError, match="not asked: the API wants no request for another 20 s"):
+        api.get(seconds=10)
+    assert api.waits == []
+    assert (api.total("api_retries_total"), api.count("429"), api.observed()) == (0, 1, 1)
 
 
-def test_unavailable_with_a_wait() -> None:
+def test_unavailable_with_a_wait(server: Stub) -> None:
     """Only a 429 speaks of the credential; others wait alone."""
-    with ScriptedServer(answer("503 Sorry", Retry_After="20"), OK) as server:
-        bench = Bench(server.url)
-        assert bench.get() == b"[]"
-    assert bench.waits == [20]
-    assert (
-        bench.telemetry.registry.get_sample_value(
-            "azure_marketplace_exporter_api_paused_until_timestamp_seconds", {"source": "s"}
-        )
-        is None
-    )
+    server.statuses(503, 200, body=b"[]", Retry_After="20")
+    api = Api(server, max_retries=2)
+    assert api.get() == b"[]"
+    assert api.waits == [20]
+    assert api.total(PAUSED_UNTIL, source="cloud_partner") is None
 
 
-def test_unavailable_for_longer_than_there_is_time() -> None:
-    with ScriptedServer(answer("503 Sorry", Retry_After="4000")) as server:
-        bench = Bench(server.url)
-        with pytest.raises(UpstreamError, match=r"^answered with 503, and 900 s to wait are more than are left$"):
-            bench.get()
-    assert bench.total("api_retries_total") == 0
+def test_unavailable_for_longer_than_there_is_time(server: Stub) -> None:
+    server.statuses(503, Retry_After="4000")
+    api = Api(server, max_retries=2)
+    with pytest.raises(UpstreamError, match=r"^answered with 503, and 900 s to wait are more than are left$"):
+        api.get()
+    assert api.total("api_retries_total") == 0
 
 
-def test_backoff() -> None:
+def test_backoff(server: Stub) -> None:
     """The first retry follows at once, the next ones wait longer and longer."""
-    with ScriptedServer(*[answer("500 Oh")] * 5, OK) as server:
-        bench = Bench(server.url, settings={"max_retries": 5})
-        assert bench.get(seconds=1000) == b"[]"
-    assert [round(one - one % 0.5) for one in bench.waits] == [1, 2, 4, 8]
+    server.statuses(500, 500, 500, 500, 500, 200, body=b"[]")
+    api = Api(server, max_retries=5)
+    assert api.get(seconds=1000) == b"[]"
+    assert [round(one - one % 0.5) for one in api.waits] == [1, 2, 4, 8]
 
 
-def test_backoff_past_the_deadline() -> None:
-    with ScriptedServer(*[answer("500 Oh")] * 5) as server:
-        bench = Bench(server.url, settings={"max_retries": 5})
-        with pytest.raises(UpstreamError, match=r"^answered with 500, and 2 s to wait are more than are left$"):
-            bench.get(seconds=3)
-    assert sum(bench.waits) < 3
+def test_backoff_past_the_deadline(server: Stub) -> None:
+    server.statuses(500)
+    api = Api(server, max_retries=5)
+    with pytest.raises(UpstreamError, match=r"^answered with 500, and 2 s to wait are more than are left$"):
+        api.get(seconds=3)
+    assert sum(api.waits) < 3
     assert len(server.requests) == 3

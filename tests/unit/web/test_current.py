@@ -125,6 +125,24 @@ def test_a_costly_password_is_told(file: Path) -> None:
     assert [(line["user"], line["bcrypt_cost"]) for line in lines] == [("bob", 15)]
 
 
+def test_goes_on_watching_when_something_breaks(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise certificates would expire unseen."""
+    write(file, "rate_limit: {interval: 1s}")
+    current = Current(file)
+    outcomes = iter([RuntimeError("broken"), asyncio.CancelledError()])
+
+    def refresh() -> None:
+        raise next(outcomes)
+
+    async def sleep(_: float) -> None:
+        pass
+
+    monkeypatch.setattr(current, "refresh", refresh)
+    with capture_logs() as lines, pytest.raises(asyncio.CancelledError):
+        asyncio.run(current.watch(sleep))
+    assert [line["log_level"] for line in lines] == ["error"]
+
+
 def test_watches_until_it_is_stopped(file: Path) -> None:
     write(file, "rate_limit: {interval: 1s}")
     current = Current(file)

@@ -1,11 +1,12 @@
 import os
+import re
 import socket
 from collections.abc import Iterator
 
 import pytest
 
 from exporter.errors import ServeError
-from exporter.web.listen import inherited, listen, url
+from exporter.web.listen import bound, inherited, listen, url
 
 
 @pytest.fixture
@@ -41,6 +42,15 @@ def has_ipv6() -> bool:
             return True
     except OSError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [("127.0.0.1:0", r"127\.0\.0\.1"), ("0.0.0.0:0", r"0\.0\.0\.0"), (":0", r"(\[::\]|0\.0\.0\.0)")],
+)
+def test_tells_a_loopback_from_all_addresses(opened: list[socket.socket], address: str, shown: str) -> None:
+    opened += listen([address])
+    assert re.fullmatch(rf"{shown}:[1-9]\d*", bound(opened[0]))
 
 
 def test_writes_the_scheme(opened: list[socket.socket]) -> None:

@@ -94,7 +94,8 @@ def test_serves_until_it_is_told_to_end(listener: socket.socket) -> None:
     where = url(listener)
     with structlog.testing.capture_logs() as lines:
         assert serve_while(lambda: get(listener), listener) == [(200, b"hello")]
-    assert lines == [{"event": "listening", "address": where, "log_level": "info"}]
+    bound = where.removeprefix("http://")
+    assert lines == [{"event": "listening", "address": where, "bound": bound, "log_level": "info"}]
     assert listener.fileno() == -1, "closed"
 
 

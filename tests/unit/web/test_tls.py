@@ -139,6 +139,13 @@ def test_tells_which_file_is_bad(authority: Authority, pair: dict[str, Path], tm
         assert refusal(section).startswith(told)
 
 
+def test_a_certificate_that_vanishes_while_it_is_read(pair: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when it is being replaced: one more bad configuration, nothing worse."""
+    monkeypatch.setattr(tls, "_check_readable", lambda *_: pair["cert_file"].unlink(missing_ok=True))
+    with pytest.raises(ConfigError, match=r"cert_file: certificate and key cannot be used: .*no such file"):
+        server_context(config(pair))
+
+
 def test_an_encrypted_key_is_no_question_on_the_terminal(pair: dict[str, Path]) -> None:
     pair["key_file"].write_bytes(pem(ec.generate_private_key(ec.SECP256R1()), password=b"secret"))
     assert refusal(config(pair)) == "key_file: the key is encrypted; a server needs one without a password"

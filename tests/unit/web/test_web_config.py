@@ -171,6 +171,7 @@ def test_tells_all_at_once(tmp_path: Path) -> None:
     [
         (b"- a", "holds no mapping at its top level"),
         (f"basic_auth_users:\n  a: {HASH}\n b: [".encode(), "is not YAML: expected <block end>, but found"),
+        (b"basic_auth_users: {a: *sesame}", "is not YAML: found undefined alias something at line 1, column 23"),
         (b"a: \xff", "is not YAML: it holds what is no text"),
         (b"a: \x07", "is not YAML: it holds what is no text"),
     ],

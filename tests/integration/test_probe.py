@@ -1,0 +1,197 @@
+"""`/probe` and `/sd`, with the configuration of docs/scaling.md in a real Prometheus."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from .conftest import StartExporter, StartPrometheus, StartSimulator
+from .processes import Exporter, Simulator, wait_until
+from .test_end_to_end import OFFER
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "scaling.md"
+NAMES = ("linux-vm", "windows-vm", "app")
+
+
+@pytest.fixture
+def api(simulator: StartSimulator) -> Simulator:
+    api = simulator("--publisher", "contoso", "--publisher", "fabrikam")
+    for name in NAMES:
+        api.put_offer("contoso", name, OFFER)
+    return api
+
+
+@pytest.fixture
+def watched(api: Simulator, exporter: StartExporter) -> Exporter:
+    """An exporter that has refreshed once, and asks by itself no more."""
+    started = exporter(
+        {
+            "publishers": ["contoso", "fabrikam/only"],
+            "api": {"base_url": api.url, "max_concurrency": 2},
+            "collection": {"interval": "1h", "stale_after": "1d"},
+        }
+    )
+    started.wait_until_ready()
+    api.control("DELETE", "requests")
+    return started
+
+
+def probe(watched: Exporter, target: str, **headers: str) -> requests.Response:
+    return watched.get("/probe", params={"target": target}, headers=headers)
+
+
+def values(answer: requests.Response) -> dict[str, float]:
+    lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def test_probe(api: Simulator, watched: Exporter) -> None:
+    """It shows the offer as it is now, and nothing of any other."""
+    api.put_offer("contoso", "linux-vm", OFFER | {"status": "succeeded"})
+    shown = values(probe(watched, "contoso/linux-vm"))
+    assert shown["probe_success"] == 1
+    assert 0 < shown["probe_duration_seconds"] < 5
+    labels = 'offer_id="linux-vm",publisher_id="contoso"'
+    assert shown[f'azure_marketplace_offer_status{{{labels},status="succeeded"}}'] == 1
+    assert not [name for name in shown if "windows-vm" in name]
+    assert not [name for name in shown if name.startswith(("process_", "python_", "azure_marketplace_exporter_"))]
+    assert api.control("GET", "requests").json()["by_operation"] == {"offer_status": 1}
+    openmetrics = probe(watched, "contoso/linux-vm", Accept="application/openmetrics-text; version=1.0.0")
+    assert openmetrics.text.endswith("# EOF\n")
+
+
+@pytest.mark.parametrize(
+    ("target", "complaint"),
+    [
+        ("", "target is no publisher/offer"),
+        ("contoso", "target is no publisher/offer"),
+        ("contoso/../fabrikam", "target is no publisher/offer"),
+        ("http://169.254.169.254/metadata", "target is no publisher/offer"),
+        ("stranger/vm", "publisher stranger is not in the settings"),
+        ("fabrikam/other", "offer other is not among those of fabrikam in the settings"),
+    ],
+)
+def test_invalid_targets(api: Simulator, watched: Exporter, target: str, complaint: str) -> None:
+    """Nothing is asked of anybody."""
+    answer = probe(watched, target)
+    assert (answer.status_code, answer.text) == (400, complaint + "\n")
+    assert watched.get("/probe").status_code == 400
+    assert api.control("GET", "requests").json()["total"] == 0
+
+
+def test_failing_probe(api: Simulator, watched: Exporter) -> None:
+    api.control("POST", "faults", json={"kind": "status", "status": 403, "operation": "offer_status"})
+    answer = probe(watched, "contoso/linux-vm")
+    assert answer.status_code == 200
+    shown = values(answer)
+    assert shown["probe_success"] == 0
+    assert not [name for name in shown if name.startswith("azure_marketplace_offer_status")]
+    up = 'azure_marketplace_offer_up{offer_id="linux-vm",publisher_id="contoso"}'
+    assert watched.samples()[up] == 1, "a probe changes nothing in /metrics"
+    api.control("DELETE", "faults")
+    assert values(probe(watched, "contoso/linux-vm"))["probe_success"] == 1
+
+
+def test_coalescing_and_limit(api: Simulator, watched: Exporter) -> None:
+    """Probes of one offer share a fetch; beyond the limit others are sent away, for a second."""
+    api.control("POST", "faults", json={"kind": "slow", "seconds": 1.5, "operation": "offer_status"})
+    with ThreadPoolExecutor(30) as pool:
+        first = [pool.submit(probe, watched, f"contoso/{name}") for name in NAMES[:2] * 10]
+        wait_until(lambda: api.control("GET", "requests").json()["in_flight"] == 2, "two fetches")
+        busy = probe(watched, f"contoso/{NAMES[2]}")
+        assert (busy.status_code, busy.headers["Retry-After"]) == (503, "1")
+        assert {one.result().status_code for one in first} == {200}
+    seen = api.control("GET", "requests").json()["by_offer"]
+    assert seen == {"contoso/linux-vm": 1, "contoso/windows-vm": 1}
+    api.control("DELETE", "faults")
+    assert probe(watched, f"contoso/{NAMES[2]}").status_code == 200
+
+
+def test_scrape_timeout(api: Simulator, watched: Exporter) -> None:
+    """Prometheus is told before it gives up; the fetch goes on for those who come later."""
+    api.control("POST", "faults", json={"kind": "slow", "seconds": 1.5, "operation": "offer_status", "times": 1})
+    late = probe(watched, "contoso/app", **{"X-Prometheus-Scrape-Timeout-Seconds": "1"})
+    assert (late.status_code, late.elapsed.total_seconds() < 1) == (504, True)
+    assert values(probe(watched, "contoso/app"))["probe_success"] == 1
+    assert api.control("GET", "requests").json()["by_offer"] == {"contoso/app": 1}
+
+
+def test_discovery(watched: Exporter) -> None:
+    groups = watched.get("/sd").json()
+    assert [one["targets"] for one in groups] == [
+        ["contoso/linux-vm"],
+        ["contoso/windows-vm"],
+        ["contoso/app"],
+        ["fabrikam/only"],
+    ]
+    assert groups[0]["labels"] == {
+        "__meta_azure_marketplace_publisher_id": "contoso",
+        "__meta_azure_marketplace_offer_id": "linux-vm",
+        "__meta_azure_marketplace_offer_type": groups[0]["labels"]["__meta_azure_marketplace_offer_type"],
+        "__meta_azure_marketplace_source": "cloud_partner",
+    }
+
+
+def test_discovery_before_the_list(simulator: StartSimulator, exporter: StartExporter) -> None:
+    """503, for an empty list would make Prometheus drop the targets that it has."""
+    api = simulator()
+    api.control("POST", "faults", json={"kind": "status", "status": 403, "operation": "list_offers"})
+    watched = exporter({"api": {"base_url": api.url}})
+    watched.wait_for_sample('azure_marketplace_publisher_up{publisher_id="contoso"}', 0)
+    answer = watched.get("/sd")
+    assert (answer.status_code, answer.text) == (503, "no list of offers yet for contoso\n")
+    api.control("DELETE", "faults")
+    wait_until(lambda: watched.get("/sd").status_code == 200, "the list")
+    assert watched.get("/sd").json() == []
+
+
+def documented(watched: Exporter) -> dict[str, Any]:
+    """Take the first YAML block of the page, with this exporter's address and shorter times."""
+    block = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[0]
+    text = block.replace("azure-marketplace-exporter:10142", watched.url.partition("//")[2])
+    config: dict[str, Any] = yaml.safe_load(re.sub(r"\b5m\b|\b1m\b", "1s", text))
+    return config
+
+
+def documented_parts() -> list[dict[str, Any]]:
+    """Take the second YAML block: what each of two Prometheus servers adds."""
+    block = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[1]
+    parts: list[dict[str, Any]] = yaml.safe_load(block)
+    return parts
+
+
+def test_with_prometheus(watched: Exporter, prometheus: StartPrometheus) -> None:
+    """Each offer is a target of its own, named by its id."""
+    server = prometheus(documented(watched))
+    server.wait_for("count(probe_success == 1) == 3")
+    targets = server.api("targets")["activeTargets"]
+    assert sorted(one["labels"]["instance"] for one in targets) == [
+        "contoso/app",
+        "contoso/linux-vm",
+        "contoso/windows-vm",
+        "fabrikam/only",
+    ]
+    assert server.query("sum by (offer_id) (azure_marketplace_offer_status == 1)") == {
+        f'{{"offer_id": "{name}"}}': 1 for name in NAMES
+    }
+    assert server.query("probe_success == 0") == {"{}": 0}, "fabrikam/only, which does not exist"
+
+
+def test_with_two_prometheus_servers(watched: Exporter, prometheus: StartPrometheus) -> None:
+    """Each offer is scraped by exactly one of them."""
+    scraped: Counter[str] = Counter()
+    for part in ("0", "1"):
+        config, parts = documented(watched), documented_parts()
+        parts[1]["regex"] = part
+        config["scrape_configs"][0]["relabel_configs"] += parts
+        server = prometheus(config)
+        wait_until(lambda: server.api("targets")["droppedTargets"], "discovered")  # noqa: B023
+        scraped.update(one["labels"]["instance"] for one in server.api("targets")["activeTargets"])
+    assert scraped == dict.fromkeys((*(f"contoso/{name}" for name in NAMES), "fabrikam/only"), 1)
