@@ -273,9 +273,9 @@ def _problem(error: Mapping[str, Any]) -> Problem:
     where = re.sub(r"\.\[", "[", ".".join(f"[{one}]" if isinstance(one, int) else str(one) for one in error["loc"]))
     what = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        section = where.rpartition(".")[0]
-        names = [option.name for option in options() if option.name.startswith(section)]
-        what = _unknown(where, names)
+        depth = where.count(".") + 1
+        paths = (one.name.split(".") for one in options())
+        what = _unknown(where, sorted({".".join(path[:depth]) for path in paths if len(path) >= depth}))
     elif error["type"] in {"model_type", "dict_type"}:
         what = "holds no mapping of settings"
     return where or "settings", what
