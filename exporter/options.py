@@ -275,6 +275,7 @@ def _problem(error: Mapping[str, Any]) -> Problem:
     if error["type"] == "extra_forbidden":
         section = where.rpartition(".")[0]
         names = [option.name for option in options() if option.name.startswith(section)]
+        names += () if section else Settings.model_fields
         what = _unknown(where, names)
     elif error["type"] in {"model_type", "dict_type"}:
         what = "holds no mapping of settings"
