@@ -4,7 +4,7 @@
 
 Takes the programs from .tools/bin (see .ci/tools), from beside the running Python, or from the path; Grafana from
 GRAFANA_HOME too. Listens on the loopback only, keeps its data in a temporary folder, prints where everything is, and ends
-all of it on Ctrl-C or SIGTERM. Exit code 1 if a program is missing, does not start, or ends by itself.
+all of it on Ctrl-C, SIGTERM or SIGHUP. Exit code 1 if a program is missing, does not start, or ends by itself.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ HOME = Path(__file__).resolve().parent
 ROOT = HOME.parent
 START_TIMEOUT = 60.0
 END_TIMEOUT = 15.0
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Debian has another name for it.
 ALERTMANAGER = ("alertmanager", "prometheus-alertmanager")
 NEEDED = (("azure-marketplace-simulator",), ("azure-marketplace-exporter",), ("prometheus",), ALERTMANAGER)
@@ -288,6 +289,9 @@ def start_grafana(stack: Stack, program: Path, home: Path, prometheus_url: str, 
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End, once: a second Ctrl-C, or make passing on what it got, must not cut the ending short and leave programs behind."""
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -296,7 +300,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="grafana/stack.py", description="Run the demo stack without containers.")
     parser.add_argument("--any-port", action="store_true", help="take free ports even where the usual ones are free")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _leave)
+    for number in ENDINGS:
+        signal.signal(number, _leave)
     try:
         with tempfile.TemporaryDirectory(prefix="marketplace-stack-") as folder:
             _run(Path(folder), any_port=options.any_port)

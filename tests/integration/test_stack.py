@@ -120,6 +120,17 @@ def test_the_stack_runs_and_ends_without_a_trace(stack: Stack) -> None:
             requests.get(url, timeout=5)
 
 
+def test_a_stack_that_is_told_to_end_again_and_again_leaves_nothing_behind(stack: Stack) -> None:
+    """The terminal is closed, and make passes on what it got."""
+    pids = stack.children()
+    stack.process.send_signal(signal.SIGHUP)
+    while stack.process.poll() is None:
+        stack.process.send_signal(signal.SIGTERM)
+        time.sleep(0.01)
+    assert stack.process.wait(TIMEOUT) == 0
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
 def test_the_receiver_shows_what_alertmanager_tells(stack: Stack) -> None:
     alert = {
         "labels": {"alertname": "Try", "severity": "critical", "audience": "publisher"},

@@ -204,6 +204,7 @@ def test_good_files(content: str, write: Write) -> None:
     ("content", "expected"),
     [
         ({"publisher": []}, [("publisher", "unknown; did you mean publishers?")]),
+        ({"wep": {}}, [("wep", "unknown; did you mean web?")]),
         (
             {"zzz": 1, "demo": True},
             [
