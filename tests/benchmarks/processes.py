@@ -35,7 +35,7 @@ def exporter(api: str, publisher: str, interval: str = "1h") -> Iterator[tuple[i
         settings = Path(folder) / "exporter.yaml"
         settings.write_text(
             f"publishers: [{publisher}]\napi: {{base_url: '{api}', requests_per_second: 1000}}\nauth: {{token: x}}\n"
-            f"collection: {{interval: {interval}, terminal_interval: 0s}}\nweb: {{listen_address: '127.0.0.1:0'}}\n",
+            f"collection: {{interval: {interval}, terminal_interval: 0s, stale_after: 1d}}\nweb: {{listen_address: '127.0.0.1:0'}}\n",
             encoding="utf-8",
         )
         log = Path(folder) / "log"
@@ -51,7 +51,7 @@ def exporter(api: str, publisher: str, interval: str = "1h") -> Iterator[tuple[i
 def _port(log: Path) -> int:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        found = re.search(r"event=listening address=\S+:(\d+)", log.read_text(encoding="utf-8"))
+        found = re.search(r"event=listening.* address=\S+?:(\d+)", log.read_text(encoding="utf-8"))
         if found:
             return int(found[1])
         time.sleep(0.01)
