@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     if "--version" in arguments:
         return _version()
-    from exporter.options import help_text, load  # noqa: PLC0415
+    from exporter.options import help_text, load
 
     if "--help" in arguments or "-h" in arguments:
         print(help_text(), end="")
@@ -67,7 +67,7 @@ def _act(command: CommandLine, load: Callable[[], Settings]) -> int:
 
 def _settings(arguments: Sequence[str]) -> Settings:
     """Read the settings for an exporter that asks the real API."""
-    from exporter.options import load  # noqa: PLC0415
+    from exporter.options import load
 
     settings = load(arguments)
     if not settings.publishers:
@@ -76,7 +76,7 @@ def _settings(arguments: Sequence[str]) -> Settings:
 
 
 def _version() -> int:
-    from exporter.telemetry import package_version  # noqa: PLC0415
+    from exporter.telemetry import package_version
 
     print(f"azure-marketplace-exporter {package_version()} (Python {sys.version.split()[0]})")
     return 0
@@ -85,7 +85,7 @@ def _version() -> int:
 def _serve(load: Callable[[], Settings]) -> int:
     settings = load()
     with _logs(settings) as hidden:
-        from exporter.service import Service  # noqa: PLC0415
+        from exporter.service import Service
 
         service = Service(settings, load)
         hidden.append(service.secrets)
@@ -95,7 +95,7 @@ def _serve(load: Callable[[], Settings]) -> int:
 
 def _check(settings: Settings) -> int:
     """Build everything that reads a file or a secret, and ask nothing of anybody."""
-    from exporter.service import Service  # noqa: PLC0415
+    from exporter.service import Service
 
     Service(settings, lambda: settings)
     print("the settings are good")
@@ -104,7 +104,7 @@ def _check(settings: Settings) -> int:
 
 def _once(settings: Settings) -> int:
     with _logs(settings) as hidden:
-        from exporter.service import Service  # noqa: PLC0415
+        from exporter.service import Service
 
         service = Service(settings, lambda: settings)
         hidden.append(service.secrets)
@@ -120,7 +120,7 @@ def _print(service: Service) -> int:
 
 
 def _healthcheck(settings: Settings) -> int:
-    from exporter.web.healthcheck import healthcheck  # noqa: PLC0415
+    from exporter.web.healthcheck import healthcheck
 
     answer = healthcheck(settings.web)
     print(answer.text)
@@ -128,14 +128,14 @@ def _healthcheck(settings: Settings) -> int:
 
 
 def _demo_settings(command: CommandLine, api_url: str = "http://localhost") -> Settings:
-    from exporter.demo import demo_settings  # noqa: PLC0415
+    from exporter.demo import demo_settings
 
     return demo_settings(command, api_url)
 
 
 def _demo(command: CommandLine) -> int:
-    from exporter.service import Service  # noqa: PLC0415
-    from exporter.simulator import Simulator, demo, serve_in_thread  # noqa: PLC0415
+    from exporter.service import Service
+    from exporter.simulator import Simulator, demo, serve_in_thread
 
     with _logs(command), serve_in_thread(Simulator(demo(epoch=time.time())).app) as simulator:
         simulated = _demo_settings(command, simulator.url)
@@ -149,7 +149,7 @@ def _demo(command: CommandLine) -> int:
 @contextmanager
 def _logs(settings: Settings) -> Iterator[list[Callable[[], tuple[str, ...]]]]:
     """Set up the logs; what is appended to the list tells more secrets to blot out."""
-    from exporter.logs import set_up  # noqa: PLC0415
+    from exporter.logs import set_up
 
     hidden = [settings.secrets]
     set_up(settings.log, lambda: tuple(secret for secrets in hidden for secret in secrets()))
