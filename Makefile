@@ -14,7 +14,7 @@ GENERATORS := docs/generate.py grafana/generate.py grafana/alerts_table.py helm/
 SOURCES := pyproject.toml LICENSE $(wildcard README.md) $(shell find exporter -not -path '*/__pycache__*')
 UV_VERSION := 0.13.8
 UV := .tools/lock/bin/uv
-COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate \
   --custom-compile-command "make lock"
 # The tests run what is installed, in processes that start others and mostly wait for them; those that are marked `alone`
 # measure times, which others at work would spoil.
