@@ -84,11 +84,14 @@ def parse_state(kind: type[State], raw: object) -> State:
     Whatever is not in the enumeration is its `unknown` member; it is the caller's part to count and log that.
     """
     folded = _fold(raw) if isinstance(raw, str) else ""
-    return next((state for state in kind if _fold(state) == folded), kind.UNKNOWN)
+    return kind(_SPELLINGS[kind].get(folded, kind.UNKNOWN))
 
 
 def _fold(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower()).replace("cancelled", "canceled")
+
+
+_SPELLINGS = {kind: {_fold(state): state.value for state in kind} for kind in (OfferStatus, StepStatus, Level)}
 
 
 def slug(name: str) -> str:
