@@ -31,6 +31,7 @@ class Connections:
     """Makes what the publishers of the settings need, and no more.
 
     `clock` is Unix time, `monotonic` and `wait` measure and spend seconds; `wait` returns True if it was ended early.
+    `give_way` lets scrapes go first.
 
     Raises:
         ConfigError: a file that the credential needs is missing or cannot be read.
@@ -44,12 +45,14 @@ class Connections:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         wait: Callable[[float], bool],
+        give_way: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._telemetry = telemetry
         self._clock = clock
         self._monotonic = monotonic
         self._wait = wait
+        self._give_way = give_way
         self._tokens: dict[str, TokenSource] = {}
         self._clients: list[ApiClient] = []
         names = dict.fromkeys(name for publisher in settings.publishers for name in publisher.sources)
@@ -83,6 +86,7 @@ class Connections:
             clock=self._clock,
             monotonic=self._monotonic,
             wait=self._wait,
+            give_way=self._give_way,
         )
         client = ApiClient(
             base_url=own.base_url,

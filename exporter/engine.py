@@ -23,7 +23,8 @@ class Engine:
     """Collects what the settings name.
 
     `publish` gets each new snapshot while a refresh goes on, `done` the last one of it, and `latest` gives back the newest,
-    which outlives the engine; `clock` is Unix time, `monotonic` measures durations, both in seconds.
+    which outlives the engine; `clock` is Unix time, `monotonic` measures durations, both in seconds. `give_way` lets scrapes
+    go first.
 
     Raises:
         ConfigError: what the settings name is missing or cannot be read.
@@ -39,13 +40,19 @@ class Engine:
         latest: Callable[[], Snapshot],
         clock: Callable[[], float],
         monotonic: Callable[[], float],
+        give_way: Callable[[], None] = lambda: None,
     ) -> None:
         self._latest = latest
         self._publish = publish
         self._done = done
         self._given_up = threading.Event()
         self._connections = Connections(
-            settings, telemetry=telemetry, clock=clock, monotonic=monotonic, wait=self._given_up.wait
+            settings,
+            telemetry=telemetry,
+            clock=clock,
+            monotonic=monotonic,
+            wait=self._given_up.wait,
+            give_way=give_way,
         )
         self._workers = Workers(settings.api.max_concurrency, "fetch")
         self.prober = Prober(

@@ -16,6 +16,7 @@ from exporter.collection.state import NoState, StateFile, StateKeeper
 from exporter.engine import Engine
 from exporter.errors import ConfigError, Problem
 from exporter.exposition.publication import Publication
+from exporter.right_of_way import RightOfWay, spare_long_lived, take_short_turns
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry, package_version
 from exporter.web.app import WebApp
@@ -66,12 +67,14 @@ class Service:
         self._reloading = threading.Lock()
         self._ending = threading.Lock()
         self._closed = False
+        self._way = RightOfWay()
         self.telemetry = Telemetry()
         self.publication = Publication(
             Snapshot(),
             registry=self.telemetry.registry,
             stale_after=settings.collection.stale_after,
             clock=time.time,
+            give_way=self._way.give_way,
         )
         self._state: StateKeeper = NoState()
         with _noted(problems):
@@ -89,6 +92,7 @@ class Service:
             latest=lambda: self.publication.snapshot,
             clock=time.time,
             monotonic=time.monotonic,
+            give_way=self._way.give_way,
         )
 
     def run(self) -> None:
@@ -101,6 +105,8 @@ class Service:
         signal.signal(
             signal.SIGHUP, lambda *_: threading.Thread(target=self._reload_quietly, name="reload", daemon=True).start()
         )
+        take_short_turns()
+        spare_long_lived()
         self.engine.start()
         serve(
             self._app().build(),
@@ -108,6 +114,7 @@ class Service:
             current=self._web_config,
             open_health=web.open_health,
             is_alive=self.is_alive,
+            way=self._way,
         )
         self.close()
         log.info("ended")

@@ -15,19 +15,19 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from exporter.sources.base import Deadline
-from exporter.sources.retries import current_call
+from exporter.sources.retries import Call, current_call
 
 __all__ = ["BoundedAdapter"]
 
 
 class _Reader(io.RawIOBase):
-    """Reads from a socket until a deadline; TimeoutError after it."""
+    """Reads from a socket until the attempt's time is over, then TimeoutError; scrapes go first when there is something."""
 
-    def __init__(self, sock: socket.socket, raw: io.RawIOBase, until: Deadline) -> None:
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, call: Call) -> None:
         self._sock = sock
         self._raw = raw
-        self._until = until
+        self._until = call.attempt
+        self._give_way = call.gate.give_way
 
     def readable(self) -> bool:
         return True
@@ -37,7 +37,9 @@ class _Reader(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("the time for this request is over")
         self._sock.settimeout(left)
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self._give_way()
+        return count
 
     def close(self) -> None:
         self._raw.close()
@@ -48,7 +50,7 @@ class _Response(HTTPResponse):
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
         raw: Any = self.fp.detach()
-        self.fp = io.BufferedReader(_Reader(sock, raw, current_call.get().attempt))
+        self.fp = io.BufferedReader(_Reader(sock, raw, current_call.get()))
 
 
 class _Connection(HTTPConnection):

@@ -91,7 +91,10 @@ def stub() -> Iterator[Stub]:
 
 
 class Api:
-    """A client for a stub; `waits` are the seconds that it wanted to sleep, which cost no time."""
+    """A client for a stub; `waits` are the seconds that it wanted to sleep, which cost no time.
+
+    `gave_way` counts how often it let scrapes go first.
+    """
 
     def __init__(
         self,
@@ -105,6 +108,7 @@ class Api:
         self.clock = clock or Clock(1000.0)
         self.unix = Clock()
         self.waits: list[float] = []
+        self.gave_way = 0
         self.client = ApiClient(
             base_url=url or server.url,
             tokens=tokens or StaticToken(SecretStr(TOKEN)),
@@ -115,6 +119,7 @@ class Api:
                 clock=self.unix,
                 monotonic=self.clock,
                 wait=self._wait,
+                give_way=self._give_way,
             ),
             settings=ApiSettings(**({"max_retries": 0} | settings)),
             telemetry=self.telemetry,
@@ -127,6 +132,9 @@ class Api:
         self.clock.now += seconds
         self.unix.now += seconds
         return False
+
+    def _give_way(self) -> None:
+        self.gave_way += 1
 
     def get(self, path: str = "/x", seconds: float = 60.0) -> bytes:
         deadline = Deadline(seconds, self.clock)

@@ -74,6 +74,14 @@ def test_request(server: Stub) -> None:
     api.client.close()
 
 
+def test_scrapes_go_first(server: Stub) -> None:
+    """Before a request is made, whenever something of its answer has come, and before that is read."""
+    server.statuses(200, body=b"[1]")
+    api = Api(server)
+    api.get()
+    assert api.gave_way >= 3
+
+
 def test_base_url_with_a_path(server: Stub) -> None:
     Api(server, url=server.url + "/gateway").get("/api")
     assert server.requests[0][0] == "/gateway/api?api-version=2017-10-31"
@@ -86,6 +94,31 @@ def test_netrc_does_not_replace_the_token(server: Stub, tmp_path: Path, monkeypa
     monkeypatch.setenv("NETRC", str(netrc))
     Api(server).get()
     assert server.requests[0][1]["Authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize(("exempt", "is_through"), [("", True), ("127.0.0.1", False)])
+def test_proxy(server: Stub, monkeypatch: pytest.MonkeyPatch, exempt: str, *, is_through: bool) -> None:
+    """What the environment says when the exporter starts holds for all requests."""
+    with stub() as proxy:
+        proxy.statuses(200, 200)
+        server.statuses(200, 200)
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", exempt)
+        api = Api(server)
+        api.get()
+        monkeypatch.delenv("HTTP_PROXY")
+        api.get()
+        assert (len(proxy.requests), len(server.requests)) == ((2, 0) if is_through else (0, 2))
+        api.client.close()
+
+
+def test_authorities_of_the_environment(monkeypatch: pytest.MonkeyPatch, server: Stub, tmp_path: Path) -> None:
+    """They hold unless the settings name a file."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "environment.pem"))
+    with pytest.raises(SourceError, match=r"environment\.pem"):
+        Api(server, url="https://127.0.0.1:9").get()
+    with pytest.raises(SourceError, match=r"own\.pem"):
+        Api(server, url="https://127.0.0.1:9", ca_file=tmp_path / "own.pem").get()
 
 
 @pytest.mark.parametrize(
