@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import generate_latest as text_of
@@ -13,6 +13,9 @@ from exporter.collection.snapshot import OfferRecord, Snapshot
 from exporter.exposition.encoder import Body, Exposition, encode, encode_offer
 
 __all__ = ["Publication", "Published"]
+
+HOLD = 10.0
+"""Seconds for which a rendering holds that was made because an offer had become stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +28,23 @@ class Published:
 
 
 class Publication:
-    """Renders each snapshot once; readers take no lock. `stale_after` is in seconds, `clock` is Unix time."""
+    """Renders each snapshot once; readers take no lock, and go first.
+
+    `stale_after` is in seconds, `clock` is Unix time, `give_way` waits while somebody reads.
+    """
 
     def __init__(
-        self, snapshot: Snapshot, *, registry: CollectorRegistry, stale_after: float, clock: Callable[[], float]
+        self,
+        snapshot: Snapshot,
+        *,
+        registry: CollectorRegistry,
+        stale_after: float,
+        clock: Callable[[], float],
+        give_way: Callable[[], None] = lambda: None,
     ) -> None:
         self._registry = registry
         self._clock = clock
+        self._give_way = give_way
         self.stale_after = stale_after
         self._current = self._render(snapshot)
         self._late: Published | None = None
@@ -43,7 +56,7 @@ class Publication:
 
     def publish(self, snapshot: Snapshot) -> None:
         """Render a snapshot and show it from now on."""
-        self._current = self._render(snapshot)
+        self._current = self._render(snapshot, self._give_way)
 
     def metrics(self, *, openmetrics: bool, gzip: bool) -> Body:
         """Give the whole exposition in one format."""
@@ -59,17 +72,32 @@ class Publication:
         own = (openmetrics_of if openmetrics else text_of)(registry)
         return encode_offer(record, self._clock()) + own
 
+    @property
+    def is_due(self) -> bool:
+        """True if something has become stale since the last rendering; the next scrape would render it again."""
+        return self._clock() >= self._shown.expires
+
+    def renew(self) -> None:
+        """Render again what is due; takes as long as a refresh does, so not a thing for an event loop."""
+        self._fresh()
+
+    @property
+    def _shown(self) -> Published:
+        current, late = self._current, self._late
+        return late if late is not None and late.snapshot is current.snapshot else current
+
     def _fresh(self) -> Published:
-        current, now = self._current, self._clock()
-        if now < current.expires:
-            return current
+        shown, now = self._shown, self._clock()
+        if now < shown.expires:
+            return shown
         # An offer has become stale since the last refresh; happens only while the upstream is out of reach. Kept in a
-        # place of its own, because a refresh may publish at this very moment, and must win.
-        late = self._late
-        if late is None or late.snapshot is not current.snapshot or now >= late.expires:
-            late = self._late = self._render(current.snapshot)
+        # place of its own, because a refresh may publish at this very moment, and must win. It holds for a while: offers
+        # become stale one by one, and each scrape would render them all again.
+        late = self._render(shown.snapshot)
+        self._late = late = replace(late, expires=max(late.expires, now + HOLD))
         return late
 
-    def _render(self, snapshot: Snapshot) -> Published:
+    def _render(self, snapshot: Snapshot, give_way: Callable[[], None] = lambda: None) -> Published:
         now = self._clock()
-        return Published(snapshot, encode(snapshot, now, self.stale_after), snapshot.expires(now, self.stale_after))
+        exposition = encode(snapshot, now, self.stale_after, give_way)
+        return Published(snapshot, exposition, snapshot.expires(now, self.stale_after))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -24,7 +24,7 @@ from exporter.web.scrape import scrape_timeout
 
 __all__ = ["WebApp"]
 
-CHUNK = 64 * 1024
+CHUNK = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class WebApp:
     flight: Callable[[], Future[None] | None]
     reload: Callable[[], None] | None
     probe: Callable[[str, str | None], Future[OfferRecord]]
+    renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def build(self) -> Starlette:
         """Make the ASGI application."""
@@ -62,8 +63,9 @@ class WebApp:
     async def metrics(self, request: Request) -> Response:
         """Answer a scrape in the format and encoding that its headers prefer."""
         await self._fly(scrape_timeout(request))
-        openmetrics = wants_openmetrics(request.headers.get("accept", ""))
-        gzip = accepts_gzip(request.headers.get("accept-encoding", ""))
+        await self._renew()
+        openmetrics = wants_openmetrics(_joined(request, "accept"))
+        gzip = accepts_gzip(_joined(request, "accept-encoding"))
         body = self.publication.metrics(openmetrics=openmetrics, gzip=gzip)
         headers = {
             "Content-Type": OPENMETRICS if openmetrics else TEXT,
@@ -102,6 +104,18 @@ class WebApp:
         if flight is not None:
             await asyncio.wait([asyncio.wrap_future(flight)], timeout=seconds)
 
+    async def _renew(self) -> None:
+        """Let what has become stale be left out, off the event loop and once for all who ask; happens in an outage only."""
+        if self.publication.is_due:
+            async with self.renewing:
+                if self.publication.is_due:
+                    await run_in_threadpool(self.publication.renew)
+
+
+def _joined(request: Request, name: str) -> str:
+    """Give all fields of a header as one list (RFC 9110, 5.3)."""
+    return ",".join(request.headers.getlist(name))
+
 
 def _chunks(pieces: Iterable[bytes]) -> Iterator[memoryview]:
     """Cut the pieces so small that a slow reader never has more than one of them waiting in a buffer; copy nothing."""
@@ -114,4 +128,3 @@ def _chunks(pieces: Iterable[bytes]) -> Iterator[memoryview]:
 async def _async(chunks: Iterator[memoryview]) -> AsyncIterator[memoryview]:
     for chunk in chunks:
         yield chunk
-        await asyncio.sleep(0)  # a fast reader of a large answer must not keep all others waiting

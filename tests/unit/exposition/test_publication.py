@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter
 from exporter.collection.snapshot import OfferRecord, Snapshot
 from exporter.exposition import encoder
 from exporter.exposition import publication as module
-from exporter.exposition.publication import Publication
+from exporter.exposition.publication import HOLD, Publication
 from tests.unit.make import NOW, Clock, failure, offer, record, snapshot
 
 STATUS = 'azure_marketplace_offer_status{offer_id="vm",publisher_id="contoso",status="running"} 1.0'
@@ -99,6 +99,49 @@ def test_offers_are_withdrawn_one_after_the_other(shown: Shown) -> None:
         seen.append(tuple(name for name in ("old", "new") if f'offer_info{{display_name="",offer_id="{name}"' in text))
     assert seen == [("old", "new"), ("new",), ("new",), ()]
     assert shown.renderings == 4
+
+
+def test_a_late_rendering_holds_for_a_while(shown: Shown) -> None:
+    """In an outage offers become stale one by one; rendering all anew for each would keep every scrape waiting."""
+    records = [record(offer(f"offer-{number}"), success=NOW + number) for number in range(30)]
+    shown.publication.publish(snapshot(*records))
+    before = shown.renderings
+    for later in range(30):
+        shown.clock.now = NOW + 3600 + later
+        shown.text()
+    assert shown.renderings == before + 3
+    shown.clock.now = NOW + 3600 + 29 + HOLD
+    assert "offer_info{" not in shown.text()
+
+
+def test_what_is_due_is_renewed_once(shown: Shown) -> None:
+    """So that the event loop need not do it."""
+    due = [shown.publication.is_due]
+    shown.publication.publish(snapshot(record()))
+    due.append(shown.publication.is_due)
+    shown.clock.now = NOW + 3600
+    due.append(shown.publication.is_due)
+    shown.publication.renew()
+    due.append(shown.publication.is_due)
+    assert due == [False, False, True, False]
+    before = shown.renderings
+    assert STATUS not in shown.text()
+    assert shown.renderings == before
+
+
+def test_the_background_gives_way_while_it_renders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before each piece; a scrape that renders for itself does not wait for itself."""
+    clock, waits = Clock(), []
+    publication = Publication(
+        Snapshot(), registry=CollectorRegistry(), stale_after=3600.0, clock=clock, give_way=lambda: waits.append(1)
+    )
+    assert waits == []
+    publication.publish(snapshot(record()))
+    assert len(waits) == len(list(encoder.render(snapshot(record()), NOW, 3600.0)))
+    waits.clear()
+    clock.now = NOW + 3600
+    publication.metrics(openmetrics=False, gzip=True)
+    assert waits == []
 
 
 def test_a_snapshot_published_while_an_old_one_is_rendered_again_wins(shown: Shown) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -256,3 +257,46 @@ def test_a_probe_that_fails_is_logged_with_its_reason() -> None:
             "log_level": "warning",
         }
     ]
+
+
+def test_several_fields_of_a_header_are_one_list() -> None:
+    """RFC 9110, 5.3."""
+    transport = httpx.ASGITransport(application(snapshot(record("vm"))).build())
+
+    async def ask(*headers: tuple[str, str]) -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+            client.headers.clear()
+            return await client.get("/metrics", headers=list(headers))
+
+    openmetrics = asyncio.run(ask(("Accept", "text/html"), ("Accept", "application/openmetrics-text")))
+    assert openmetrics.headers["content-type"].startswith("application/openmetrics-text")
+    packed = asyncio.run(ask(("Accept-Encoding", "br"), ("Accept-Encoding", "gzip")))
+    assert packed.headers["content-encoding"] == "gzip"
+
+
+def test_what_has_become_stale_is_rendered_once_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many scrape at that moment."""
+    now, threads = NOW, []
+    publication = Publication(
+        snapshot(record("vm")), registry=CollectorRegistry(), stale_after=STALE_AFTER, clock=lambda: now
+    )
+    renew = publication.renew
+
+    def noting() -> None:
+        threads.append(threading.current_thread())
+        renew()
+
+    monkeypatch.setattr(publication, "renew", noting)
+    transport = httpx.ASGITransport(application(Snapshot(), publication=publication).build())
+
+    async def ask() -> set[int]:
+        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+            answers = await asyncio.gather(*(client.get("/metrics") for _ in range(5)))
+            return {len(answer.text.partition("offer_status{")[2]) for answer in answers}
+
+    assert 0 not in asyncio.run(ask())
+    assert threads == []
+    now = NOW + 2 * STALE_AFTER
+    assert asyncio.run(ask()) == {0}
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
