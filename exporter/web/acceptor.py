@@ -12,6 +12,7 @@ from collections.abc import Callable
 import structlog
 
 from exporter.web.connections import Connections, Slot
+from exporter.web.peers import network
 
 __all__ = ["Acceptor"]
 
@@ -67,20 +68,21 @@ class Acceptor:
             await self._readable(loop)
             return
         except ConnectionError:
+            await asyncio.sleep(0)
             return
         except OSError as error:
             self._complain(error, loop.time())
             await asyncio.sleep(PAUSE)
             return
         connection.setblocking(False)
-        slot = self._connections.admit(str(address[0]))
+        slot = self._connections.admit(network(str(address[0])))
         if slot is None:
             connection.close()
-            return
-        task = loop.create_task(self._open(connection, slot))
-        slot.drop = task.cancel
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        else:
+            task = loop.create_task(self._open(connection, slot))
+            slot.drop = task.cancel
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
         # Others have their turn, however many clients are in the queue.
         await asyncio.sleep(0)
 

@@ -12,15 +12,13 @@ __all__ = ["Connections", "Slot", "State"]
 class State(Enum):
     """What a connection does."""
 
+    # In the order in which they are expendable.
     WAITING = "waiting"
     """Nothing is due to the client: it shakes hands, sends its request slowly, or rests between two."""
     STALLED = "stalled"
     """The client does not read its answer as fast as we write it."""
     BUSY = "busy"
     """A request is being answered."""
-
-
-_EXPENDABLE = (State.WAITING, State.STALLED)
 
 
 class Slot:
@@ -48,11 +46,13 @@ class Connections:
     """At most `limit` connections at a time.
 
     A new one takes the place of one that waits for its client: the oldest of the address that holds most of them, so that
-    one client with hundreds of connections loses its own. Connections whose request is being answered are never dropped.
+    one client with hundreds of connections loses its own. Where none waits, an address that has more than a quarter of all
+    places answered at once loses the oldest; up to that, connections whose request is being answered are never dropped.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._share = max(1, limit // 4)
         self._slots: dict[State, dict[Slot, None]] = {state: {} for state in State}
 
     def __len__(self) -> int:
@@ -67,14 +67,14 @@ class Connections:
         return slot
 
     def _make_room(self) -> bool:
-        for state in _EXPENDABLE:
-            if candidates := self._slots[state]:
-                ((peer, _),) = Counter(slot.peer for slot in candidates).most_common(1)
-                oldest = next(slot for slot in candidates if slot.peer == peer)
-                self.forget(oldest)
-                oldest.drop()
-                return True
-        return False
+        candidates = next(one for one in self._slots.values() if one)
+        ((peer, count),) = Counter(slot.peer for slot in candidates).most_common(1)
+        if candidates is self._slots[State.BUSY] and count <= self._share:
+            return False
+        oldest = next(slot for slot in candidates if slot.peer == peer)
+        self.forget(oldest)
+        oldest.drop()
+        return True
 
     def move(self, slot: Slot, state: State) -> None:
         """Put a slot at the end of those in the given state, unless it is gone already."""

@@ -16,6 +16,8 @@ from exporter.web.web_config import RateLimit, WebConfig
 
 __all__ = ["HEALTH_PATHS", "Gate"]
 
+TURN = 0.002
+"""Seconds that one answer may be sent without a pause."""
 HEALTH_PATHS = frozenset({"/-/healthy", "/-/ready"})
 DEFAULT_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -49,8 +51,11 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
         config = self._config()
-        send = _giving_way(_with_headers(send, config.http_server_config.headers))
-        refusal = None if scope["path"] in self._open_paths else await self._refusal(scope, config)
+        scope = _origin_form(scope)
+        send = _giving_way(_with_headers(send, config.http_server_config.headers), self._clock)
+        refusal = _ambiguous(scope)
+        if refusal is None and scope["path"] not in self._open_paths:
+            refusal = await self._refusal(scope, config)
         await (refusal or self._app)(scope, receive, send)
 
     async def _refusal(self, scope: Scope, config: WebConfig) -> Response | None:
@@ -76,17 +81,39 @@ class Gate:
         return self._limit[1]
 
 
+def _origin_form(scope: Scope) -> Scope:
+    """Take the path out of a target that is a whole URL, which a server must accept (RFC 9112, 3.2.2)."""
+    scheme, separator, rest = scope["path"].partition("://")
+    if not separator or "/" in scheme:
+        return scope
+    raw = scope["raw_path"].partition(b"://")[2]
+    return {**scope, "path": "/" + rest.partition("/")[2], "raw_path": b"/" + raw.partition(b"/")[2]}
+
+
+def _ambiguous(scope: Scope) -> Response | None:
+    """Refuse a body whose end a proxy before us may see elsewhere than we do (RFC 9112, 6.3)."""
+    if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+        return PlainTextResponse("content-length and transfer-encoding\n", 400, {"Connection": "close"})
+    return None
+
+
 def _too_many(seconds: float) -> Response:
     return PlainTextResponse("too many requests\n", 429, {"Retry-After": str(max(1, round(seconds)))})
 
 
-def _giving_way(send: Send) -> Send:
-    """Let others have their turn after each piece of a large body; if its client has gone, the answer ends here."""
+def _giving_way(send: Send, clock: Callable[[], float]) -> Send:
+    """Let others have their turn now and then in a large body; if its client has gone, the answer ends here.
+
+    Not after each piece: every turn of the event loop gives up the interpreter, which a busy background may then keep.
+    """
+    due = clock() + TURN
 
     async def send_and_give_way(message: Message) -> None:
+        nonlocal due
         await send(message)
-        if message.get("more_body"):
+        if message.get("more_body") and clock() >= due:
             await asyncio.sleep(0)
+            due = clock() + TURN
 
     return send_and_give_way
 

@@ -86,6 +86,16 @@ class GuardedProtocol(H11Protocol):
             super().data_received(piece)
         self._settle()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer a client that has said all it will say before ending: it may still read (`nc -N` does so).
+
+        Over TLS that cannot be had: asyncio closes such a connection.
+        """
+        if not self._is_answering or self.transport.get_extra_info("sslcontext") is not None:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
     def on_response_complete(self) -> None:
         """Rest, or go on with what the client has sent in the meantime."""
         super().on_response_complete()

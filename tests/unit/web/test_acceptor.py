@@ -65,6 +65,65 @@ def test_refuses_when_all_places_are_busy(listener: socket.socket) -> None:
     assert asyncio.run(run()) == [b"hello", b""]
 
 
+def test_a_crowd_that_is_refused_leaves_others_their_turn(listener: socket.socket) -> None:
+    """However many wait to be refused, what else there is to do goes on between two of them."""
+    turns = 0
+    seen: list[int] = []
+
+    class Crowded(socket.socket):
+        """A listening socket with a queue that never ends."""
+
+        def accept(self) -> tuple[socket.socket, Any]:
+            seen.append(turns)
+            if len(seen) > 50:
+                raise ConnectionAbortedError if len(seen) < 100 else asyncio.CancelledError
+            return socket.socket(), ("10.0.0.1", 1)
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def run(crowded: socket.socket) -> None:
+        connections = Connections(1)
+        slot = connections.admit("10.0.0.1")
+        assert slot
+        slot.move(State.BUSY)
+        busy = asyncio.create_task(other())
+        await asyncio.gather(accept(crowded, connections).run(), return_exceptions=True)
+        await stop(busy)
+
+    with Crowded(fileno=listener.detach()) as crowded:
+        asyncio.run(run(crowded))
+    assert len(set(seen)) == len(seen) == 100
+
+
+def test_an_address_that_chooses_among_many_is_one_client(listener: socket.socket) -> None:
+    seen: list[str] = []
+
+    class Noting(Connections):
+        def admit(self, peer: str) -> Slot | None:
+            seen.append(peer)
+            return super().admit(peer)
+
+    class Far(socket.socket):
+        """A listening socket whose clients come from a network of their own."""
+
+        def accept(self) -> tuple[socket.socket, Any]:
+            return super().accept()[0], ("2001:db8::1:2", 1, 0, 0)
+
+    async def run(far: socket.socket) -> None:
+        task = asyncio.create_task(accept(far, Noting(1)).run())
+        _, writer = await read(far)
+        writer.close()
+        await stop(task)
+
+    with Far(fileno=listener.detach()) as far:
+        asyncio.run(run(far))
+    assert seen == ["2001:db8::/64"]
+
+
 class Failing(socket.socket):
     """A listening socket that fails at first."""
 

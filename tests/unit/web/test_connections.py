@@ -62,6 +62,27 @@ def test_busy_ones_stay_and_the_new_one_is_refused() -> None:
     assert len(connections) == 1
 
 
+def test_busy_ones_beyond_its_share_cost_an_address_the_oldest() -> None:
+    """Requests that hang, or that follow each other without a pause, must not keep everybody out."""
+    connections = Connections(8)
+    dropped: list[str] = []
+    for number in range(3):
+        watch(admit(connections, "10.0.0.1"), dropped, f"crowd {number}").move(State.BUSY)
+    for number in range(5):
+        watch(admit(connections, f"10.0.1.{number}"), dropped, "others").move(State.BUSY)
+    admit(connections, "10.0.0.2")
+    assert dropped == ["crowd 0"]
+    assert len(connections) == 8
+
+
+def test_an_address_keeps_its_share_of_busy_ones() -> None:
+    connections = Connections(8)
+    for number in range(8):
+        admit(connections, f"10.0.0.{number // 2}").move(State.BUSY)
+    assert connections.admit("10.0.1.1") is None
+    assert len(connections) == 8
+
+
 def test_a_dropped_one_does_not_come_back() -> None:
     connections = Connections(1)
     first = admit(connections)

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.web.basic_auth import BasicAuth
-from exporter.web.gate import HEALTH_PATHS, Gate
+from exporter.web.gate import HEALTH_PATHS, TURN, Gate
 from exporter.web.web_config import WebConfig
 
 HASH = f"$2b$10${'a':.<53}"
@@ -120,9 +120,10 @@ def test_a_client_without_an_address_is_one_as_well(client: tuple[str, int] | No
     assert sent[0]["status"] == 401
 
 
-def test_a_large_body_gives_way_to_others() -> None:
-    """After each piece but the last, others have their turn."""
+def send_pieces(seconds: float) -> list[str]:
+    """Tell the order of events when three pieces are sent, each of which takes so many seconds."""
     order: list[str] = []
+    now = 0.0
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -130,7 +131,9 @@ def test_a_large_body_gives_way_to_others() -> None:
             await send({"type": "http.response.body", "body": b"a", "more_body": number < 2})
 
     async def send(message: Any) -> None:
+        nonlocal now
         order.append(message["type"].rpartition(".")[2])
+        now += seconds
 
     async def other() -> None:
         for _ in range(3):
@@ -138,8 +141,69 @@ def test_a_large_body_gives_way_to_others() -> None:
             await asyncio.sleep(0)
 
     async def run() -> None:
-        scope = {"type": "http", "path": "/"}
-        await asyncio.gather(Gate(app, WebConfig)(scope, None, send), other())  # type: ignore[arg-type]
+        scope = {"type": "http", "path": "/", "headers": []}
+        one = Gate(app, WebConfig, clock=lambda: now)
+        await asyncio.gather(one(scope, None, send), other())  # type: ignore[arg-type]
 
     asyncio.run(run())
-    assert order[:6] == ["start", "body", "other", "body", "other", "body"]
+    return order[:6]
+
+
+def test_a_large_body_gives_way_to_others() -> None:
+    """When some milliseconds have gone by, others have their turn."""
+    assert send_pieces(TURN) == ["start", "body", "other", "body", "other", "body"]
+
+
+def test_a_small_body_is_sent_in_one_go() -> None:
+    """Each turn of the event loop would give up the interpreter to a busy background."""
+    assert send_pieces(TURN / 10) == ["start", "body", "body", "body", "other", "other"]
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://exporter/", 200),
+        ("HTTPS://exporter:10142/", 200),
+        ("http://exporter", 200),
+        ("http://exporter/-/healthy", 200),
+        ("http://exporter/nothing", 404),
+        ("/http://exporter/", 404),
+        ("://exporter/", 200),
+    ],
+)
+def test_a_target_may_be_a_whole_url(target: str, status: int) -> None:
+    """RFC 9112, 3.2.2: a server must accept the absolute form; only a path that starts with a slash is one."""
+    assert serve(gate(config()), target)[0] == status
+
+
+def test_a_whole_url_opens_no_closed_path() -> None:
+    one = gate(config(basic_auth_users={"alice": HASH}), open_health=True)
+    assert serve(one, "http://exporter/-/healthy")[0] == 200
+    assert serve(one, "http://exporter/")[0] == 401
+    assert serve(one, "http://-/healthy")[0] == 401
+
+
+def test_two_lengths_are_refused() -> None:
+    """What comes after such a body may be a request that a proxy has not seen."""
+    status, headers = serve(gate(config(), open_health=True), "/-/healthy", b"content-length", b"transfer-encoding")
+    assert (status, headers[b"connection"]) == (400, b"close")
+
+
+def serve(one: Gate, target: str, *names: bytes) -> tuple[int, dict[bytes, bytes]]:
+    """Give status and headers of the answer to a target in any form, with headers of these names."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "path": target,
+        "raw_path": target.encode(),
+        "method": "GET",
+        "headers": [(name, b"1") for name in names],
+        "client": None,
+        "query_string": b"",
+    }
+    asyncio.run(one(scope, None, send))  # type: ignore[arg-type]
+    return sent[0]["status"], dict(sent[0]["headers"])

@@ -57,8 +57,10 @@ class Loop:
 class Transport(asyncio.Transport):
     """Notes what is written and how it ends."""
 
-    def __init__(self, certificate: dict[str, Any] | None = None, *, with_eof: bool = True) -> None:
-        super().__init__({"peercert": certificate, "socket": self})
+    def __init__(
+        self, certificate: dict[str, Any] | None = None, *, with_eof: bool = True, over_tls: bool = False
+    ) -> None:
+        super().__init__({"peercert": certificate, "socket": self, "sslcontext": self if over_tls else None})
         self.written = b""
         self.end = ""
         self.is_reset = False
@@ -176,6 +178,30 @@ async def test_answers_and_rests() -> None:
     assert one.transport.written.endswith(b"hello")
     assert one.is_in(State.WAITING)
     assert one.loop.active() == 1, "the clock for the next request"
+
+
+@scenario
+async def test_a_client_that_has_said_all_is_answered() -> None:
+    """`nc -N` closes its side when the request is sent; it still reads."""
+    one = connect()
+    one.send(REQUEST)
+    assert one.protocol.eof_received() is True
+    await one.settle()
+    assert one.transport.written.endswith(b"hello")
+    assert one.transport.end == "close"
+
+
+@scenario
+async def test_a_client_that_ends_without_a_question_is_let_go() -> None:
+    """Also one that is resting, and one over TLS, where asyncio knows no half-closed connections."""
+    one = connect()
+    assert one.protocol.eof_received() is False
+    one.send(REQUEST)
+    await one.settle()
+    assert one.protocol.eof_received() is False
+    other = connect(transport=Transport(over_tls=True))
+    other.send(REQUEST)
+    assert other.protocol.eof_received() is False
 
 
 @scenario
