@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 
 __all__ = ["Connections", "Slot", "State"]
 
+LONG = 5.0
+"""Seconds after which a request that is still being answered may be given up for a new one of the same client."""
+
 
 class State(Enum):
     """What a connection does."""
 
-    # In the order in which they are expendable.
     WAITING = "waiting"
     """Nothing is due to the client: it shakes hands, sends its request slowly, or rests between two."""
     STALLED = "stalled"
@@ -21,15 +24,19 @@ class State(Enum):
     """A request is being answered."""
 
 
-class Slot:
-    """The place of one connection; `drop` ends the connection at once and is set by whoever runs it."""
+_EXPENDABLE = (State.WAITING, State.STALLED)
 
-    __slots__ = ("_connections", "drop", "peer", "state")
+
+class Slot:
+    """The place of one connection, in `state` since `since`; `drop` ends the connection at once and is set by whoever runs it."""
+
+    __slots__ = ("_connections", "drop", "peer", "since", "state")
 
     def __init__(self, connections: Connections, peer: str) -> None:
         self._connections = connections
         self.peer = peer
         self.state = State.WAITING
+        self.since = 0.0
         self.drop: Callable[[], object] = lambda: None
 
     def move(self, state: State) -> None:
@@ -43,15 +50,16 @@ class Slot:
 
 
 class Connections:
-    """At most `limit` connections at a time.
+    """At most `limit` connections at a time, and at most a quarter of them from one address.
 
-    A new one takes the place of one that waits for its client: the oldest of the address that holds most of them, so that
-    one client with hundreds of connections loses its own. Where none waits, an address that has more than a quarter of all
-    places answered at once loses the oldest; up to that, connections whose request is being answered are never dropped.
+    An address that has its quarter loses one of its own for each new one: the oldest of those that wait for their client,
+    else of those that are stalled, else one whose request has been under way for long. Where all places are taken, the
+    oldest that waits or is stalled has to go, of the address that has most of them. `clock` is in seconds, monotonic.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
+        self._clock = clock
         self._share = max(1, limit // 4)
         self._slots: dict[State, dict[Slot, None]] = {state: {} for state in State}
 
@@ -59,29 +67,36 @@ class Connections:
         return sum(map(len, self._slots.values()))
 
     def admit(self, peer: str) -> Slot | None:
-        """Give a place to a client at the address `peer`, or None if all are taken by busy connections."""
-        if len(self) >= self._limit and not self._make_room():
+        """Give a place to a client at the address `peer`, or None if all that it could have are busy."""
+        own = [slot for state in State for slot in self._slots[state] if slot.peer == peer]
+        if len(own) >= self._share:
+            if own[0].state is State.BUSY and self._clock() - own[0].since < LONG:
+                return None
+            self._drop(own[0])
+        elif len(self) >= self._limit and not self._make_room():
             return None
         slot = Slot(self, peer)
         self._slots[slot.state][slot] = None
         return slot
 
     def _make_room(self) -> bool:
-        candidates = next(one for one in self._slots.values() if one)
-        ((peer, count),) = Counter(slot.peer for slot in candidates).most_common(1)
-        if candidates is self._slots[State.BUSY] and count <= self._share:
-            return False
-        oldest = next(slot for slot in candidates if slot.peer == peer)
-        self.forget(oldest)
-        oldest.drop()
-        return True
+        for state in _EXPENDABLE:
+            if candidates := self._slots[state]:
+                ((peer, _),) = Counter(slot.peer for slot in candidates).most_common(1)
+                self._drop(next(slot for slot in candidates if slot.peer == peer))
+                return True
+        return False
+
+    def _drop(self, slot: Slot) -> None:
+        self.forget(slot)
+        slot.drop()
 
     def move(self, slot: Slot, state: State) -> None:
         """Put a slot at the end of those in the given state, unless it is gone already."""
         if slot in self._slots[slot.state]:
             del self._slots[slot.state][slot]
             self._slots[state][slot] = None
-        slot.state = state
+        slot.state, slot.since = state, self._clock()
 
     def forget(self, slot: Slot) -> None:
         """Free a slot."""

@@ -98,6 +98,7 @@ class GuardedProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Rest, or go on with what the client has sent in the meantime."""
+        self._slot.move(State.WAITING)
         super().on_response_complete()
         if self.transport.is_closing():
             self._end(WRITE_TIMEOUT)

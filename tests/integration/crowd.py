@@ -24,9 +24,17 @@ def resident_mebibytes(pid: int) -> float:
 
 
 class Crowd:
-    """Connections to one address; `send` goes over each of them when it is opened."""
+    """Connections from one address to another; `send` goes over each of them when it is opened."""
 
-    def __init__(self, address: tuple[str, int], size: int, send: bytes = b"", *, receive_buffer: int = 0) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        size: int,
+        send: bytes = b"",
+        *,
+        receive_buffer: int = 0,
+        source: str = "127.0.0.1",
+    ) -> None:
         self.started = time.monotonic()
         self._open: dict[int, socket.socket] = {}
         self._cut: list[float] = []
@@ -35,6 +43,7 @@ class Crowd:
             if receive_buffer:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             one.settimeout(5)
+            one.bind((source, 0))
             one.connect(address)
             one.setblocking(False)
             self._open[one.fileno()] = one

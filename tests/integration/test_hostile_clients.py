@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
+import re
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,16 +41,23 @@ Tell = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def crowded(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
-    """An exporter with so many offers that a body fits in no buffer."""
-    folder = tmp_path_factory.mktemp("crowded")
+def api(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     simulator = Simulator(
         [tool("azure-marketplace-simulator"), "--control", "--scenario=scale", f"--offers={OFFERS}"],
-        folder / "simulator",
+        tmp_path_factory.mktemp("api"),
     )
+    yield simulator
+    simulator.kill()
+
+
+@pytest.fixture(scope="module")
+def crowded(tool: Tool, api: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
+    """An exporter with so many offers that a body fits in no buffer; it refreshes them again and again."""
+    folder = tmp_path_factory.mktemp("crowded")
     settings = {
         "publishers": ["publisher-001"],
-        "api": {"base_url": simulator.url, "requests_per_second": 1000},
+        "collection": {"interval": "30s", "timeout": "30s"},
+        "api": {"base_url": api.url, "requests_per_second": 1000},
         "auth": {"token_file": str(folder / "token")},
         "web": {"listen_address": ["127.0.0.1:0"]},
     }
@@ -60,7 +71,6 @@ def crowded(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ex
         yield exporter
     finally:
         exporter.kill()
-        simulator.kill()
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +166,48 @@ def test_fifty_scrapes_at_once(address: tuple[str, int], beside: Scraper, tell: 
         one.join()
     tell(fifty_scrapes_s=time.monotonic() - started)
     assert len(bodies) == 50
+
+
+ELSEWHERE = "127.0.0.2"
+"""Where a crowd comes from that must not be mixed up with the scraper."""
+
+
+def last_refresh(address: tuple[str, int]) -> tuple[float, float]:
+    """Tell when the last refresh ended, and whether it got everything."""
+    text = gzip.decompress(scrape(address)).decode()
+    found = [
+        float(re.search(rf"(?m)^azure_marketplace_publisher_{name}{{.*}} (\S+)$", text)[1])  # type: ignore[index]
+        for name in ("last_refresh_timestamp_seconds", "up")
+    ]
+    return found[0], found[1]
+
+
+def test_requests_without_a_pause(address: tuple[str, int], beside: Scraper, tell: Tell) -> None:
+    """More connections than there are places, none of which ever rests: others are answered, and the collection goes on."""
+    before, _ = last_refresh(address)
+    program = str(Path(__file__).with_name("flood.py"))
+    command = [sys.executable, program, *map(str, address), ELSEWHERE, "300", "45"]
+    answers = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90)
+    after, is_up = last_refresh(address)
+    tell(answers_MiB=int(answers.stdout) / 2**20, refreshed_s_later=after - before)
+    assert int(answers.stdout) > 2**20
+    assert after - before > 10
+    assert is_up
+
+
+def test_held_requests(address: tuple[str, int], api: Simulator, beside: Scraper, tell: Tell) -> None:
+    """As many as there are places ask for an offer that the upstream API does not answer; a header asks for patience."""
+    api.control("POST", "faults", json={"kind": "hold", "path": "*offer-00001*"})
+    request = (
+        b"GET /probe?target=publisher-001/offer-00001 HTTP/1.1\r\nHost: exporter\r\n"
+        b"X-Prometheus-Scrape-Timeout-Seconds: 20\r\n\r\n"
+    )
+    try:
+        with Crowd(address, 300, request, source=ELSEWHERE) as crowd:
+            first, last = crowd.wait_until_cut(CUT_WITHIN + 20)
+    finally:
+        api.control("DELETE", "faults")
+    tell(first_cut_s=first, last_cut_s=last)
 
 
 def ask(address: tuple[str, int], request: bytes, timeout: float = 5.0) -> tuple[int, dict[str, str], bytes]:

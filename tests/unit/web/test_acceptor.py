@@ -53,9 +53,19 @@ async def stop(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
+class Full(Connections):
+    """Has one place, and refuses all others."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def admit(self, peer: str) -> Slot | None:
+        return None if len(self) else super().admit(peer)
+
+
 def test_refuses_when_all_places_are_busy(listener: socket.socket) -> None:
     async def run() -> list[bytes]:
-        task = asyncio.create_task(accept(listener, Connections(1)).run())
+        task = asyncio.create_task(accept(listener, Full()).run())
         (first, one), (second, other) = await read(listener), await read(listener)
         for writer in (one, other):
             writer.close()
@@ -66,7 +76,7 @@ def test_refuses_when_all_places_are_busy(listener: socket.socket) -> None:
 
 
 def test_a_crowd_that_is_refused_leaves_others_their_turn(listener: socket.socket) -> None:
-    """However many wait to be refused, what else there is to do goes on between two of them."""
+    """However many wait to be refused, what else there is to do goes on in between."""
     turns = 0
     seen: list[int] = []
 
@@ -75,8 +85,8 @@ def test_a_crowd_that_is_refused_leaves_others_their_turn(listener: socket.socke
 
         def accept(self) -> tuple[socket.socket, Any]:
             seen.append(turns)
-            if len(seen) > 50:
-                raise ConnectionAbortedError if len(seen) < 100 else asyncio.CancelledError
+            if len(seen) > 200:
+                raise ConnectionAbortedError if len(seen) < 400 else asyncio.CancelledError
             return socket.socket(), ("10.0.0.1", 1)
 
     async def other() -> None:
@@ -86,17 +96,16 @@ def test_a_crowd_that_is_refused_leaves_others_their_turn(listener: socket.socke
             await asyncio.sleep(0)
 
     async def run(crowded: socket.socket) -> None:
-        connections = Connections(1)
-        slot = connections.admit("10.0.0.1")
-        assert slot
-        slot.move(State.BUSY)
+        connections = Full()
+        connections.admit("10.0.0.1")
         busy = asyncio.create_task(other())
         await asyncio.gather(accept(crowded, connections).run(), return_exceptions=True)
         await stop(busy)
 
     with Crowded(fileno=listener.detach()) as crowded:
         asyncio.run(run(crowded))
-    assert len(set(seen)) == len(seen) == 100
+    assert len(seen) == 400
+    assert len(set(seen)) == 400 / acceptor.AT_ONCE
 
 
 def test_an_address_that_chooses_among_many_is_one_client(listener: socket.socket) -> None:
@@ -154,6 +163,32 @@ def test_goes_on_after_failures_and_complains_now_and_then(
     with capture_logs() as lines, Failing(fileno=listener.detach()) as failing:
         assert asyncio.run(run(failing)) == b"hello"
     assert [(line["event"], line["error"]) for line in lines] == [("cannot accept connections", "Too many open files")]
+
+
+def test_a_protocol_that_breaks_gives_its_place_back(listener: socket.socket) -> None:
+    """It is told, and the next client is answered."""
+    broken: list[Slot] = []
+
+    def protocol(slot: Slot) -> asyncio.Protocol:
+        if not broken:
+            broken.append(slot)
+            raise RuntimeError("broken")
+        return Greeter(slot)
+
+    async def run() -> list[bytes]:
+        one = Acceptor(listener, connections=Full(), tls=lambda: None, protocol=protocol)
+        task = asyncio.create_task(one.run())
+        found = []
+        for _ in range(2):
+            greeting, writer = await read(listener)
+            found.append(greeting)
+            writer.close()
+        await stop(task)
+        return found
+
+    with capture_logs() as lines:
+        assert asyncio.run(run()) == [b"", b"hello"]
+    assert [line["event"] for line in lines] == ["opening a connection broke"]
 
 
 def handshakes() -> int:
