@@ -14,6 +14,7 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 PATIENCE = 300.0
+PUBLISHER = "publisher-001"
 
 
 @contextlib.contextmanager
