@@ -18,6 +18,14 @@ HASHES = {name: f"$2b$10${name:.<53}" for name in ("alice", "bob")}
 USERS = {name: SecretStr(value) for name, value in HASHES.items()}
 
 
+# What a check takes at some bcrypt costs: 50 ms at 10, doubled with each step.
+TIMES = {10: 0.05, 12: 0.2, 14: 0.8}
+
+
+def users(cost: int) -> dict[str, SecretStr]:
+    return {name: SecretStr(value.replace("$10$", f"${cost}$")) for name, value in HASHES.items()}
+
+
 def header(user: str, password: str) -> bytes:
     return b"Basic " + base64.b64encode(f"{user}:{password}".encode())
 
@@ -87,6 +95,13 @@ def test_an_unknown_user_costs_a_check_and_is_denied_even_with_a_good_password(c
     assert bcrypt.checkpw(b"good", hashed) is False, "a hash that bcrypt takes for one"
 
 
+def test_an_unknown_user_costs_as_much_as_the_dearest_hash(checker: Checker) -> None:
+    mixed = users(10) | {"carol": SecretStr(HASHES["bob"].replace("$10$", "$12$"))}
+    assert asyncio.run(auth(checker).judge(header("nobody", "good"), "10.0.0.1", mixed)) is DENIED
+    ((_, hashed),) = checker.asked
+    assert hashed.startswith(b"$2b$12$")
+
+
 def test_the_same_wrong_pair_costs_one_check(checker: Checker) -> None:
     """A scraper with an old password must not use up what others of its address may try."""
     assert judge(auth(checker), *[("alice", "old")] * 100) == [DENIED] * 100
@@ -130,14 +145,6 @@ def test_what_counts_as_one_address(checker: Checker, first: str, second: str, *
     one = auth(checker)
     judge(one, *guesses(int(GUESSES)), address=first)
     assert judge(one, ("bob", "another guess"), address=second) == [POSTPONED if same else DENIED]
-
-
-# What a check takes at some bcrypt costs: 50 ms at 10, doubled with each step.
-TIMES = {10: 0.05, 12: 0.2, 14: 0.8}
-
-
-def users(cost: int) -> dict[str, SecretStr]:
-    return {name: SecretStr(value.replace("$10$", f"${cost}$")) for name, value in HASHES.items()}
 
 
 async def at_once(one: BasicAuth, cost: int, pairs: list[tuple[str, str]], addresses: list[str]) -> list[Verdict]:
