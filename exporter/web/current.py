@@ -17,7 +17,8 @@ from exporter.web.web_config import WHERE, WebConfig, read
 __all__ = ["Current", "Loaded"]
 
 INTERVAL = 1.0
-WARN_COST = 14
+WARN_COST = 12
+"""Above it a first check takes about half a second and more, and the budget for wrong pairs lasts for few."""
 
 log = structlog.get_logger("exporter.web")
 

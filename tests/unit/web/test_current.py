@@ -1,4 +1,5 @@
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -119,10 +120,11 @@ def test_a_file_that_vanishes_changes_nothing(file: Path) -> None:
 
 
 def test_a_costly_password_is_told(file: Path) -> None:
-    write(file, f"basic_auth_users: {{alice: {HASH}, bob: {HASH.replace('$10$', '$15$')}}}")
+    hashes = {f"cost-{cost}": HASH.replace("$10$", f"${cost}$") for cost in (10, 12, 13, 15)}
+    write(file, json.dumps({"basic_auth_users": hashes}))
     with capture_logs() as lines:
         Current(file)
-    assert [(line["user"], line["bcrypt_cost"]) for line in lines] == [("bob", 15)]
+    assert [(line["user"], line["bcrypt_cost"]) for line in lines] == [("cost-13", 13), ("cost-15", 15)]
 
 
 def test_goes_on_watching_when_something_breaks(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
