@@ -205,6 +205,18 @@ def test_a_right_pair_gets_in_for_the_first_time_beside_two_who_guess_all_the_ti
     assert asyncio.run(run()) == [GRANTED] * 50
 
 
+def test_a_check_that_is_dearer_than_the_budget_is_paid_off(checker: Checker) -> None:
+    """At cost 16 each half is full again 32 s after it began to pay for one."""
+    checker.cost = 3.2
+    one = auth(checker)
+    asyncio.run(at_once(one, 16, guesses(10), networks(10)))
+    assert len(checker.asked) == 2
+    for seconds, checks in ((32 - 2 * 3.2 - 1, 2), (2, 4)):
+        checker.now += seconds
+        asyncio.run(at_once(one, 16, guesses(10, f"{checker.now}-"), networks(10, checks)))
+        assert len(checker.asked) == checks
+
+
 def test_a_check_that_is_slower_than_thought_is_paid_for(checker: Checker) -> None:
     """Here one at cost 10 takes a second: the first ones may, their debt keeps the next ones out, and the price is learnt."""
     checker.cost = 1.0
