@@ -101,7 +101,8 @@ class Service:
         web = self._settings.web
         listeners = inherited() if web.systemd_socket else listen(web.listen_address)
         self.restore()
-        log.info("starting", version=package_version(), publishers=len(self._settings.publishers))
+        address = {"external_url": web.external_url} if web.external_url else {}
+        log.info("starting", version=package_version(), publishers=len(self._settings.publishers), **address)
         signal.signal(
             signal.SIGHUP, lambda *_: threading.Thread(target=self._reload_quietly, name="reload", daemon=True).start()
         )

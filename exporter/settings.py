@@ -302,7 +302,7 @@ class WebSettings(Section):
     enable_lifecycle: bool = False
     """Allow reloading by `POST /-/reload`; SIGHUP always does."""
     external_url: HttpUrl | None = None
-    """URL under which users reach the exporter, for the links on its pages."""
+    """URL under which users reach the exporter; logged at the start. Links on pages are relative and do without it."""
     config: WebConfigSettings = WebConfigSettings()
     open_health: bool = False
     """Answer /-/healthy and /-/ready without credentials and outside the rate limit."""

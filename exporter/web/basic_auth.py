@@ -2,8 +2,8 @@
 
 A bcrypt check costs 50 ms of CPU and more, by design. So a pair of user and password is checked once and remembered for
 as long as its hash stands in the file; checks run one at a time, off the event loop; and whoever guesses pays from a
-budget: some guesses per address, and a share of one core for all addresses together. Beyond it the answer is 429,
-without a check. Scrapers that have been verified before notice nothing of that.
+budget (`exporter.web.budget`). Beyond it the answer is 429, without a check. Scrapers that have been verified before
+notice nothing of that.
 """
 
 from __future__ import annotations
@@ -23,20 +23,13 @@ from enum import Enum
 
 from pydantic import SecretStr
 
-from exporter.web.buckets import Bucket, Buckets
+from exporter.web.budget import Budget, Payment
 
 __all__ = ["BasicAuth", "Verdict", "credentials"]
 
 VERIFIED = 256
 REFUSED = 256
 """How many good and bad pairs are remembered."""
-WAITING = 16
-"""How many checks may wait for their turn."""
-GUESSES, GUESSES_PER_SECOND = 10.0, 0.1
-"""Wrong pairs that one address may try at once, and from then on."""
-ADDRESSES = 1024
-CPU_SECONDS, CPU_SHARE = 2.0, 0.2
-"""CPU time for wrong pairs of all addresses together: at once, and per second from then on."""
 _LONGEST = 72
 """bcrypt takes no more bytes of a password; the rest is cut off, as Go and htpasswd do."""
 _NOBODY = "$2b${:02d}$" + "." * 22 + "." * 31
@@ -64,8 +57,7 @@ class BasicAuth:
         self._verified = _Recent(VERIFIED)
         self._refused = _Recent(REFUSED)
         self._running: dict[bytes, asyncio.Task[Verdict]] = {}
-        self._guesses = Buckets(ADDRESSES, lambda: Bucket(GUESSES, GUESSES_PER_SECOND, clock))
-        self._cpu = Bucket(CPU_SECONDS, CPU_SHARE, clock)
+        self._budget = Budget(clock)
         self._thread = ThreadPoolExecutor(1, "bcrypt")
 
     async def judge(self, header: bytes, address: str, users: Mapping[str, SecretStr]) -> Verdict:
@@ -86,30 +78,26 @@ class BasicAuth:
     async def _first_time(self, key: bytes, network: str, password: bytes, hashed: str, *, is_known: bool) -> Verdict:
         task = self._running.get(key)
         if task is None:
-            guesses = self._guesses[network]
-            if len(self._running) >= WAITING or guesses.level < 1 or self._cpu.level <= 0:
+            # Paid in advance, so that many at once cannot overdraw.
+            payment = self._budget.pay(network, _cost(hashed), len(self._running))
+            if payment is None:
                 return Verdict.POSTPONED
-            # Paid in advance, so that many at once cannot overdraw; a good pair gets it back.
-            guesses.spend(1)
-            task = asyncio.create_task(self._verify(key, guesses, password, hashed, is_known=is_known))
+            task = asyncio.create_task(self._verify(key, payment, password, hashed, is_known=is_known))
             self._running[key] = task
         # A client that goes away must not take the check from the others that wait for it.
         return await asyncio.shield(task)
 
-    async def _verify(self, key: bytes, guesses: Bucket, password: bytes, hashed: str, *, is_known: bool) -> Verdict:
+    async def _verify(self, key: bytes, payment: Payment, password: bytes, hashed: str, *, is_known: bool) -> Verdict:
         try:
             is_right, seconds = await asyncio.get_running_loop().run_in_executor(
                 self._thread, self._timed, password, hashed.encode()
             )
         finally:
             del self._running[key]
-        if is_right and is_known:
-            guesses.spend(-1)
-            self._verified.add(key)
-            return Verdict.GRANTED
-        self._cpu.spend(seconds)
-        self._refused.add(key)
-        return Verdict.DENIED
+        is_granted = is_right and is_known
+        self._budget.settle(payment, seconds, was_right=is_granted)
+        (self._verified if is_granted else self._refused).add(key)
+        return Verdict.GRANTED if is_granted else Verdict.DENIED
 
     def _timed(self, password: bytes, hashed: bytes) -> tuple[bool, float]:
         started = self._clock()
@@ -163,9 +151,12 @@ def _bcrypt(password: bytes, hashed: bytes) -> bool:
 
 
 def _nobody(users: Mapping[str, SecretStr]) -> str:
-    """Give a hash for unknown users, as costly as the real ones, so that the time tells nothing about who exists."""
-    costs = [int(one.get_secret_value().split("$")[2]) for one in users.values()]
-    return _NOBODY.format(max(costs))
+    """Give a hash for unknown users, as costly as the dearest real one."""
+    return _NOBODY.format(max(_cost(one.get_secret_value()) for one in users.values()))
+
+
+def _cost(hashed: str) -> int:
+    return int(hashed.split("$")[2])
 
 
 def _network(address: str) -> str:

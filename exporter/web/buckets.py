@@ -26,6 +26,10 @@ class Bucket:
         self._filled = now
         return self._level
 
+    def affords(self, tokens: float) -> bool:
+        """Tell whether there are as many; a full bucket affords anything, or what is dearer could never be had."""
+        return self.level >= min(tokens, self._capacity)
+
     def take(self, tokens: float = 1.0) -> bool:
         """Take tokens if there are as many."""
         if self.level < tokens:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,10 @@ from exporter.web.web_config import WHERE, WebConfig, read
 __all__ = ["Current", "Loaded"]
 
 INTERVAL = 1.0
-WARN_COST = 14
+AGAIN = 60.0
+"""After a failure the files are read again in so many seconds even if none changes: it may have been the disk's."""
+WARN_COST = 12
+"""Above it a first check takes about half a second and more, and the budget for wrong pairs lasts for few."""
 
 log = structlog.get_logger("exporter.web")
 
@@ -34,14 +39,17 @@ class Loaded:
 
 
 class Current:
-    """What holds now; `path` is None without a web configuration.
+    """What holds now; `path` is None without a web configuration, `clock` is monotonic seconds.
 
     Raises:
         ConfigError: the file or one that it names cannot be used.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
+        self._clock = clock
+        self._again_at = math.inf
+        self._told = ""
         self._files: tuple[Path, ...] = ()
         self._tried = self._seen = self._fingerprint()
         self.loaded = Loaded(WebConfig(), None) if path is None else self._load(path)
@@ -58,23 +66,31 @@ class Current:
     def refresh(self) -> bool:
         """Read the files again if they have changed; tells whether there is a new configuration.
 
-        A change is looked at when nothing has moved since the previous call, so that no half-written file is read, and
-        each change once, so that a bad one is told once.
+        A change is looked at when nothing has moved since the previous call, so that no half-written file is read. What
+        could not be used is looked at again when a file changes, and every minute; a repeated try tells only what is new.
         """
         fingerprint = self._fingerprint()
-        if fingerprint != self._seen or fingerprint == self._tried or self._path is None:
+        is_change = fingerprint != self._tried
+        is_due = is_change or self._clock() >= self._again_at
+        if self._path is None or fingerprint != self._seen or not is_due:
             self._seen = fingerprint
             return False
+        self._again_at = self._clock() + AGAIN
         try:
             loaded = self._load(self._path)
             self._check_change(loaded)
         except ConfigError as error:
-            problems = str(error)
-            log.error("the new web configuration is bad, the previous one stays in force", problems=problems)  # noqa: TRY400 - a file is wrong, not the code
+            self._tell(str(error), is_change=is_change)
             return False
+        self._again_at = math.inf
         self.loaded = loaded
         log.info("new web configuration", tls=loaded.tls is not None, users=len(loaded.config.basic_auth_users))
         return True
+
+    def _tell(self, problems: str, *, is_change: bool) -> None:
+        if is_change or problems != self._told:
+            log.error("the new web configuration is bad, the previous one stays in force", problems=problems)
+        self._told = problems
 
     def _load(self, path: Path) -> Loaded:
         """Read the files; each is stamped before it is read, so that a change in between is seen next time."""
@@ -104,7 +120,7 @@ class Current:
                 await asyncio.to_thread(self.refresh)
             except Exception:
                 # Ended here, it would let certificates expire unseen.
-                log.exception("looking at the web configuration broke; it is tried again when a file changes")
+                log.exception("looking at the web configuration broke; it is tried again")
 
 
 def _warn_of_cost(config: WebConfig) -> None:

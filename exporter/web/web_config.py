@@ -189,7 +189,7 @@ def _hash(secret: SecretStr) -> SecretStr:
     if shape is None:
         raise ValueError("is no bcrypt hash; make one with: htpasswd -nBC 10 '' | tr -d ':\\n'")
     if not 4 <= int(shape[1]) <= MAX_COST:  # noqa: PLR2004 - bcrypt's least
-        raise ValueError(f"has the cost {shape[1]}; a check would take minutes, use 10 to 14")
+        raise ValueError(f"has the cost {shape[1]}; a check would take minutes, use 10 to 12")
     return secret
 
 

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 
-from exporter.options import load
+from exporter.errors import ConfigError
+from exporter.options import CommandLine, load
 
 from .conftest import Keep
 from .processes import Exporter, wait_until
@@ -25,6 +27,9 @@ from .processes import Exporter, wait_until
 UNITS = Path(__file__).resolve().parents[2] / "docs" / "systemd"
 SERVICE = UNITS / "azure-marketplace-exporter.service"
 SOCKET = UNITS / "azure-marketplace-exporter.socket"
+TEXT = SERVICE.read_text(encoding="utf-8")
+INSTALL = (UNITS.parent / "install.md").read_text(encoding="utf-8").partition("## systemd")[2]
+EXAMPLE = INSTALL.partition("```yaml\n")[2].partition("```")[0]
 Tool = Callable[[str], Path]
 
 
@@ -118,24 +123,77 @@ def test_runs_without_writable_code(keep: Keep, demo: list[str | Path]) -> None:
 
 
 def unit(path: Path) -> configparser.RawConfigParser:
+    return parsed(path.read_text(encoding="utf-8"))
+
+
+def parsed(text: str) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser(strict=False, comment_prefixes="#", delimiters="=")
     parser.optionxform = str  # type: ignore[assignment]
-    parser.read_string(re.sub(r"\\\n\s*", "", path.read_text(encoding="utf-8")))
+    parser.read_string(re.sub(r"\\\n\s*", "", text))
     return parser
 
 
+def settings_of(text: str, folder: Path, **auth: str) -> CommandLine:
+    """Load what the unit's command line says, with the settings of the documentation, changed as given."""
+    content = yaml.safe_load(EXAMPLE)
+    content["auth"] = auth or content["auth"]
+    (folder / "exporter.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    _, *arguments = shlex.split(parsed(text)["Service"]["ExecStart"])
+    arguments = [one.replace("/etc/azure-marketplace-exporter", str(folder)) for one in arguments]
+    return load([one.replace("%d", "/run/credentials").replace("%S", "/var/lib") for one in arguments], {})
+
+
+def credential(text: str) -> Path:
+    """Where the one credential is that the unit loads."""
+    lines: list[str] = re.findall(r"^LoadCredential=(.*)$", text, re.MULTILINE)
+    (line,) = lines
+    name, _, file = line.partition(":")
+    assert file == f"/etc/azure-marketplace-exporter/{name}"
+    return Path("/run/credentials") / name
+
+
 def test_command_line_is_understood(tmp_path: Path) -> None:
-    """Every option of the unit exists, and the secret is the one that the unit loads."""
+    """Every option of the unit exists, the secret is the one that it loads, and the documentation has the other settings."""
     service = unit(SERVICE)["Service"]
-    (tmp_path / "exporter.yaml").write_text("publishers: [contoso]\n", encoding="utf-8")
-    _, *arguments = shlex.split(service["ExecStart"])
-    name = service["LoadCredential"].partition(":")[0]
-    arguments = [one.replace("/etc/azure-marketplace-exporter", str(tmp_path)) for one in arguments]
-    settings = load([one.replace("%d", "/run/credentials").replace("%S", "/var/lib") for one in arguments], {})
-    assert settings.auth.token_file == Path("/run/credentials") / name
+    settings = settings_of(TEXT, tmp_path)
+    assert settings.auth.method == "client_secret"
+    assert settings.auth.client_secret_file == credential(TEXT)
     assert settings.collection.state_file
     assert settings.collection.state_file.parent == Path("/var/lib") / service["StateDirectory"]
     assert unit(SOCKET)["Socket"]["ListenStream"] == settings.web.listen_address[0].removeprefix(":")
+
+
+def test_threads_for_many_publishers() -> None:
+    """Each publisher is refreshed in a thread of its own; the documentation promises 300 of them."""
+    assert "`TasksMax=512`" in (UNITS.parent / "web.md").read_text(encoding="utf-8")
+    assert int(unit(SERVICE)["Service"]["TasksMax"]) == 512
+
+
+def test_with_a_token(tmp_path: Path) -> None:
+    assert "`auth: {method: token}`" in INSTALL
+    assert "`sed -i s/client-secret/token/g`" in INSTALL
+    changed = TEXT.replace("client-secret", "token")
+    assert settings_of(changed, tmp_path, method="token").auth.token_file == credential(changed)
+    with pytest.raises(ConfigError, match="does not use client_secret_file"):
+        settings_of(TEXT, tmp_path, method="token", token_file="/token")
+
+
+def test_with_a_managed_identity(tmp_path: Path) -> None:
+    assert "`auth: {method: managed_identity}`" in INSTALL
+    assert "`sed -i /client-secret/d`" in INSTALL
+    changed = "".join(line for line in TEXT.splitlines(keepends=True) if "client-secret" not in line)
+    assert "LoadCredential" not in changed
+    assert settings_of(changed, tmp_path, method="managed_identity").collection.state_file
+
+
+def test_with_a_certificate(tmp_path: Path) -> None:
+    flag = "--auth.certificate-file=%d/client.pem"
+    line = "LoadCredential=client.pem:/etc/azure-marketplace-exporter/client.pem"
+    assert f"`{flag}`, `{line}`" in INSTALL
+    changed = re.sub(r"^LoadCredential=.*$", line, TEXT, flags=re.MULTILINE)
+    changed = changed.replace("--auth.client-secret-file=%d/client-secret", flag)
+    auth = yaml.safe_load(EXAMPLE)["auth"] | {"method": "client_certificate"}
+    assert settings_of(changed, tmp_path, **auth).auth.certificate_file == credential(changed)
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def test_options_exist() -> None:
     assert set(re.findall(r"(--[a-z][a-z.-]+)", TEXT)) <= flags
 
 
-@pytest.mark.parametrize("page", ["operations.md", "scaling.md"])
+@pytest.mark.parametrize("page", ["install.md", "operations.md", "scaling.md"])
 def test_links_lead_somewhere(page: str) -> None:
     for target, anchor in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", (DOCS / page).read_text(encoding="utf-8")):
         text = (DOCS / (target or page)).read_text(encoding="utf-8")

@@ -135,6 +135,19 @@ def test_run(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (events[0], events[-1]) == ("starting", "ended")
 
 
+@pytest.mark.parametrize("given", [{}, {"external_url": "https://exporter.example/marketplace"}])
+def test_the_address_that_users_know_is_logged(
+    make: Make, monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+) -> None:
+    settings = make()
+    web = WebSettings(listen_address=settings.web.listen_address, **given)  # type: ignore[arg-type]
+    service = Service(settings.model_copy(update={"web": web}), make)
+    with capture_logs() as logs:
+        run(service, monkeypatch, lambda _: None)
+    start = next(one for one in logs if one["event"] == "starting")
+    assert {name: text for name, text in start.items() if name == "external_url"} == given
+
+
 def test_an_address_that_is_taken(make: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"

@@ -4,16 +4,26 @@ import asyncio
 import base64
 import threading
 from collections.abc import Callable
+from itertools import cycle
 
 import bcrypt
 import pytest
 from pydantic import SecretStr
 
-from exporter.web.basic_auth import GUESSES, WAITING, BasicAuth, Verdict, credentials
+from exporter.web.basic_auth import BasicAuth, Verdict, credentials
+from exporter.web.budget import GUESSES, WAITING
 
 GRANTED, DENIED, POSTPONED = Verdict.GRANTED, Verdict.DENIED, Verdict.POSTPONED
 HASHES = {name: f"$2b$10${name:.<53}" for name in ("alice", "bob")}
 USERS = {name: SecretStr(value) for name, value in HASHES.items()}
+
+
+# What a check takes at some bcrypt costs: 50 ms at 10, doubled with each step.
+TIMES = {10: 0.05, 12: 0.2, 14: 0.8}
+
+
+def users(cost: int) -> dict[str, SecretStr]:
+    return {name: SecretStr(value.replace("$10$", f"${cost}$")) for name, value in HASHES.items()}
 
 
 def header(user: str, password: str) -> bytes:
@@ -85,6 +95,13 @@ def test_an_unknown_user_costs_a_check_and_is_denied_even_with_a_good_password(c
     assert bcrypt.checkpw(b"good", hashed) is False, "a hash that bcrypt takes for one"
 
 
+def test_an_unknown_user_costs_as_much_as_the_dearest_hash(checker: Checker) -> None:
+    mixed = users(10) | {"carol": SecretStr(HASHES["bob"].replace("$10$", "$12$"))}
+    assert asyncio.run(auth(checker).judge(header("nobody", "good"), "10.0.0.1", mixed)) is DENIED
+    ((_, hashed),) = checker.asked
+    assert hashed.startswith(b"$2b$12$")
+
+
 def test_the_same_wrong_pair_costs_one_check(checker: Checker) -> None:
     """A scraper with an old password must not use up what others of its address may try."""
     assert judge(auth(checker), *[("alice", "old")] * 100) == [DENIED] * 100
@@ -130,19 +147,88 @@ def test_what_counts_as_one_address(checker: Checker, first: str, second: str, *
     assert judge(one, ("bob", "another guess"), address=second) == [POSTPONED if same else DENIED]
 
 
-def test_many_addresses_together_get_a_share_of_one_core(checker: Checker) -> None:
-    """Here a check takes a second; two seconds at once and a fifth from then on are three checks in the first 6 s."""
-    checker.cost = 1.0
+async def at_once(one: BasicAuth, cost: int, pairs: list[tuple[str, str]], addresses: list[str]) -> list[Verdict]:
+    """Judge all pairs at the same moment, from these addresses in turn."""
+    known = users(cost)
+    asked = [one.judge(header(*pair), address, known) for pair, address in zip(pairs, cycle(addresses), strict=False)]
+    return await asyncio.gather(*asked)
+
+
+def networks(count: int, group: int = 0) -> list[str]:
+    return [f"2001:db8:{group:x}:{number:x}::1" for number in range(count)]
+
+
+@pytest.mark.parametrize(("cost", "checks"), [(10, 16), (12, 10), (14, 2)])
+def test_guesses_at_once_cannot_overdraw_the_budget(checker: Checker, cost: int, checks: int) -> None:
+    """2 s of CPU are all that wrong pairs get at once, wherever they come from; at cost 10 the queue ends sooner."""
+    checker.cost = TIMES[cost]
+    one = auth(checker)
+    asyncio.run(at_once(one, cost, guesses(100), networks(100)))
+    assert len(checker.asked) == checks
+
+
+@pytest.mark.parametrize("cost", TIMES)
+def test_many_addresses_together_get_2_s_and_then_a_fifth_of_a_core(checker: Checker, cost: int) -> None:
+    checker.cost = TIMES[cost]
+    one = auth(checker)
+
+    async def run() -> None:
+        for second in range(100):
+            await at_once(one, cost, guesses(40, f"{second}-"), networks(40, second))
+            used, passed = len(checker.asked) * checker.cost, checker.now - 1000
+            assert used <= 2 + passed / 5
+            checker.now += 1
+
+    asyncio.run(run())
+    assert len(checker.asked) * checker.cost > 20, "and they do get it"
+
+
+@pytest.mark.parametrize(("cost", "wait"), [(10, 0), (12, 0), (14, 6)])
+def test_a_right_pair_gets_in_for_the_first_time_beside_two_who_guess_all_the_time(
+    checker: Checker, cost: int, wait: int
+) -> None:
+    """At cost 14 a first guess of each is a half of the budget; what is kept is back after 6 s, and then stays."""
+    checker.cost = TIMES[cost]
     one = auth(checker)
 
     async def run() -> list[Verdict]:
-        return [await one.judge(header(*pair), f"10.0.1.{n}", USERS) for n, pair in enumerate(guesses(50))]
+        found = []
+        for minute in range(50):
+            await at_once(one, cost, guesses(32, f"{minute}-"), networks(2))
+            checker.now += wait if minute == 0 else 0
+            name = f"scraper-{minute}"
+            known = {name: users(cost)["alice"]}
+            found.append(await one.judge(header(name, "good"), "10.9.9.9", known))
+            checker.now += 60
+        return found
 
-    found = asyncio.run(run())
-    assert found.count(DENIED) == 3
-    assert found.count(POSTPONED) == 47
-    checker.now += 10
-    assert asyncio.run(one.judge(header("bob", "good"), "10.9.9.9", USERS)) is GRANTED
+    assert asyncio.run(run()) == [GRANTED] * 50
+
+
+def test_a_check_that_is_dearer_than_the_budget_is_paid_off(checker: Checker) -> None:
+    """At cost 16 each half is full again 32 s after it began to pay for one."""
+    checker.cost = 3.2
+    one = auth(checker)
+    asyncio.run(at_once(one, 16, guesses(10), networks(10)))
+    assert len(checker.asked) == 2
+    for seconds, checks in ((32 - 2 * 3.2 - 1, 2), (2, 4)):
+        checker.now += seconds
+        asyncio.run(at_once(one, 16, guesses(10, f"{checker.now}-"), networks(10, checks)))
+        assert len(checker.asked) == checks
+
+
+def test_a_check_that_is_slower_than_thought_is_paid_for(checker: Checker) -> None:
+    """Here one at cost 10 takes a second: the first ones may, their debt keeps the next ones out, and the price is learnt."""
+    checker.cost = 1.0
+    one = auth(checker)
+    asyncio.run(at_once(one, 10, guesses(12), networks(2)))
+    assert len(checker.asked) == 12
+    checker.now += 60
+    asyncio.run(at_once(one, 10, guesses(12, "later-"), networks(2)))
+    assert len(checker.asked) == 12
+    checker.now += 60
+    asyncio.run(at_once(one, 10, guesses(12, "last-"), networks(2)))
+    assert len(checker.asked) == 13
 
 
 def blocked(ask: Callable[[BasicAuth], list[asyncio.Task[Verdict]]]) -> tuple[list[Verdict], int]:

@@ -33,6 +33,17 @@ def test_spending_may_end_in_debt_that_time_pays_off() -> None:
     assert bucket.take()
 
 
+def test_a_full_bucket_affords_what_is_dearer_than_it_holds() -> None:
+    clock = Clock()
+    bucket = Bucket(2, 1, clock)
+    assert bucket.affords(2)
+    assert bucket.affords(50)
+    bucket.spend(0.5)
+    assert bucket.affords(1.5)
+    assert not bucket.affords(1.6)
+    assert not bucket.affords(50)
+
+
 def test_each_key_has_its_own_bucket_until_too_many_came_after_it() -> None:
     clock = Clock()
     buckets = Buckets(2, lambda: Bucket(1, 0.001, clock))

@@ -1,4 +1,6 @@
 import asyncio
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -118,11 +120,61 @@ def test_a_file_that_vanishes_changes_nothing(file: Path) -> None:
     assert [line["event"] for line in lines] == [BAD]
 
 
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_certificate_that_could_not_be_read_once_is_read_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file changes after a disk or a network has failed for a moment, and the renewed certificate must not be lost."""
+    write(file, TLS)
+    clock = Clock()
+    current = Current(file, clock=clock)
+    before = current.tls()
+    Authority(file.parent).issue("server")
+    with monkeypatch.context() as patch, capture_logs() as lines:
+        patch.setattr("exporter.web.current.server_context", failing(lambda: f"stale handle {int(clock.now / 200)}"))
+        assert settled(current) == [False] * 4
+        clock.now += 60
+        assert settled(current) == [False] * 4
+        clock.now += 60
+        assert settled(current) == [False] * 4
+    assert [line["problems"] for line in lines] == ["cert: stale handle 0", "cert: stale handle 1"], "only what is new"
+    clock.now += 59
+    assert settled(current) == [False] * 4
+    clock.now += 1
+    assert settled(current) == [True, False, False, False]
+    assert current.tls() not in {None, before}
+    clock.now += 1000
+    assert settled(current) == [False] * 4
+
+
+def failing(reason: Callable[[], str]) -> Callable[[object], None]:
+    def fail(_: object) -> None:
+        raise ConfigError([("cert", reason())])
+
+    return fail
+
+
+def test_each_change_is_told_even_if_it_is_as_bad_as_the_last(file: Path) -> None:
+    write(file, TLS)
+    current = Current(file, clock=Clock())
+    with capture_logs() as lines:
+        for _ in range(2):
+            write(file, "nonsense: 1")
+            settled(current)
+    assert [line["event"] for line in lines] == [BAD] * 2
+
+
 def test_a_costly_password_is_told(file: Path) -> None:
-    write(file, f"basic_auth_users: {{alice: {HASH}, bob: {HASH.replace('$10$', '$15$')}}}")
+    hashes = {f"cost-{cost}": HASH.replace("$10$", f"${cost}$") for cost in (10, 12, 13, 15)}
+    write(file, json.dumps({"basic_auth_users": hashes}))
     with capture_logs() as lines:
         Current(file)
-    assert [(line["user"], line["bcrypt_cost"]) for line in lines] == [("bob", 15)]
+    assert [(line["user"], line["bcrypt_cost"]) for line in lines] == [("cost-13", 13), ("cost-15", 15)]
 
 
 def test_goes_on_watching_when_something_breaks(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

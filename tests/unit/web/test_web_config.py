@@ -134,7 +134,7 @@ def test_tells_what_is_wrong_with_tls(tmp_path: Path, section: str, where: str, 
         (
             f"basic_auth_users: {{a: {HASH.replace('$10$', '$21$')}}}",
             "basic_auth_users.a",
-            "has the cost 21; a check would take minutes, use 10 to 14",
+            "has the cost 21; a check would take minutes, use 10 to 12",
         ),
         (
             "http_server_config: {headers: {Server: me}}",
