@@ -13,7 +13,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import ipaddress
 import secrets
 import time
 from collections import OrderedDict
@@ -24,6 +23,7 @@ from enum import Enum
 from pydantic import SecretStr
 
 from exporter.web.budget import Budget, Payment
+from exporter.web.peers import network
 
 __all__ = ["BasicAuth", "Verdict", "credentials"]
 
@@ -73,7 +73,7 @@ class BasicAuth:
             return Verdict.GRANTED
         if key in self._refused:
             return Verdict.DENIED
-        return await self._first_time(key, _network(address), password, hashed, is_known=known is not None)
+        return await self._first_time(key, network(address), password, hashed, is_known=known is not None)
 
     async def _first_time(self, key: bytes, network: str, password: bytes, hashed: str, *, is_known: bool) -> Verdict:
         task = self._running.get(key)
@@ -157,14 +157,3 @@ def _nobody(users: Mapping[str, SecretStr]) -> str:
 
 def _cost(hashed: str) -> int:
     return int(hashed.split("$")[2])
-
-
-def _network(address: str) -> str:
-    """Give what counts as one client: an IPv4 address, or the /64 that an IPv6 host may choose from at will."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
