@@ -7,9 +7,9 @@ from urllib.parse import urljoin
 
 import pytest
 
-from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
+from exporter.collection.snapshot import Failure, OfferRecord, Since, Snapshot, SourceRecord
 from exporter.exposition.families import documented
-from exporter.offers import Level, OfferStatus
+from exporter.offers import Level, OfferStatus, StepStatus
 from exporter.web.filters import Filters
 from exporter.web.guard import page_headers
 from exporter.web.pages import PARTNER_CENTER, Pages
@@ -158,14 +158,21 @@ def test_the_landing_page_tells_who_has_to_act(pages: Pages) -> None:
     )
     assert "1 waiting for the publisher 1 with Microsoft, 1 overdue 1 where nobody has to act" in page.text
     assert (
-        "signoff contoso/signoff Running 2h ago Publisher Sign off (another site) Publisher signoff 3 of 3 "
+        "signoff contoso/signoff Running 2h Publisher for 2h Sign off (another site) Publisher signoff 3 of 3 "
         "· waiting for publisher review \u2013 1m "
-        "Late one contoso/late Running 3d 1h ago Microsoft Certification 2 of 3 · in progress Overdue by 1h 1m "
+        "Late one contoso/late Running 3d 1h Microsoft for 3d 1h Certification 2 of 3 · in progress Overdue by 1h 1m "
         "40 % 40 % 1m "
-        "calm contoso/calm Succeeded 2h ago Nobody 1 of 1 complete \u2013 1m"
+        "calm contoso/calm Succeeded 2h Nobody for 2h 1 of 1 complete \u2013 1m"
     ) in page.text
     assert page.all("progress") == [{"max": "100", "value": "40", "aria-label": "Progress of Certification"}]
     assert "offers/contoso/late" in page.links
+
+
+def test_the_list_tells_since_when_the_party_has_to_act_and_not_only_since_when_the_offer_runs(pages: Pages) -> None:
+    old = record("blocked", steps=(replace(CERTIFY, status=StepStatus.BLOCKED),), since=30 * 86400)
+    page = index(pages, replace(old, since=Since(NOW - 30 * 86400, NOW - 7200)))
+    assert "Offer State In this state Who has to act Current step" in page.text
+    assert "Running 30d Publisher for 2h Certification" in page.text
 
 
 def test_offers_without_current_data_tell_why(pages: Pages) -> None:
