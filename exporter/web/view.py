@@ -110,11 +110,25 @@ class StepView:
         return None if started is None or completed is None else max(0.0, completed - started)
 
     @property
+    def is_with_microsoft(self) -> bool:
+        """True while Microsoft works on it: only then does its estimate say how long that may take."""
+        return _is_with_microsoft(self.step, self.waiting_on)
+
+    @property
     def elapsed(self) -> float | None:
-        """How long it has been under way, or else in a status that is not its last, in seconds."""
+        """How long Microsoft has been at work on it, in seconds."""
         since = self.began or self.since
-        is_over = self.step.status in _DONE or self.step.completed is not None
-        return None if since is None or is_over else max(0.0, since.now - since.at)
+        is_under_way = self.is_with_microsoft and self.step.completed is None
+        return max(0.0, since.now - since.at) if since and is_under_way else None
+
+    @property
+    def expected(self) -> str:
+        """The estimate in the words of the API, while the step is under way or still to come.
+
+        Beside the time since a step ended or stopped it would read as if the two were compared.
+        """
+        is_ahead = self.is_with_microsoft or self.step.status is StepStatus.NOT_STARTED
+        return self.step.estimated_time_frame if is_ahead or self.took is not None else ""
 
     @property
     def over(self) -> float:
@@ -192,8 +206,8 @@ class OfferView:
 
     @property
     def tells_estimates(self) -> bool:
-        """True if the API estimates how long a step takes."""
-        return any(step.step.estimated_time_frame for step in self.steps)
+        """True if an estimate of how long a step takes is shown."""
+        return any(step.expected for step in self.steps)
 
     @property
     def fetched(self) -> Moment | None:
@@ -251,8 +265,12 @@ class OfferView:
         return messages_of(self.offer.messages, self.lens) if self.offer else ()
 
 
+def _is_with_microsoft(step: Step, waiting_on: Party | None) -> bool:
+    return waiting_on is Party.MICROSOFT and step.status in _WITH_MICROSOFT
+
+
 def _over(step: Step, since: float | None, waiting_on: Party | None, now: float) -> float:
-    if since is None or waiting_on is not Party.MICROSOFT or step.status not in _WITH_MICROSOFT:
+    if since is None or not _is_with_microsoft(step, waiting_on):
         return 0.0
     estimate = upper_bound_seconds(step.estimated_time_frame)
     return 0.0 if estimate is None else max(0.0, now - since - estimate)

@@ -282,10 +282,26 @@ def test_steps_show_the_times_that_the_api_tells(pages: Pages) -> None:
     assert "Source Partner Center submission API partner_center" in page.text
     half = offer(pages, record(steps=(replace(DONE, completed=NOW - 60), replace(DONE, started=NOW - 60))))
     assert (
-        "Validation Complete 100 % 100 % Ended 1m ago Validation Complete 100 % 100 % Began 2026-09-21 14:12:20 UTC"
-        in half.text
-    )
+        "Validation Complete 100 % 100 % Ended 1m ago "
+        "Validation Complete 100 % 100 % Complete for 2h Began 2026-09-21 14:12:20 UTC"
+    ) in half.text
     assert "Times count from when the exporter first saw a status" in offer(pages, record()).text
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (StepStatus.REJECTED, "Certification Rejected 40 % 40 % Rejected for 6d Began"),
+        (StepStatus.BLOCKED, "Certification Blocked 40 % 40 % Blocked for 6d Began"),
+        (StepStatus.COMPLETE, "Certification Complete 40 % 40 % Complete for 6d Began"),
+        (StepStatus.IN_PROGRESS, "Certification In progress 40 % 40 % Estimate ~2-3 days Elapsed 9d of at most 3d"),
+    ],
+)
+def test_the_estimate_is_compared_only_while_microsoft_is_at_work(pages: Pages, status: StepStatus, words: str) -> None:
+    step = replace(CERTIFY, status=status, started=NOW - 9 * 86400)
+    text = offer(pages, record(steps=(step,), since=6 * 86400)).text
+    assert words in text
+    assert ("business days" in text) is ("Estimate" in words)
 
 
 def test_many_messages_are_bounded(pages: Pages) -> None:

@@ -105,11 +105,43 @@ def test_elapsed_time_is_that_of_an_open_step_whose_start_is_known() -> None:
     assert view(record(since=-5)).steps[1].elapsed == 0.0
 
 
+@pytest.mark.parametrize(
+    ("status", "step_status"),
+    [
+        (OfferStatus.RUNNING, StepStatus.REJECTED),
+        (OfferStatus.RUNNING, StepStatus.BLOCKED),
+        (OfferStatus.RUNNING, StepStatus.WAITING_FOR_PUBLISHER_REVIEW),
+        (OfferStatus.RUNNING, StepStatus.UNKNOWN),
+        (OfferStatus.RUNNING, StepStatus.COMPLETE),
+        (OfferStatus.CANCELED, StepStatus.IN_PROGRESS),
+        (OfferStatus.SUCCEEDED, StepStatus.WAITING_FOR_APPROVAL),
+        (OfferStatus.FAILED, StepStatus.IN_PROGRESS),
+    ],
+)
+def test_no_time_is_held_against_the_estimate_but_that_of_a_step_with_microsoft(
+    status: OfferStatus, step_status: StepStatus
+) -> None:
+    began = NOW - 9 * DAY
+    steps = replace(CERTIFY, status=step_status), replace(CERTIFY, status=step_status, started=began)
+    shown = view(record(status=status, steps=steps))
+    assert [(step.elapsed, step.expected) for step in shown.steps] == [(None, "")] * 2
+    assert not shown.tells_estimates
+
+
+def test_the_estimate_is_told_while_it_says_something() -> None:
+    over = replace(DONE, estimated_time_frame="< 1 day")
+    timed = replace(over, started=NOW - 60, completed=NOW)
+    ahead = replace(SIGNOFF, estimated_time_frame="~2 min")
+    shown = view(record(steps=(over, timed, CERTIFY, ahead)))
+    assert [step.expected for step in shown.steps] == ["", "< 1 day", "~2-3 days", "~2 min"]
+    assert shown.tells_estimates
+
+
 def test_times_of_the_api_go_before_when_a_status_was_first_seen() -> None:
     steps = (
         replace(DONE, started=NOW - 500, completed=NOW - 200),
         replace(CERTIFY, started=NOW - 200),
-        replace(CERTIFY, step_id="failed", status=StepStatus.REJECTED, started=NOW - 200, completed=NOW - 150),
+        replace(CERTIFY, step_id="ended", started=NOW - 200, completed=NOW - 150),
     )
     shown = view(record(steps=steps))
     assert [step.took for step in shown.steps] == [300.0, None, 50.0]
