@@ -86,12 +86,13 @@ class Pages:
         """Render the page of one offer; past `stale_after` it shows what was last known, and says so."""
         lens = self.lens(stale_after)
         view = OfferView(record, record.offer, lens)
+        is_fresh = lens.fresh(record) is not None
         return self._render(
             "offer.html",
             root="../../",
             view=view,
-            is_fresh=lens.fresh(record) is not None,
-            advice=advice(view),
+            is_fresh=is_fresh,
+            advice=advice(view) if is_fresh else "",
             changed=lens.moment(record.offer.changed if record.offer else None),
             publisher_link=Filters(publisher=record.publisher_id).link(),
         )

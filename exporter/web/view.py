@@ -19,6 +19,7 @@ __all__ = ["MAX_MESSAGES", "Lens", "MessageView", "OfferView", "StepView", "curr
 MAX_MESSAGES = 20
 
 _DONE = {StepStatus.COMPLETE, StepStatus.NOT_STARTED, StepStatus.CANCELED}
+_WENT_WRONG = {StepStatus.REJECTED, StepStatus.BLOCKED}
 _WITH_MICROSOFT = {StepStatus.IN_PROGRESS, StepStatus.WAITING_FOR_APPROVAL}
 
 
@@ -252,9 +253,29 @@ class OfferView:
         return sum(step.step.status is StepStatus.COMPLETE for step in self.steps)
 
     @property
+    def went_wrong(self) -> bool:
+        """True if the offer failed, or one of its steps was rejected or is blocked."""
+        if self.offer is None:
+            return False
+        return self.offer.status is OfferStatus.FAILED or any(step.status in _WENT_WRONG for step in self.offer.steps)
+
+    @property
+    def is_puzzling(self) -> bool:
+        """True if the API tells a state, of the offer or of a step, that this exporter does not know."""
+        if self.offer is None:
+            return False
+        is_step = any(step.status is StepStatus.UNKNOWN for step in self.offer.steps)
+        return is_step or self.offer.status is OfferStatus.UNKNOWN
+
+    @property
+    def has_messages(self) -> bool:
+        """True if the API tells a message, of the offer or of a step."""
+        return self.offer is not None and bool(self.offer.messages or any(step.messages for step in self.offer.steps))
+
+    @property
     def awaits_signoff(self) -> bool:
-        """True if the publisher has to look at the preview and press "Go live"."""
-        if self.offer is None or self.waiting_on is not Party.PUBLISHER:
+        """True if the publisher has to look at the preview and press "Go live", and nothing else stands in the way."""
+        if self.offer is None or self.waiting_on is not Party.PUBLISHER or self.went_wrong:
             return False
         is_there = self.current is not None and self.current.step.is_signoff
         return is_there or self.offer.status is OfferStatus.WAITING_FOR_PUBLISHER_REVIEW

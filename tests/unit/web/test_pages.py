@@ -313,6 +313,7 @@ def test_many_messages_are_bounded(pages: Pages) -> None:
 def test_an_offer_that_waits_for_the_publisher_leads_to_partner_center(pages: Pages) -> None:
     assert PARTNER_CENTER in offer(pages, record(steps=AT_SIGNOFF)).links[:-1]
     assert PARTNER_CENTER not in offer(pages, record()).links[:-1]
+    assert PARTNER_CENTER in offer(pages, record(status=OfferStatus.UNKNOWN)).links[:-1]
 
 
 def test_stale_data_is_shown_as_such_on_the_page_of_the_offer(pages: Pages) -> None:
@@ -320,6 +321,9 @@ def test_stale_data_is_shown_as_such_on_the_page_of_the_offer(pages: Pages) -> N
     assert "No current data. What follows was last fetched 1h ago" in stale.text
     assert "The last fetch failed: timeout no answer" in stale.text
     assert "No current data." not in offer(pages, record()).text
+    late = offer(pages, record(fetched=STALE_AFTER, since=9 * 86400))
+    assert not any(words in late.text for words in ("Microsoft is at work", "Overdue"))
+    assert [one["class"] for one in late.all("div") if "notice" in (one.get("class") or "")] == ["notice c-red"]
     never = offer(pages, OfferRecord("contoso", "vm"))
     assert "Nothing has been fetched of this offer yet." in never.text
     assert "Certification" not in never.text

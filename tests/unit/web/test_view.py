@@ -44,7 +44,7 @@ def test_an_offer_without_data_has_only_its_id() -> None:
     assert shown.title == "vm"
     assert (shown.look, shown.party, shown.since, shown.waiting_since, shown.fetched) == (None,) * 5
     assert (shown.steps, shown.messages, shown.current, shown.over, shown.done) == ((), (), None, 0.0, 0)
-    assert not shown.awaits_signoff
+    assert (shown.awaits_signoff, shown.went_wrong, shown.is_puzzling, shown.has_messages) == (False,) * 4
     assert advice(shown) == ""
 
 
@@ -176,6 +176,8 @@ def test_the_newest_messages_come_first_and_old_ones_are_left_out() -> None:
 SUCCEEDED = replace(CERTIFY, status=StepStatus.COMPLETE)
 BLOCKED = replace(CERTIFY, status=StepStatus.BLOCKED)
 REJECTED = replace(CERTIFY, status=StepStatus.REJECTED)
+SAID = replace(REJECTED, messages=(message("x"),))
+PUZZLE = replace(CERTIFY, status=StepStatus.UNKNOWN)
 REVIEW = replace(CERTIFY, status=StepStatus.WAITING_FOR_PUBLISHER_REVIEW)
 
 
@@ -187,8 +189,18 @@ REVIEW = replace(CERTIFY, status=StepStatus.WAITING_FOR_PUBLISHER_REVIEW)
         (record(status=OfferStatus.WAITING_FOR_PUBLISHER_REVIEW, steps=()), True, "The preview is ready"),
         (record(status=OfferStatus.SUCCEEDED, steps=AT_SIGNOFF), False, "Published."),
         (record(steps=(DONE, BLOCKED, SIGNOFF)), False, "A step is blocked"),
-        (record(status=OfferStatus.FAILED, steps=(DONE, BLOCKED)), False, "The publisher has to correct"),
-        (record(steps=(DONE, REJECTED)), False, "The publisher has to correct"),
+        (record(status=OfferStatus.FAILED, steps=(DONE, BLOCKED)), False, "Look in Partner Center for what"),
+        (record(steps=(DONE, REJECTED)), False, "Look in Partner Center for what the publisher has to correct; then"),
+        (record(steps=(DONE, SAID)), False, "Look in the messages for what the publisher has to correct; then"),
+        (record(steps=(DONE, REJECTED), messages=(message("x"),)), False, "Look in the messages for what"),
+        (record(steps=(*AT_SIGNOFF, REJECTED)), False, "Look in Partner Center for what the publisher has to correct"),
+        (record(steps=(*AT_SIGNOFF, BLOCKED)), False, "A step is blocked: look in Partner Center"),
+        (record(status=OfferStatus.WAITING_FOR_PUBLISHER_REVIEW, steps=(BLOCKED,)), False, "A step is blocked"),
+        (record(status=OfferStatus.FAILED, steps=AT_SIGNOFF), False, "Look in Partner Center for what"),
+        (record(status=OfferStatus.UNKNOWN, steps=()), False, "The API tells a state that this exporter does not"),
+        (record(status=OfferStatus.UNKNOWN, since=4 * DAY), False, "The API tells a state that this exporter does not"),
+        (record(steps=(DONE, PUZZLE)), False, "The API tells a state that this exporter does not know. Look in"),
+        (record(status=OfferStatus.UNKNOWN, steps=(REJECTED,)), False, "Look in Partner Center for what the publisher"),
         (record(steps=(REVIEW, SIGNOFF)), False, "A step waits for the publisher's review"),
         (record(steps=STEPS), False, "Microsoft is at work. "),
         (record(steps=STEPS, since=4 * DAY), False, "Microsoft is at work and over"),
