@@ -55,10 +55,10 @@ class Filters:
 
     def keeps(self, view: OfferView) -> bool:
         """Tell whether to show this offer."""
-        record, offer = view.record, view.offer
+        record = view.record
         if self.publisher and self.publisher != record.publisher_id:
             return False
-        if self.status and self.status != (offer.status if offer else NO_DATA):
+        if self.status and self.status != (view.status or NO_DATA):
             return False
         if self.waiting_on and self.waiting_on != view.waiting_on:
             return False

@@ -19,7 +19,7 @@ PAGE_SIZE = 100
 
 
 class Urgency(IntEnum):
-    """In which order offers are listed."""
+    """In which order offers are listed; those that are only listed are among those without data."""
 
     PUBLISHER = 0
     NO_DATA = 1

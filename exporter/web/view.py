@@ -149,7 +149,10 @@ class StepView:
 
 @dataclass(frozen=True)
 class OfferView:
-    """One offer; `offer` is None where there is no data, or none that is fresh."""
+    """One offer; `offer` is None where there is no data, or none that is fresh.
+
+    An offer that is only listed has no status and waits on no party here, as in the metrics: no source tells them.
+    """
 
     record: OfferRecord
     offer: Offer | None
@@ -166,9 +169,19 @@ class OfferView:
         return offer_path(self.record.publisher_id, self.record.offer_id)
 
     @property
+    def is_listed_only(self) -> bool:
+        """True if no source tells more of it than that it exists."""
+        return self.offer is not None and self.offer.is_listed_only
+
+    @property
+    def status(self) -> OfferStatus | None:
+        """Where it stands, as far as a source tells that."""
+        return None if self.offer is None or self.offer.is_listed_only else self.offer.status
+
+    @property
     def look(self) -> Look | None:
         """How its status looks."""
-        return look(self.offer.status) if self.offer else None
+        return look(self.status) if self.status else None
 
     @property
     def party(self) -> Look | None:
@@ -178,17 +191,17 @@ class OfferView:
     @cached_property
     def waiting_on(self) -> Party | None:
         """Who has to act."""
-        return self.offer.waiting_on if self.offer else None
+        return None if self.offer is None or self.offer.is_listed_only else self.offer.waiting_on
 
     @property
     def since(self) -> Moment | None:
         """Since when the status holds."""
-        return self.lens.moment(self.record.since.status if self.record.since else None)
+        return self.lens.moment(self.record.since.status if self.record.since and self.status else None)
 
     @property
     def waiting_since(self) -> Moment | None:
         """Since when the same party has to act."""
-        return self.lens.moment(self.record.since.waiting_on if self.record.since else None)
+        return self.lens.moment(self.record.since.waiting_on if self.record.since and self.status else None)
 
     @property
     def live_since(self) -> Moment | None:
@@ -265,7 +278,7 @@ class OfferView:
         if self.offer is None:
             return False
         is_step = any(step.status is StepStatus.UNKNOWN for step in self.offer.steps)
-        return is_step or self.offer.status is OfferStatus.UNKNOWN
+        return is_step or self.status is OfferStatus.UNKNOWN
 
     @property
     def has_messages(self) -> bool:

@@ -3,7 +3,7 @@ from exporter.offers import OfferStatus
 from exporter.web.filters import Filters
 from exporter.web.overview import PAGE_SIZE, Overview, Urgency
 
-from .samples import AT_SIGNOFF, LENS, STALE_AFTER, STEPS, ids, overview, publisher, record
+from .samples import AT_SIGNOFF, LENS, STALE_AFTER, STEPS, ids, listed_only, overview, publisher, record
 
 DAY = 86400.0
 ALL = (
@@ -32,6 +32,12 @@ def test_offers_are_counted_by_urgency_whatever_the_filter() -> None:
         Urgency.NOBODY: 1,
     }
     assert (shown.total, shown.found, ids(shown)) == (8, 1, ["failed"])
+
+
+def test_an_offer_that_is_only_listed_counts_as_one_without_data() -> None:
+    shown = overview(listed_only(), record("unknown", OfferStatus.UNKNOWN))
+    assert shown.counts == {Urgency.NO_DATA: 1, Urgency.MICROSOFT: 1}
+    assert ids(shown) == ["listed", "unknown"]
 
 
 def test_a_long_list_comes_in_pages() -> None:

@@ -14,7 +14,19 @@ from exporter.web.filters import Filters
 from exporter.web.guard import page_headers
 from exporter.web.pages import PARTNER_CENTER, Pages
 
-from .samples import AT_SIGNOFF, CERTIFY, DONE, NOW, SIGNOFF, STALE_AFTER, message, publisher, record, snapshot
+from .samples import (
+    AT_SIGNOFF,
+    CERTIFY,
+    DONE,
+    NOW,
+    SIGNOFF,
+    STALE_AFTER,
+    listed_only,
+    message,
+    publisher,
+    record,
+    snapshot,
+)
 
 HOSTILE = "\"><script>alert(1)</script><b onx='1'>&\u202e"
 INLINE = {"a", "b", "bdi", "code", "span", "strong", "time"}
@@ -77,7 +89,14 @@ def every_page(pages: Pages) -> list[Document]:
     hostile = record(HOSTILE, steps=(hostile_step,), since=9e5, display_name=HOSTILE, messages=(message(HOSTILE),) * 30)
     failed = replace(hostile, failure=Failure("timeout", HOSTILE))
     stale = replace(failed, last_success=NOW - STALE_AFTER)
-    records = (hostile, failed, stale, OfferRecord(HOSTILE, HOSTILE), record("signoff", steps=AT_SIGNOFF))
+    records = (
+        hostile,
+        failed,
+        stale,
+        OfferRecord(HOSTILE, HOSTILE),
+        record("signoff", steps=AT_SIGNOFF),
+        listed_only(),
+    )
     all_states = Snapshot(
         (
             publisher(*records, publisher_id=HOSTILE, failure=Failure("upstream", HOSTILE), last_success=None),
@@ -187,6 +206,23 @@ def test_offers_without_current_data_tell_why(pages: Pages) -> None:
     assert "new contoso/new No current data not fetched yet never fetched" in page.text
     assert "stale contoso/stale No current data throttled asked too often 1h" in page.text
     assert "1m Fetch failed: throttled" in page.text
+
+
+def test_an_offer_that_is_only_listed_says_so_and_nothing_that_no_source_tells(pages: Pages) -> None:
+    page = index(pages, listed_only(display_name="Listed"))
+    assert "0 where nobody has to act 1 without current data" in page.text
+    assert "Listed contoso/listed Listed only no source tells its status 1m " in page.text
+    assert [one["class"] for one in page.all("tr") if "class" in one] == ["c-grey"]
+    one = offer(pages, listed_only(display_name="Listed", since=9 * 86400, offer_type="vm"))
+    assert "State State Listed only Data age 1m " in one.text
+    assert "Listed only: no source tells its status. Open Partner Center (another site) About the offer" in one.text
+    assert not any(words in one.text for words in ("Unknown", "Nobody", "Since", "Steps"))
+
+
+@pytest.mark.parametrize("status", OfferStatus)
+def test_no_notice_is_empty(pages: Pages, status: OfferStatus) -> None:
+    assert '<div class="notice c-' in pages.offer(record(status=status), STALE_AFTER)
+    assert '"><p></p></div>' not in pages.offer(record(status=status), STALE_AFTER)
 
 
 def test_publishers_show_their_health(pages: Pages) -> None:

@@ -10,7 +10,20 @@ from exporter.web.advice import advice
 from exporter.web.view import MAX_MESSAGES, OfferView, messages_of, offer_path
 from exporter.web.wording import SOURCES
 
-from .samples import AT_SIGNOFF, CERTIFY, DONE, LENS, NOW, SIGNOFF, STALE_AFTER, STEPS, message, record, view
+from .samples import (
+    AT_SIGNOFF,
+    CERTIFY,
+    DONE,
+    LENS,
+    NOW,
+    SIGNOFF,
+    STALE_AFTER,
+    STEPS,
+    listed_only,
+    message,
+    record,
+    view,
+)
 
 DAY = 86400.0
 
@@ -46,6 +59,15 @@ def test_an_offer_without_data_has_only_its_id() -> None:
     assert (shown.steps, shown.messages, shown.current, shown.over, shown.done) == ((), (), None, 0.0, 0)
     assert (shown.awaits_signoff, shown.went_wrong, shown.is_puzzling, shown.has_messages) == (False,) * 4
     assert advice(shown) == ""
+
+
+def test_an_offer_that_is_only_listed_has_no_status_and_waits_on_no_party() -> None:
+    shown = view(listed_only(since=9 * DAY))
+    assert shown.is_listed_only
+    assert (shown.status, shown.look, shown.waiting_on, shown.party, shown.since, shown.waiting_since) == (None,) * 6
+    assert not shown.is_puzzling
+    assert advice(shown) == ""
+    assert not view(record()).is_listed_only
 
 
 def test_stale_data_is_no_present_state() -> None:
