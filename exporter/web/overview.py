@@ -42,9 +42,11 @@ def urgency(view: OfferView) -> Urgency:
 
 @dataclass(frozen=True, slots=True)
 class PublisherView:
-    """The health of one publisher."""
+    """The health of one publisher; `number` is its place in the list, from 1, `waiting` counts the offers it has to act on."""
 
     record: PublisherRecord
+    number: int
+    waiting: int
     refreshed: Moment | None
     succeeded: Moment | None
 
@@ -52,6 +54,11 @@ class PublisherView:
     def offers(self) -> int:
         """How many of its offers are watched."""
         return len(self.record.offers)
+
+    @property
+    def waiting_link(self) -> str:
+        """The query that lists what waits for it."""
+        return Filters(publisher=self.record.publisher_id, waiting_on=Party.PUBLISHER).link()
 
     @property
     def down(self) -> tuple[SourceRecord, ...]:
@@ -65,10 +72,8 @@ class Overview:
 
     def __init__(self, snapshot: Snapshot, filters: Filters, lens: Lens) -> None:
         self.filters = filters
-        self.publishers = tuple(
-            PublisherView(one, lens.moment(one.last_refresh), lens.moment(one.last_success))
-            for one in snapshot.publishers
-        )
+        self._lens = lens
+        self._snapshot = snapshot
         views = (
             OfferView(record, lens.fresh(record), lens)
             for publisher in snapshot.publishers
@@ -76,6 +81,26 @@ class Overview:
         )
         self._all = [(urgency(view), view) for view in views]
         self._found = [(rank, view) for rank, view in self._all if filters.keeps(view)]
+
+    @cached_property
+    def publishers(self) -> tuple[PublisherView, ...]:
+        """All publishers, in the order of the settings."""
+        moment = self._lens.moment
+        waiting = Counter(view.record.publisher_id for rank, view in self._all if rank is Urgency.PUBLISHER)
+        return tuple(
+            PublisherView(one, number, waiting[one.publisher_id], moment(one.last_refresh), moment(one.last_success))
+            for number, one in enumerate(self._snapshot.publishers, start=1)
+        )
+
+    @property
+    def failing(self) -> tuple[PublisherView, ...]:
+        """The publishers whose last refresh did not get everything."""
+        return tuple(one for one in self.publishers if one.record.up is False)
+
+    @property
+    def starting(self) -> int:
+        """How many publishers are in their first refresh."""
+        return sum(one.record.up is None for one in self.publishers)
 
     @cached_property
     def counts(self) -> Counter[Urgency]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PARTNER_CENTER", "Pages"]
 
+MAX_NAMED = 10
 PARTNER_CENTER = "https://partner.microsoft.com/dashboard/marketplace-offers/overview"
 
 
@@ -66,6 +67,7 @@ class Pages:
             telemetry_path=self._telemetry_path.lstrip("/"),
             partner_center=PARTNER_CENTER,
             max_messages=MAX_MESSAGES,
+            max_named=MAX_NAMED,
             no_data=NO_DATA,
             Urgency=Urgency,
             statuses=looks(OfferStatus),

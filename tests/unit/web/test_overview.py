@@ -1,4 +1,4 @@
-from exporter.collection.snapshot import OfferRecord, Snapshot
+from exporter.collection.snapshot import Failure, OfferRecord, Snapshot
 from exporter.offers import OfferStatus
 from exporter.web.filters import Filters
 from exporter.web.overview import PAGE_SIZE, Overview, Urgency
@@ -58,10 +58,31 @@ def test_publishers_are_told_with_their_health() -> None:
     good = publisher(record())
     new = publisher(publisher_id="fabrikam", last_refresh=None, last_success=None)
     shown = Overview(Snapshot((good, new)), Filters(), LENS).publishers
-    assert [(one.record.publisher_id, one.offers, one.record.up) for one in shown] == [
-        ("contoso", 1, True),
-        ("fabrikam", 0, None),
+    assert [(one.record.publisher_id, one.number, one.offers, one.record.up) for one in shown] == [
+        ("contoso", 1, 1, True),
+        ("fabrikam", 2, 0, None),
     ]
     assert shown[0].refreshed is not None
     assert shown[0].refreshed.ago == "30s"
     assert (shown[1].refreshed, shown[1].succeeded) == (None, None)
+
+
+def test_each_publisher_is_told_how_many_offers_wait_for_it_whatever_the_filter() -> None:
+    failed = record("other", OfferStatus.FAILED, publisher_id="fabrikam")
+    many = Snapshot((publisher(*ALL), publisher(failed, publisher_id="fabrikam"), publisher(publisher_id="a&b")))
+    shown = Overview(many, Filters(q="runs"), LENS).publishers
+    assert [(one.waiting, one.waiting_link) for one in shown] == [
+        (2, "?publisher=contoso&waiting_on=publisher"),
+        (1, "?publisher=fabrikam&waiting_on=publisher"),
+        (0, "?publisher=a%26b&waiting_on=publisher"),
+    ]
+    listed = Filters(publisher="contoso", waiting_on="publisher")
+    assert Overview(many, listed, LENS).found == shown[0].waiting
+
+
+def test_failing_publishers_and_those_in_their_first_refresh_are_told_apart() -> None:
+    failing = publisher(publisher_id="b", failure=Failure("forbidden", "no access"))
+    new = publisher(publisher_id="c", last_refresh=None, last_success=None)
+    shown = Overview(Snapshot((publisher(record()), failing, new)), Filters(), LENS)
+    assert [one.record.publisher_id for one in shown.failing] == ["b"]
+    assert shown.starting == 1

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from exporter.collection.snapshot import Failure, OfferRecord, Since, Snapshot, SourceRecord
+from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
 from exporter.exposition.families import documented
 from exporter.offers import Level, OfferStatus, StepStatus
 from exporter.web.filters import Filters
@@ -229,10 +229,36 @@ def test_publishers_show_their_health(pages: Pages) -> None:
     failing = publisher(publisher_id="b", failure=Failure("forbidden", "no access"), last_success=NOW - 7200)
     new = publisher(publisher_id="c", last_refresh=None, last_success=None)
     shown = Document(pages.index(Snapshot((publisher(publisher_id="a"), failing, new)), Filters(), STALE_AFTER))
-    assert "a Up 0 30s ago 30s ago none " in shown.text
-    assert "b Failing 0 30s ago 2h ago forbidden no access " in shown.text
-    assert "c First refresh under way 0 none yet none yet none " in shown.text
+    assert "a Up 0 0 30s ago 30s ago none " in shown.text
+    assert "b Failing 0 0 30s ago 2h ago forbidden no access " in shown.text
+    assert "c First refresh under way 0 0 none yet none yet none " in shown.text
     assert "No offers have been seen yet." in shown.text
+
+
+def test_the_offers_come_before_the_publishers_and_failing_ones_are_named_above(pages: Pages) -> None:
+    def shown(*publishers: PublisherRecord) -> Document:
+        return Document(pages.index(Snapshot(publishers), Filters(), STALE_AFTER))
+
+    bad = [publisher(publisher_id=f"bad-{number}", failure=Failure("timeout", "x")) for number in range(12)]
+    well = publisher(record("signoff", steps=AT_SIGNOFF))
+    page = shown(well, *bad[:2])
+    headings = [one["id"] for one in page.all("h2")]
+    assert headings.index("offers") < headings.index("publishers")
+    assert page.text.index("2 of 3 publishers failing: bad-0, bad-1 1 offer") < page.text.index("contoso/signoff")
+    rows = [one["id"] for one in page.all("tr") if "id" in one]
+    assert rows == ["publisher-1", "publisher-2", "publisher-3"]
+    assert [link for link in page.links if link.startswith("#p")] == ["#publisher-2", "#publisher-3"]
+    assert "bad-8, bad-9 and 2 more 1 offer" in shown(well, *bad).text
+    assert "1 publisher, all up 1 offer" in shown(well).text
+    new = publisher(publisher_id="new", last_refresh=None, last_success=None)
+    assert "2 publishers, 1 in the first refresh 1 offer" in shown(well, new).text
+    assert "#publishers" in shown(well).links
+
+
+def test_a_publisher_leads_to_the_offers_that_wait_for_it(pages: Pages) -> None:
+    page = index(pages, record("a", steps=AT_SIGNOFF), record("b", OfferStatus.FAILED), record("c"), q="c")
+    assert "contoso Up 3 2 waiting for contoso 30s ago" in page.text
+    assert "./?publisher=contoso&waiting_on=publisher#offers" in page.links
 
 
 def test_a_publisher_with_several_sources_shows_which_are_down(pages: Pages) -> None:
@@ -242,9 +268,9 @@ def test_a_publisher_with_several_sources_shows_which_are_down(pages: Pages) -> 
     only = publisher(publisher_id="only", failure=failure, sources=(bad,))
     well = publisher(publisher_id="well", sources=(good, good))
     page = Document(pages.index(Snapshot((several, only, well)), Filters(), STALE_AFTER))
-    assert "several Failing partner_center: forbidden 0 30s ago" in page.text
-    assert "only Failing 0 30s ago" in page.text
-    assert "well Up 0 30s ago" in page.text
+    assert "several Failing partner_center: forbidden 0 0 30s ago" in page.text
+    assert "only Failing 0 0 30s ago" in page.text
+    assert "well Up 0 0 30s ago" in page.text
 
 
 def test_the_form_keeps_what_was_asked_for(pages: Pages) -> None:
@@ -262,9 +288,9 @@ def test_pages_of_the_list_keep_the_filter(pages: Pages) -> None:
     assert "Offers 101 to 200 of 250 that match" in page.text
     assert "Previous Page 2 of 3 Next" in page.text
     assert [one for one in page.links if "q=offer" in one] == [
-        "./?q=offer&publisher=contoso#offers",
         "./?q=offer#offers",
         "./?q=offer&page=3#offers",
+        "./?q=offer&publisher=contoso#offers",
     ]
 
 
