@@ -53,6 +53,11 @@ class Filters:
         """True if all offers are asked for."""
         return replace(self, page=1) == Filters()
 
+    @property
+    def beside(self) -> Self:
+        """The filters beside the question who has to act, which the cards of the page answer."""
+        return replace(self, waiting_on="", status="" if self.status == NO_DATA else self.status, page=1)
+
     def keeps(self, view: OfferView) -> bool:
         """Tell whether to show this offer."""
         record = view.record

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
 
 from exporter.collection.snapshot import PublisherRecord, Snapshot, SourceRecord
 from exporter.offers import Party
-from exporter.web.filters import Filters
+from exporter.palette import look
+from exporter.web.filters import NO_DATA, Filters
 from exporter.web.view import Lens, OfferView
 from exporter.web.wording import Moment
 
-__all__ = ["PAGE_SIZE", "Overview", "PublisherView", "Urgency", "urgency"]
+__all__ = ["PAGE_SIZE", "Card", "Overview", "PublisherView", "Urgency", "urgency"]
 
 PAGE_SIZE = 100
 
@@ -29,6 +30,12 @@ class Urgency(IntEnum):
 
 
 _URGENCY = {Party.PUBLISHER: Urgency.PUBLISHER, Party.MICROSOFT: Urgency.MICROSOFT, Party.NOBODY: Urgency.NOBODY}
+_PARTY = {rank: party for party, rank in _URGENCY.items()} | {Urgency.OVERDUE: Party.MICROSOFT}
+_WORDS = {
+    Party.PUBLISHER: "waiting for the publisher",
+    Party.MICROSOFT: "with Microsoft",
+    Party.NOBODY: "where nobody has to act",
+}
 
 
 def urgency(view: OfferView) -> Urgency:
@@ -38,6 +45,18 @@ def urgency(view: OfferView) -> Urgency:
     if view.waiting_on is Party.MICROSOFT and view.over:
         return Urgency.OVERDUE
     return _URGENCY[view.waiting_on]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """How many offers there are of one kind; `link` is the query that lists them, `is_active` where it does so now."""
+
+    words: str
+    colour: str
+    count: int
+    link: str
+    is_active: bool
+    overdue: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +123,41 @@ class Overview:
 
     @cached_property
     def counts(self) -> Counter[Urgency]:
-        """How many offers there are of each urgency, the filters aside."""
-        return Counter(rank for rank, _ in self._all)
+        """How many offers there are of each urgency; the filters beside that count."""
+        parties = self.filters.beside
+        no_data = replace(parties, status="")
+        return Counter(
+            rank for rank, view in self._all if (no_data if rank is Urgency.NO_DATA else parties).keeps(view)
+        )
+
+    @cached_property
+    def cards(self) -> tuple[Card, ...]:
+        """Who has to act on how many offers; without a card for missing data where none is missing or asked for."""
+        cards = (*(self._card(party) for party in Party), self._no_data_card())
+        return cards if cards[-1].count or cards[-1].is_active else cards[:-1]
+
+    def _card(self, party: Party) -> Card:
+        count = sum(self.counts[rank] for rank in Urgency if _PARTY.get(rank) is party)
+        link = replace(self.filters.beside, waiting_on=party).link()
+        overdue = self.counts[Urgency.OVERDUE] if party is Party.MICROSOFT else 0
+        return Card(_WORDS[party], look(party).colour.name, count, link, self.filters.waiting_on == party, overdue)
+
+    def _no_data_card(self) -> Card:
+        link = replace(self.filters.beside, status=NO_DATA).link()
+        count, is_active = self.counts[Urgency.NO_DATA], self.filters.status == NO_DATA
+        return Card("without current data", "red", count, link, is_active)
+
+    @property
+    def is_mixed(self) -> bool:
+        """True if offers that wait for the publisher come before others."""
+        ranks = {rank for rank, _ in self._found}
+        return Urgency.PUBLISHER in ranks and len(ranks) > 1
+
+    @property
+    def is_unknown_publisher(self) -> bool:
+        """True if the filter names a publisher that is not watched."""
+        named = self.filters.publisher
+        return bool(named) and named not in {one.record.publisher_id for one in self.publishers}
 
     @property
     def total(self) -> int:

@@ -14,7 +14,7 @@ from exporter.telemetry import package_version
 from exporter.web.advice import advice
 from exporter.web.filters import NO_DATA, Filters
 from exporter.web.guard import page_headers
-from exporter.web.overview import Overview, Urgency
+from exporter.web.overview import Overview
 from exporter.web.style import style_sheet
 from exporter.web.view import MAX_MESSAGES, Lens, OfferView
 from exporter.web.wording import Moment, duration
@@ -69,7 +69,6 @@ class Pages:
             max_messages=MAX_MESSAGES,
             max_named=MAX_NAMED,
             no_data=NO_DATA,
-            Urgency=Urgency,
             statuses=looks(OfferStatus),
             step_statuses=looks(StepStatus),
             parties=looks(Party),

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
 from exporter.exposition.families import documented
-from exporter.offers import Level, OfferStatus, StepStatus
+from exporter.offers import Level, OfferStatus, Party, StepStatus
 from exporter.web.filters import Filters
 from exporter.web.guard import page_headers
 from exporter.web.pages import PARTNER_CENTER, Pages
@@ -286,12 +286,42 @@ def test_pages_of_the_list_keep_the_filter(pages: Pages) -> None:
     many = [record(f"offer-{number:04d}") for number in range(250)]
     page = index(pages, *many, q="offer", page=2)
     assert "Offers 101 to 200 of 250 that match" in page.text
-    assert "Previous Page 2 of 3 Next" in page.text
-    assert [one for one in page.links if "q=offer" in one] == [
+    assert "First Previous Page 2 of 3 Next Last" in page.text
+    assert [one for one in page.links if one.startswith("./?q=offer")] == [
+        *(f"./?q=offer&waiting_on={party}#offers" for party in Party),
         "./?q=offer#offers",
+        "./?q=offer#offers",
+        "./?q=offer&page=3#offers",
         "./?q=offer&page=3#offers",
         "./?q=offer&publisher=contoso#offers",
     ]
+    assert "1m Page 1 of 3 Next Last" in index(pages, *many).text
+    assert "1m First Previous Page 3 of 3 Publishers" in index(pages, *many, page=3).text
+
+
+def test_a_filtered_list_says_so_in_heading_and_title(pages: Pages) -> None:
+    shown = [record("a", steps=AT_SIGNOFF), record("b"), record("c")]
+    page = index(pages, *shown, waiting_on="publisher")
+    assert page.text.startswith("1 of 3 offers \u2013 Azure Marketplace Exporter Skip")
+    assert "1 publisher, all up 1 of 3 offers Text" in page.text
+    assert [one["href"] for one in page.all("a") if "aria-current" in one] == ["./?waiting_on=publisher#offers"]
+    everything = index(pages, *shown)
+    assert everything.text.startswith("Azure Marketplace Exporter Skip")
+    assert "all up 3 offers Text" in everything.text
+    assert not any("aria-current" in one for one in everything.all("a"))
+
+
+def test_the_caption_tells_the_order_only_where_it_shows(pages: Pages) -> None:
+    shown = [record("a", steps=AT_SIGNOFF), record("b")]
+    assert "All offers, those that wait for the publisher first Offer" in index(pages, *shown).text
+    assert "All offers Offer" in index(pages, shown[1]).text
+    assert "Offers 1 to 1 of 1 that match Offer" in index(pages, *shown, waiting_on="publisher").text
+
+
+def test_a_publisher_that_is_not_watched_stays_in_the_form(pages: Pages) -> None:
+    html = pages.index(snapshot(record()), Filters(publisher="<gone>"), STALE_AFTER)
+    assert "<option>contoso</option><option selected>&lt;gone&gt;</option></select>" in html
+    assert "0 of 1 offer Text" in Document(html).text
 
 
 def test_the_page_of_an_offer_has_its_steps_in_order_with_their_messages(pages: Pages) -> None:
