@@ -15,6 +15,7 @@ from exporter.web.advice import advice
 from exporter.web.filters import NO_DATA, Filters
 from exporter.web.guard import page_headers
 from exporter.web.overview import Overview
+from exporter.web.reasons import reasons
 from exporter.web.style import style_sheet
 from exporter.web.view import MAX_MESSAGES, Lens, OfferView
 from exporter.web.wording import Moment, duration
@@ -99,8 +100,8 @@ class Pages:
         )
 
     def docs(self) -> str:
-        """Render the reference of states, addresses and metrics."""
-        return self._render("docs.html", root="./", metrics=documented())
+        """Render the reference of states, reasons, addresses and metrics."""
+        return self._render("docs.html", root="./", metrics=documented(), reasons=reasons())
 
     def message(self, title: str, text: str, *, root: str) -> str:
         """Render a page that says one thing; `root` is the relative way to the landing page."""

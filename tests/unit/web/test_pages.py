@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 import pytest
 
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
+from exporter.errors import REASONS
 from exporter.exposition.families import documented
 from exporter.offers import Level, OfferStatus, Party, StepStatus
 from exporter.web.filters import Filters
@@ -433,3 +434,20 @@ def test_an_offer_without_steps_says_so(pages: Pages) -> None:
 def test_the_reference_lists_every_metric(pages: Pages) -> None:
     text = pages.docs().replace("\u200b", "")
     assert all(f"<code>{one.name}</code>" in text for one in documented())
+
+
+def test_each_reason_that_is_shown_leads_to_its_explanation(pages: Pages) -> None:
+    explained = {f"docs#{one['id']}" for one in Document(pages.docs()).all("div") if "id" in one}
+    assert explained == {f"docs#reason-{one}" for one in REASONS}
+    failing = record("failing", failure=Failure("timeout", "x"))
+    stale = record("stale", fetched=STALE_AFTER, failure=Failure("throttled", "x"))
+    sources = SourceRecord("cloud_partner", 3, NOW - 30), SourceRecord("b", failure=Failure("decode", "x"))
+    down = publisher(failing, stale, failure=Failure("forbidden", "x"), sources=sources)
+    links = Document(pages.index(Snapshot((down,)), Filters(), STALE_AFTER)).links
+    shown = [link for link in links if "#reason" in link]
+    assert shown == [f"./docs#reason-{one}" for one in ("throttled", "timeout", "decode", "forbidden")]
+    assert "../../docs#reason-timeout" in offer(pages, failing).links
+
+
+def test_a_reason_of_another_version_breaks_no_link(pages: Pages) -> None:
+    assert "../../docs#reason-a%20%22b" in offer(pages, record(failure=Failure('a "b', "x"))).links
