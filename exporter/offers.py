@@ -166,8 +166,9 @@ class Offer:
     def waiting_on(self) -> Party:
         """Who has to act next.
 
-        An offer at rest, or of unknown whereabouts, waits on nobody, whatever its steps say. A failed one, one that waits for review, and one with
-        a step that waits for review, is rejected or is blocked, waits on the publisher. All others are with Microsoft.
+        An offer at rest waits on nobody, whatever its steps say, and so does one that is only listed. A failed one, one that
+        waits for review, and one with a step that waits for review, is rejected or is blocked, waits on the publisher. All
+        others are with Microsoft, those of unknown status among them.
         """
         if self.status in _AT_REST or self.is_listed_only:
             return Party.NOBODY

@@ -46,6 +46,7 @@ class WebApp:
     def build(self) -> Starlette:
         """Make the ASGI application."""
         probes = ProbeRoutes(self.publication, self.probe)
+        people = PageRoutes(self.publication, self.pages)
         app = Starlette(
             routes=[
                 Route(self.telemetry_path, self.metrics),
@@ -54,8 +55,9 @@ class WebApp:
                 Route("/-/healthy", self.healthy),
                 Route("/-/ready", self.ready),
                 Route("/-/reload", self.reload_settings, methods=["POST"]),
-                *PageRoutes(self.publication, self.pages).routes(),
-            ]
+                *people.routes(),
+            ],
+            exception_handlers={404: people.missing},
         )
         app.router.redirect_slashes = False  # it would send clients of a reverse proxy to an address without its prefix
         return app

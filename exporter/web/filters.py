@@ -53,12 +53,17 @@ class Filters:
         """True if all offers are asked for."""
         return replace(self, page=1) == Filters()
 
+    @property
+    def beside(self) -> Self:
+        """The filters beside the question who has to act, which the cards of the page answer."""
+        return replace(self, waiting_on="", status="" if self.status == NO_DATA else self.status, page=1)
+
     def keeps(self, view: OfferView) -> bool:
         """Tell whether to show this offer."""
-        record, offer = view.record, view.offer
+        record = view.record
         if self.publisher and self.publisher != record.publisher_id:
             return False
-        if self.status and self.status != (offer.status if offer else NO_DATA):
+        if self.status and self.status != (view.status or NO_DATA):
             return False
         if self.waiting_on and self.waiting_on != view.waiting_on:
             return False

@@ -1,6 +1,7 @@
 """The snapshot as JSON, `/api/v1/offers`; docs/api.md documents the shape. All times are Unix seconds, as in the metrics.
 
-Data that is stale is left out as it is in the metrics: the state of such an offer is null, and it has no steps.
+Data that is stale is left out as it is in the metrics: the state of such an offer is null, and it has no steps. An offer that
+is only listed has no status and no party either: no source tells them.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Snapshot, SourceRecord
-from exporter.offers import Message, Offer
+from exporter.offers import Message
 from exporter.web.plain_text import plain_text
 from exporter.web.view import Lens, OfferView, StepView
+from exporter.web.wording import Moment
 
 __all__ = ["OffersJson", "offer_json", "publisher_json"]
 
@@ -114,24 +116,28 @@ def offer_json(record: OfferRecord, lens: Lens) -> Json:
         "display_name": known.display_name if known else None,
         "offer_type": known.offer_type if known else None,
         "source": known.source if known else None,
-        **_state(record, offer),
+        **_state(view),
         "steps": [_step(step) for step in view.steps],
         "messages": [_message(one) for one in offer.messages] if offer else [],
     }
 
 
-def _state(record: OfferRecord, offer: Offer | None) -> Json:
-    since = record.since if offer else None
+def _state(view: OfferView) -> Json:
+    offer = view.offer
     return {
         "version": offer.version if offer else None,
         "changed_timestamp_seconds": offer.changed if offer else None,
-        "status": offer.status if offer else None,
-        "status_since_timestamp_seconds": since.status if since else None,
-        "waiting_on": offer.waiting_on if offer else None,
-        "waiting_on_since_timestamp_seconds": since.waiting_on if since else None,
+        "status": view.status,
+        "status_since_timestamp_seconds": _instant(view.since),
+        "waiting_on": view.waiting_on,
+        "waiting_on_since_timestamp_seconds": _instant(view.waiting_since),
         "live": offer.live if offer else None,
         "live_since_timestamp_seconds": offer.live_since if offer else None,
     }
+
+
+def _instant(moment: Moment | None) -> float | None:
+    return moment.at if moment else None
 
 
 def _step(view: StepView) -> Json:
@@ -142,7 +148,7 @@ def _step(view: StepView) -> Json:
         "name": step.name,
         "description": step.description,
         "status": step.status,
-        "status_since_timestamp_seconds": view.since.at if view.since else None,
+        "status_since_timestamp_seconds": _instant(view.since),
         "started_timestamp_seconds": step.started,
         "completed_timestamp_seconds": step.completed,
         "progress_ratio": step.progress,

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
 
 from exporter.collection.snapshot import PublisherRecord, Snapshot, SourceRecord
 from exporter.offers import Party
-from exporter.web.filters import Filters
+from exporter.palette import look
+from exporter.web.filters import NO_DATA, Filters
 from exporter.web.view import Lens, OfferView
 from exporter.web.wording import Moment
 
-__all__ = ["PAGE_SIZE", "Overview", "PublisherView", "Urgency", "urgency"]
+__all__ = ["PAGE_SIZE", "Card", "Overview", "PublisherView", "Urgency", "urgency"]
 
 PAGE_SIZE = 100
 
 
 class Urgency(IntEnum):
-    """In which order offers are listed."""
+    """In which order offers are listed; those that are only listed are among those without data."""
 
     PUBLISHER = 0
     NO_DATA = 1
@@ -29,6 +30,12 @@ class Urgency(IntEnum):
 
 
 _URGENCY = {Party.PUBLISHER: Urgency.PUBLISHER, Party.MICROSOFT: Urgency.MICROSOFT, Party.NOBODY: Urgency.NOBODY}
+_PARTY = {rank: party for party, rank in _URGENCY.items()} | {Urgency.OVERDUE: Party.MICROSOFT}
+_WORDS = {
+    Party.PUBLISHER: "waiting for the publisher",
+    Party.MICROSOFT: "with Microsoft",
+    Party.NOBODY: "where nobody has to act",
+}
 
 
 def urgency(view: OfferView) -> Urgency:
@@ -41,10 +48,24 @@ def urgency(view: OfferView) -> Urgency:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """How many offers there are of one kind; `link` is the query that lists them, `is_active` where it does so now."""
+
+    words: str
+    colour: str
+    count: int
+    link: str
+    is_active: bool
+    overdue: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PublisherView:
-    """The health of one publisher."""
+    """The health of one publisher; `number` is its place in the list, from 1, `waiting` counts the offers it has to act on."""
 
     record: PublisherRecord
+    number: int
+    waiting: int
     refreshed: Moment | None
     succeeded: Moment | None
 
@@ -52,6 +73,11 @@ class PublisherView:
     def offers(self) -> int:
         """How many of its offers are watched."""
         return len(self.record.offers)
+
+    @property
+    def waiting_link(self) -> str:
+        """The query that lists what waits for it."""
+        return Filters(publisher=self.record.publisher_id, waiting_on=Party.PUBLISHER).link()
 
     @property
     def down(self) -> tuple[SourceRecord, ...]:
@@ -65,10 +91,8 @@ class Overview:
 
     def __init__(self, snapshot: Snapshot, filters: Filters, lens: Lens) -> None:
         self.filters = filters
-        self.publishers = tuple(
-            PublisherView(one, lens.moment(one.last_refresh), lens.moment(one.last_success))
-            for one in snapshot.publishers
-        )
+        self._lens = lens
+        self._snapshot = snapshot
         views = (
             OfferView(record, lens.fresh(record), lens)
             for publisher in snapshot.publishers
@@ -78,9 +102,62 @@ class Overview:
         self._found = [(rank, view) for rank, view in self._all if filters.keeps(view)]
 
     @cached_property
+    def publishers(self) -> tuple[PublisherView, ...]:
+        """All publishers, in the order of the settings."""
+        moment = self._lens.moment
+        waiting = Counter(view.record.publisher_id for rank, view in self._all if rank is Urgency.PUBLISHER)
+        return tuple(
+            PublisherView(one, number, waiting[one.publisher_id], moment(one.last_refresh), moment(one.last_success))
+            for number, one in enumerate(self._snapshot.publishers, start=1)
+        )
+
+    @property
+    def failing(self) -> tuple[PublisherView, ...]:
+        """The publishers whose last refresh did not get everything."""
+        return tuple(one for one in self.publishers if one.record.up is False)
+
+    @property
+    def starting(self) -> int:
+        """How many publishers are in their first refresh."""
+        return sum(one.record.up is None for one in self.publishers)
+
+    @cached_property
     def counts(self) -> Counter[Urgency]:
-        """How many offers there are of each urgency, the filters aside."""
-        return Counter(rank for rank, _ in self._all)
+        """How many offers there are of each urgency; the filters beside that count."""
+        parties = self.filters.beside
+        no_data = replace(parties, status="")
+        return Counter(
+            rank for rank, view in self._all if (no_data if rank is Urgency.NO_DATA else parties).keeps(view)
+        )
+
+    @cached_property
+    def cards(self) -> tuple[Card, ...]:
+        """Who has to act on how many offers; without a card for missing data where none is missing or asked for."""
+        cards = (*(self._card(party) for party in Party), self._no_data_card())
+        return cards if cards[-1].count or cards[-1].is_active else cards[:-1]
+
+    def _card(self, party: Party) -> Card:
+        count = sum(self.counts[rank] for rank in Urgency if _PARTY.get(rank) is party)
+        link = replace(self.filters.beside, waiting_on=party).link()
+        overdue = self.counts[Urgency.OVERDUE] if party is Party.MICROSOFT else 0
+        return Card(_WORDS[party], look(party).colour.name, count, link, self.filters.waiting_on == party, overdue)
+
+    def _no_data_card(self) -> Card:
+        link = replace(self.filters.beside, status=NO_DATA).link()
+        count, is_active = self.counts[Urgency.NO_DATA], self.filters.status == NO_DATA
+        return Card("without current data", "red", count, link, is_active)
+
+    @property
+    def is_mixed(self) -> bool:
+        """True if offers that wait for the publisher come before others."""
+        ranks = {rank for rank, _ in self._found}
+        return Urgency.PUBLISHER in ranks and len(ranks) > 1
+
+    @property
+    def is_unknown_publisher(self) -> bool:
+        """True if the filter names a publisher that is not watched."""
+        named = self.filters.publisher
+        return bool(named) and named not in {one.record.publisher_id for one in self.publishers}
 
     @property
     def total(self) -> int:

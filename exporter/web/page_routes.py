@@ -83,6 +83,16 @@ class PageRoutes:
 
         return await self._answer(answer)
 
+    async def missing(self, request: Request, _: Exception) -> Response:
+        """Answer for an address that does not exist: a page that leads back for browsers, one line for programs."""
+        if "text/html" not in request.headers.get("accept", "").lower():
+            return PlainTextResponse("Not Found", HTTPStatus.NOT_FOUND, security_headers())
+        root = "../" * (_raw_path(request).count("/") - 1) or "./"
+        text = "The exporter has no page at this address."
+        return await self._page(
+            lambda: self.pages.message("There is nothing here", text, root=root), HTTPStatus.NOT_FOUND
+        )
+
     async def _page(self, render: Callable[[], str], status: HTTPStatus = HTTPStatus.OK) -> Response:
         def answer() -> Response:
             html = render().encode("utf-8", "replace")

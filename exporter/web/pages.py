@@ -14,7 +14,8 @@ from exporter.telemetry import package_version
 from exporter.web.advice import advice
 from exporter.web.filters import NO_DATA, Filters
 from exporter.web.guard import page_headers
-from exporter.web.overview import Overview, Urgency
+from exporter.web.overview import Overview
+from exporter.web.reasons import reasons
 from exporter.web.style import style_sheet
 from exporter.web.view import MAX_MESSAGES, Lens, OfferView
 from exporter.web.wording import Moment, duration
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PARTNER_CENTER", "Pages"]
 
+MAX_NAMED = 10
 PARTNER_CENTER = "https://partner.microsoft.com/dashboard/marketplace-offers/overview"
 
 
@@ -66,8 +68,8 @@ class Pages:
             telemetry_path=self._telemetry_path.lstrip("/"),
             partner_center=PARTNER_CENTER,
             max_messages=MAX_MESSAGES,
+            max_named=MAX_NAMED,
             no_data=NO_DATA,
-            Urgency=Urgency,
             statuses=looks(OfferStatus),
             step_statuses=looks(StepStatus),
             parties=looks(Party),
@@ -86,19 +88,20 @@ class Pages:
         """Render the page of one offer; past `stale_after` it shows what was last known, and says so."""
         lens = self.lens(stale_after)
         view = OfferView(record, record.offer, lens)
+        is_fresh = lens.fresh(record) is not None
         return self._render(
             "offer.html",
             root="../../",
             view=view,
-            is_fresh=lens.fresh(record) is not None,
-            advice=advice(view),
+            is_fresh=is_fresh,
+            advice=advice(view) if is_fresh else "",
             changed=lens.moment(record.offer.changed if record.offer else None),
             publisher_link=Filters(publisher=record.publisher_id).link(),
         )
 
     def docs(self) -> str:
-        """Render the reference of states, addresses and metrics."""
-        return self._render("docs.html", root="./", metrics=documented())
+        """Render the reference of states, reasons, addresses and metrics."""
+        return self._render("docs.html", root="./", metrics=documented(), reasons=reasons())
 
     def message(self, title: str, text: str, *, root: str) -> str:
         """Render a page that says one thing; `root` is the relative way to the landing page."""

@@ -19,6 +19,7 @@ __all__ = ["MAX_MESSAGES", "Lens", "MessageView", "OfferView", "StepView", "curr
 MAX_MESSAGES = 20
 
 _DONE = {StepStatus.COMPLETE, StepStatus.NOT_STARTED, StepStatus.CANCELED}
+_WENT_WRONG = {StepStatus.REJECTED, StepStatus.BLOCKED}
 _WITH_MICROSOFT = {StepStatus.IN_PROGRESS, StepStatus.WAITING_FOR_APPROVAL}
 
 
@@ -110,11 +111,25 @@ class StepView:
         return None if started is None or completed is None else max(0.0, completed - started)
 
     @property
+    def is_with_microsoft(self) -> bool:
+        """True while Microsoft works on it: only then does its estimate say how long that may take."""
+        return _is_with_microsoft(self.step, self.waiting_on)
+
+    @property
     def elapsed(self) -> float | None:
-        """How long it has been under way, or else in a status that is not its last, in seconds."""
+        """How long Microsoft has been at work on it, in seconds."""
         since = self.began or self.since
-        is_over = self.step.status in _DONE or self.step.completed is not None
-        return None if since is None or is_over else max(0.0, since.now - since.at)
+        is_under_way = self.is_with_microsoft and self.step.completed is None
+        return max(0.0, since.now - since.at) if since and is_under_way else None
+
+    @property
+    def expected(self) -> str:
+        """The estimate in the words of the API, while the step is under way or still to come.
+
+        Beside the time since a step ended or stopped it would read as if the two were compared.
+        """
+        is_ahead = self.is_with_microsoft or self.step.status is StepStatus.NOT_STARTED
+        return self.step.estimated_time_frame if is_ahead or self.took is not None else ""
 
     @property
     def over(self) -> float:
@@ -134,7 +149,10 @@ class StepView:
 
 @dataclass(frozen=True)
 class OfferView:
-    """One offer; `offer` is None where there is no data, or none that is fresh."""
+    """One offer; `offer` is None where there is no data, or none that is fresh.
+
+    An offer that is only listed has no status and waits on no party here, as in the metrics: no source tells them.
+    """
 
     record: OfferRecord
     offer: Offer | None
@@ -151,9 +169,19 @@ class OfferView:
         return offer_path(self.record.publisher_id, self.record.offer_id)
 
     @property
+    def is_listed_only(self) -> bool:
+        """True if no source tells more of it than that it exists."""
+        return self.offer is not None and self.offer.is_listed_only
+
+    @property
+    def status(self) -> OfferStatus | None:
+        """Where it stands, as far as a source tells that."""
+        return None if self.offer is None or self.offer.is_listed_only else self.offer.status
+
+    @property
     def look(self) -> Look | None:
         """How its status looks."""
-        return look(self.offer.status) if self.offer else None
+        return look(self.status) if self.status else None
 
     @property
     def party(self) -> Look | None:
@@ -163,17 +191,17 @@ class OfferView:
     @cached_property
     def waiting_on(self) -> Party | None:
         """Who has to act."""
-        return self.offer.waiting_on if self.offer else None
+        return None if self.offer is None or self.offer.is_listed_only else self.offer.waiting_on
 
     @property
     def since(self) -> Moment | None:
         """Since when the status holds."""
-        return self.lens.moment(self.record.since.status if self.record.since else None)
+        return self.lens.moment(self.record.since.status if self.record.since and self.status else None)
 
     @property
     def waiting_since(self) -> Moment | None:
         """Since when the same party has to act."""
-        return self.lens.moment(self.record.since.waiting_on if self.record.since else None)
+        return self.lens.moment(self.record.since.waiting_on if self.record.since and self.status else None)
 
     @property
     def live_since(self) -> Moment | None:
@@ -192,8 +220,8 @@ class OfferView:
 
     @property
     def tells_estimates(self) -> bool:
-        """True if the API estimates how long a step takes."""
-        return any(step.step.estimated_time_frame for step in self.steps)
+        """True if an estimate of how long a step takes is shown."""
+        return any(step.expected for step in self.steps)
 
     @property
     def fetched(self) -> Moment | None:
@@ -238,9 +266,29 @@ class OfferView:
         return sum(step.step.status is StepStatus.COMPLETE for step in self.steps)
 
     @property
+    def went_wrong(self) -> bool:
+        """True if the offer failed, or one of its steps was rejected or is blocked."""
+        if self.offer is None:
+            return False
+        return self.offer.status is OfferStatus.FAILED or any(step.status in _WENT_WRONG for step in self.offer.steps)
+
+    @property
+    def is_puzzling(self) -> bool:
+        """True if the API tells a state, of the offer or of a step, that this exporter does not know."""
+        if self.offer is None:
+            return False
+        is_step = any(step.status is StepStatus.UNKNOWN for step in self.offer.steps)
+        return is_step or self.status is OfferStatus.UNKNOWN
+
+    @property
+    def has_messages(self) -> bool:
+        """True if the API tells a message, of the offer or of a step."""
+        return self.offer is not None and bool(self.offer.messages or any(step.messages for step in self.offer.steps))
+
+    @property
     def awaits_signoff(self) -> bool:
-        """True if the publisher has to look at the preview and press "Go live"."""
-        if self.offer is None or self.waiting_on is not Party.PUBLISHER:
+        """True if the publisher has to look at the preview and press "Go live", and nothing else stands in the way."""
+        if self.offer is None or self.waiting_on is not Party.PUBLISHER or self.went_wrong:
             return False
         is_there = self.current is not None and self.current.step.is_signoff
         return is_there or self.offer.status is OfferStatus.WAITING_FOR_PUBLISHER_REVIEW
@@ -251,8 +299,12 @@ class OfferView:
         return messages_of(self.offer.messages, self.lens) if self.offer else ()
 
 
+def _is_with_microsoft(step: Step, waiting_on: Party | None) -> bool:
+    return waiting_on is Party.MICROSOFT and step.status in _WITH_MICROSOFT
+
+
 def _over(step: Step, since: float | None, waiting_on: Party | None, now: float) -> float:
-    if since is None or waiting_on is not Party.MICROSOFT or step.status not in _WITH_MICROSOFT:
+    if since is None or not _is_with_microsoft(step, waiting_on):
         return 0.0
     estimate = upper_bound_seconds(step.estimated_time_frame)
     return 0.0 if estimate is None else max(0.0, now - since - estimate)

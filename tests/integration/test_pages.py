@@ -184,7 +184,15 @@ def test_no_site_can_frame_a_page(browser: Browser, demo: str) -> None:
     assert any("frame-ancestors" in line for line in visit.complaints)
 
 
-PATHS = ["/", "/?waiting_on=publisher", "/?status=nonsense", "/offers/contoso/gateway-vm", "/offers/none/such", "/docs"]
+PATHS = [
+    "/",
+    "/?waiting_on=publisher",
+    "/?status=nonsense",
+    "/offers/contoso/gateway-vm",
+    "/offers/none/such",
+    "/docs",
+    "/docs/",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -225,6 +233,25 @@ def test_hostile_text_does_not_break_the_layout(browser: Browser, hostile: str, 
         needs = re.search(r'data-needs="(\d+)"', browser.visit(url).dom)
     assert needs is not None
     assert int(needs[1]) <= 400
+
+
+TALLEST = """<!doctype html><iframe src="/page" width="{width}" height="600" style="border:0"></iframe>
+<script>onload = () => {{ const page = document.querySelector("iframe").contentDocument;
+document.body.dataset.tallest = Math.max(...[...page.querySelectorAll(".cards b, button")].map(one => one.offsetHeight)) }}</script>"""
+
+
+@pytest.mark.parametrize("width", [320, 375, 1040, 1280])
+def test_counts_and_buttons_stay_on_one_line(browser: Browser, demo: str, width: int) -> None:
+    html = requests.get(f"{demo}/?status=no_data", timeout=10).text
+    html = re.sub(
+        r"<b>\d+</b> <span>with Microsoft", "<b>12345</b> <span>with Microsoft, <strong>99 overdue</strong>", html
+    )
+    assert "12345" in html
+    assert "Show all" in html
+    with served({"/": (TALLEST.format(width=width), {}), "/page": (html, {})}) as url:
+        tallest = re.search(r'data-tallest="(\d+)"', browser.visit(url).dom)
+    assert tallest is not None
+    assert int(tallest[1]) <= 40
 
 
 OFFERS = 1000

@@ -53,6 +53,11 @@ def record(
     )
 
 
+def listed_only(offer_id: str = "listed", **fields: Any) -> OfferRecord:
+    """Make a record of an offer of which no source tells more than that it exists."""
+    return record(offer_id, OfferStatus.UNKNOWN, (), is_listed_only=True, tells_messages=False, **fields)
+
+
 def publisher(*records: OfferRecord, publisher_id: str = "contoso", **fields: Any) -> PublisherRecord:
     usual: dict[str, Any] = {
         "listed": len(records),

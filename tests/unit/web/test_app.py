@@ -139,6 +139,40 @@ def test_no_other_path_exists_and_none_redirects(client: Client, path: str) -> N
     assert client.get(path).status_code == 404
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("path", "root"),
+    [
+        ("/docs/", "../"),
+        ("/offers", "./"),
+        ("/offres", "./"),
+        ("/api/v1/offers/", "../../../"),
+        ("/a%2Fb/c?d=/", "../"),
+        ("/%ff%00", "./"),
+    ],
+)
+def test_a_visitor_of_an_address_that_does_not_exist_gets_a_page_that_leads_back(
+    client: Client, path: str, root: str
+) -> None:
+    answer = client.get(path, accept=BROWSER)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is nothing here" in answer.text
+    assert f'<a href="{root}">All offers</a>' in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "style-src 'sha256-" in policy
+    assert {name: answer.headers[name] for name in security_headers()} == security_headers(policy)
+
+
+@pytest.mark.parametrize("headers", [{}, {"accept": "*/*"}, {"accept": "application/json"}])
+def test_a_program_gets_one_line_instead(client: Client, headers: dict[str, str]) -> None:
+    answer = client.get("/docs/", **headers)
+    assert (answer.status_code, answer.text) == (404, "Not Found")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert {name: answer.headers[name] for name in security_headers()} == security_headers()
+
+
 @pytest.mark.parametrize("path", ["/", "/offers/contoso/vm", "/docs", "/api/v1/offers"])
 def test_only_reading_is_possible(client: Client, path: str) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):

@@ -3,7 +3,7 @@ import pytest
 from exporter.offers import OfferStatus, Party
 from exporter.web.filters import NO_DATA, BadQueryError, Filters
 
-from .samples import AT_SIGNOFF, STALE_AFTER, record, view
+from .samples import AT_SIGNOFF, STALE_AFTER, listed_only, record, view
 
 
 def test_no_parameters_ask_for_everything() -> None:
@@ -66,6 +66,13 @@ def test_an_offer_without_fresh_data_has_no_state_but_its_name() -> None:
     assert Filters(q="old one").keeps(stale)
     assert not Filters(status="running").keeps(stale)
     assert not Filters(waiting_on="microsoft").keeps(stale)
+
+
+def test_an_offer_that_is_only_listed_is_found_among_those_without_data() -> None:
+    listed = view(listed_only())
+    assert Filters(status=NO_DATA).keeps(listed)
+    assert not any(Filters(status=status).keeps(listed) for status in OfferStatus)
+    assert not any(Filters(waiting_on=party).keeps(listed) for party in Party)
 
 
 def test_links_carry_only_what_is_asked_for() -> None:

@@ -9,7 +9,7 @@ from exporter.offers import Level, OfferStatus
 from exporter.web.offers_json import OFFERS_PER_PIECE, OffersJson
 from exporter.web.view import Lens
 
-from .samples import CERTIFY, LENS, NOW, STALE_AFTER, message, publisher, record, snapshot
+from .samples import CERTIFY, LENS, NOW, STALE_AFTER, listed_only, message, publisher, record, snapshot
 
 NO_STATE: dict[str, Any] = {
     "version": None,
@@ -163,6 +163,20 @@ def test_stale_data_is_left_out_as_in_the_metrics() -> None:
         "last_success_timestamp_seconds": NOW - STALE_AFTER,
         "display_name": "",
         "offer_type": "",
+        "source": "cloud_partner",
+    }
+
+
+def test_an_offer_that_is_only_listed_has_no_status_and_waits_on_no_party_as_in_the_metrics() -> None:
+    (one,) = written(snapshot(listed_only(display_name="Listed", offer_type="vm")))["publishers"][0]["offers"]
+    assert one == NO_STATE | {
+        "offer_id": "listed",
+        "up": True,
+        "fresh": True,
+        "failure": None,
+        "last_success_timestamp_seconds": NOW - 60,
+        "display_name": "Listed",
+        "offer_type": "vm",
         "source": "cloud_partner",
     }
 

@@ -1,9 +1,14 @@
-from exporter.collection.snapshot import OfferRecord, Snapshot
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from exporter.collection.snapshot import Failure, OfferRecord, Snapshot
 from exporter.offers import OfferStatus
-from exporter.web.filters import Filters
+from exporter.web.filters import NO_DATA, Filters
 from exporter.web.overview import PAGE_SIZE, Overview, Urgency
 
-from .samples import AT_SIGNOFF, LENS, STALE_AFTER, STEPS, ids, overview, publisher, record
+from .samples import AT_SIGNOFF, LENS, STALE_AFTER, STEPS, ids, listed_only, overview, publisher, record
 
 DAY = 86400.0
 ALL = (
@@ -22,16 +27,63 @@ def test_who_waits_for_the_publisher_comes_first_and_then_who_waits_longest() ->
     assert ids(overview(*ALL)) == ["failed", "signoff", "new", "stale", "overdue", "runs-longer", "runs", "rests"]
 
 
-def test_offers_are_counted_by_urgency_whatever_the_filter() -> None:
-    shown = overview(*ALL, q="failed")
-    assert shown.counts == {
+@pytest.mark.parametrize("chosen", [{}, {"waiting_on": "nobody"}, {"status": NO_DATA}, {"page": 7}])
+def test_offers_are_counted_by_urgency_whoever_has_to_act(chosen: dict[str, Any]) -> None:
+    assert overview(*ALL, **chosen).counts == {
         Urgency.PUBLISHER: 2,
         Urgency.NO_DATA: 2,
         Urgency.OVERDUE: 1,
         Urgency.MICROSOFT: 2,
         Urgency.NOBODY: 1,
     }
+
+
+@pytest.mark.parametrize("chosen", [{}, {"waiting_on": "microsoft"}, {"status": NO_DATA}])
+@pytest.mark.parametrize("beside", [{}, {"q": "e"}, {"q": "runs"}, {"publisher": "none"}, {"status": "running"}])
+def test_each_card_counts_what_its_link_lists_and_keeps_the_other_filters(
+    chosen: dict[str, Any], beside: dict[str, Any]
+) -> None:
+    for card in overview(*ALL, **(beside | chosen)).cards:
+        link = dict(parse_qsl(card.link.removeprefix("?")))
+        assert overview(*ALL, **link).found == card.count
+        assert {name: link[name] for name in beside if name != "status"} == {
+            name: value for name, value in beside.items() if name != "status"
+        }
+
+
+def test_the_card_of_what_is_asked_for_is_the_active_one() -> None:
+    def active(**filters: Any) -> list[bool]:
+        return [card.is_active for card in overview(record("runs"), **filters).cards]
+
+    assert active() == active(q="x", status="running") == [False, False, False]
+    assert active(waiting_on="microsoft") == [False, True, False]
+    assert active(status=NO_DATA) == [False, False, False, True]
+
+
+def test_the_total_and_what_was_found_are_told_apart() -> None:
+    shown = overview(*ALL, q="failed")
     assert (shown.total, shown.found, ids(shown)) == (8, 1, ["failed"])
+
+
+def test_the_order_is_told_only_where_it_shows() -> None:
+    assert overview(*ALL).is_mixed
+    assert not overview(*ALL, waiting_on="publisher").is_mixed
+    assert not overview(*ALL, q="runs").is_mixed
+    assert not overview().is_mixed
+
+
+def test_a_publisher_that_is_not_watched_is_told_from_those_that_are() -> None:
+    assert [overview(*ALL, publisher=one).is_unknown_publisher for one in ("", "contoso", "other")] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_an_offer_that_is_only_listed_counts_as_one_without_data() -> None:
+    shown = overview(listed_only(), record("unknown", OfferStatus.UNKNOWN))
+    assert shown.counts == {Urgency.NO_DATA: 1, Urgency.MICROSOFT: 1}
+    assert ids(shown) == ["listed", "unknown"]
 
 
 def test_a_long_list_comes_in_pages() -> None:
@@ -52,10 +104,31 @@ def test_publishers_are_told_with_their_health() -> None:
     good = publisher(record())
     new = publisher(publisher_id="fabrikam", last_refresh=None, last_success=None)
     shown = Overview(Snapshot((good, new)), Filters(), LENS).publishers
-    assert [(one.record.publisher_id, one.offers, one.record.up) for one in shown] == [
-        ("contoso", 1, True),
-        ("fabrikam", 0, None),
+    assert [(one.record.publisher_id, one.number, one.offers, one.record.up) for one in shown] == [
+        ("contoso", 1, 1, True),
+        ("fabrikam", 2, 0, None),
     ]
     assert shown[0].refreshed is not None
     assert shown[0].refreshed.ago == "30s"
     assert (shown[1].refreshed, shown[1].succeeded) == (None, None)
+
+
+def test_each_publisher_is_told_how_many_offers_wait_for_it_whatever_the_filter() -> None:
+    failed = record("other", OfferStatus.FAILED, publisher_id="fabrikam")
+    many = Snapshot((publisher(*ALL), publisher(failed, publisher_id="fabrikam"), publisher(publisher_id="a&b")))
+    shown = Overview(many, Filters(q="runs"), LENS).publishers
+    assert [(one.waiting, one.waiting_link) for one in shown] == [
+        (2, "?publisher=contoso&waiting_on=publisher"),
+        (1, "?publisher=fabrikam&waiting_on=publisher"),
+        (0, "?publisher=a%26b&waiting_on=publisher"),
+    ]
+    listed = Filters(publisher="contoso", waiting_on="publisher")
+    assert Overview(many, listed, LENS).found == shown[0].waiting
+
+
+def test_failing_publishers_and_those_in_their_first_refresh_are_told_apart() -> None:
+    failing = publisher(publisher_id="b", failure=Failure("forbidden", "no access"))
+    new = publisher(publisher_id="c", last_refresh=None, last_success=None)
+    shown = Overview(Snapshot((publisher(record()), failing, new)), Filters(), LENS)
+    assert [one.record.publisher_id for one in shown.failing] == ["b"]
+    assert shown.starting == 1

@@ -48,6 +48,22 @@ def test_the_edge_of_a_field_can_be_seen(dark: bool) -> None:
     assert contrast(edge[1], variables(dark)["page"]) >= 3
 
 
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_hint_in_an_empty_field_can_be_read(dark: bool) -> None:
+    """Browsers choose a grey of their own, and Firefox thins it out."""
+    rule = re.search(r"::placeholder\{color:var\(--([a-z-]+)\);opacity:1\}", style_sheet())
+    assert rule is not None
+    colours = variables(dark)
+    assert contrast(colours[rule[1]], colours["card"]) >= 4.5
+
+
+def test_browsers_that_know_no_words_for_a_picture_show_the_picture() -> None:
+    """A declaration that they cannot read is dropped: the plain one has to come before it."""
+    spoken = re.findall(r"([^;{]*);(content:[^;}]*)/\"\"", style_sheet())
+    assert len(spoken) == style_sheet().count('/""') == 3
+    assert all(plain == alternative for plain, alternative in spoken)
+
+
 def test_each_colour_has_its_class() -> None:
     assert all(f".c-{name}{{--tone:var(--{name})}}" in style_sheet() for name in COLOURS)
 

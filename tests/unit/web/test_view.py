@@ -10,7 +10,20 @@ from exporter.web.advice import advice
 from exporter.web.view import MAX_MESSAGES, OfferView, messages_of, offer_path
 from exporter.web.wording import SOURCES
 
-from .samples import AT_SIGNOFF, CERTIFY, DONE, LENS, NOW, SIGNOFF, STALE_AFTER, STEPS, message, record, view
+from .samples import (
+    AT_SIGNOFF,
+    CERTIFY,
+    DONE,
+    LENS,
+    NOW,
+    SIGNOFF,
+    STALE_AFTER,
+    STEPS,
+    listed_only,
+    message,
+    record,
+    view,
+)
 
 DAY = 86400.0
 
@@ -44,8 +57,17 @@ def test_an_offer_without_data_has_only_its_id() -> None:
     assert shown.title == "vm"
     assert (shown.look, shown.party, shown.since, shown.waiting_since, shown.fetched) == (None,) * 5
     assert (shown.steps, shown.messages, shown.current, shown.over, shown.done) == ((), (), None, 0.0, 0)
-    assert not shown.awaits_signoff
+    assert (shown.awaits_signoff, shown.went_wrong, shown.is_puzzling, shown.has_messages) == (False,) * 4
     assert advice(shown) == ""
+
+
+def test_an_offer_that_is_only_listed_has_no_status_and_waits_on_no_party() -> None:
+    shown = view(listed_only(since=9 * DAY))
+    assert shown.is_listed_only
+    assert (shown.status, shown.look, shown.waiting_on, shown.party, shown.since, shown.waiting_since) == (None,) * 6
+    assert not shown.is_puzzling
+    assert advice(shown) == ""
+    assert not view(record()).is_listed_only
 
 
 def test_stale_data_is_no_present_state() -> None:
@@ -105,11 +127,43 @@ def test_elapsed_time_is_that_of_an_open_step_whose_start_is_known() -> None:
     assert view(record(since=-5)).steps[1].elapsed == 0.0
 
 
+@pytest.mark.parametrize(
+    ("status", "step_status"),
+    [
+        (OfferStatus.RUNNING, StepStatus.REJECTED),
+        (OfferStatus.RUNNING, StepStatus.BLOCKED),
+        (OfferStatus.RUNNING, StepStatus.WAITING_FOR_PUBLISHER_REVIEW),
+        (OfferStatus.RUNNING, StepStatus.UNKNOWN),
+        (OfferStatus.RUNNING, StepStatus.COMPLETE),
+        (OfferStatus.CANCELED, StepStatus.IN_PROGRESS),
+        (OfferStatus.SUCCEEDED, StepStatus.WAITING_FOR_APPROVAL),
+        (OfferStatus.FAILED, StepStatus.IN_PROGRESS),
+    ],
+)
+def test_no_time_is_held_against_the_estimate_but_that_of_a_step_with_microsoft(
+    status: OfferStatus, step_status: StepStatus
+) -> None:
+    began = NOW - 9 * DAY
+    steps = replace(CERTIFY, status=step_status), replace(CERTIFY, status=step_status, started=began)
+    shown = view(record(status=status, steps=steps))
+    assert [(step.elapsed, step.expected) for step in shown.steps] == [(None, "")] * 2
+    assert not shown.tells_estimates
+
+
+def test_the_estimate_is_told_while_it_says_something() -> None:
+    over = replace(DONE, estimated_time_frame="< 1 day")
+    timed = replace(over, started=NOW - 60, completed=NOW)
+    ahead = replace(SIGNOFF, estimated_time_frame="~2 min")
+    shown = view(record(steps=(over, timed, CERTIFY, ahead)))
+    assert [step.expected for step in shown.steps] == ["", "< 1 day", "~2-3 days", "~2 min"]
+    assert shown.tells_estimates
+
+
 def test_times_of_the_api_go_before_when_a_status_was_first_seen() -> None:
     steps = (
         replace(DONE, started=NOW - 500, completed=NOW - 200),
         replace(CERTIFY, started=NOW - 200),
-        replace(CERTIFY, step_id="failed", status=StepStatus.REJECTED, started=NOW - 200, completed=NOW - 150),
+        replace(CERTIFY, step_id="ended", started=NOW - 200, completed=NOW - 150),
     )
     shown = view(record(steps=steps))
     assert [step.took for step in shown.steps] == [300.0, None, 50.0]
@@ -144,6 +198,8 @@ def test_the_newest_messages_come_first_and_old_ones_are_left_out() -> None:
 SUCCEEDED = replace(CERTIFY, status=StepStatus.COMPLETE)
 BLOCKED = replace(CERTIFY, status=StepStatus.BLOCKED)
 REJECTED = replace(CERTIFY, status=StepStatus.REJECTED)
+SAID = replace(REJECTED, messages=(message("x"),))
+PUZZLE = replace(CERTIFY, status=StepStatus.UNKNOWN)
 REVIEW = replace(CERTIFY, status=StepStatus.WAITING_FOR_PUBLISHER_REVIEW)
 
 
@@ -155,8 +211,18 @@ REVIEW = replace(CERTIFY, status=StepStatus.WAITING_FOR_PUBLISHER_REVIEW)
         (record(status=OfferStatus.WAITING_FOR_PUBLISHER_REVIEW, steps=()), True, "The preview is ready"),
         (record(status=OfferStatus.SUCCEEDED, steps=AT_SIGNOFF), False, "Published."),
         (record(steps=(DONE, BLOCKED, SIGNOFF)), False, "A step is blocked"),
-        (record(status=OfferStatus.FAILED, steps=(DONE, BLOCKED)), False, "The publisher has to correct"),
-        (record(steps=(DONE, REJECTED)), False, "The publisher has to correct"),
+        (record(status=OfferStatus.FAILED, steps=(DONE, BLOCKED)), False, "Look in Partner Center for what"),
+        (record(steps=(DONE, REJECTED)), False, "Look in Partner Center for what the publisher has to correct; then"),
+        (record(steps=(DONE, SAID)), False, "Look in the messages for what the publisher has to correct; then"),
+        (record(steps=(DONE, REJECTED), messages=(message("x"),)), False, "Look in the messages for what"),
+        (record(steps=(*AT_SIGNOFF, REJECTED)), False, "Look in Partner Center for what the publisher has to correct"),
+        (record(steps=(*AT_SIGNOFF, BLOCKED)), False, "A step is blocked: look in Partner Center"),
+        (record(status=OfferStatus.WAITING_FOR_PUBLISHER_REVIEW, steps=(BLOCKED,)), False, "A step is blocked"),
+        (record(status=OfferStatus.FAILED, steps=AT_SIGNOFF), False, "Look in Partner Center for what"),
+        (record(status=OfferStatus.UNKNOWN, steps=()), False, "The API tells a state that this exporter does not"),
+        (record(status=OfferStatus.UNKNOWN, since=4 * DAY), False, "The API tells a state that this exporter does not"),
+        (record(steps=(DONE, PUZZLE)), False, "The API tells a state that this exporter does not know. Look in"),
+        (record(status=OfferStatus.UNKNOWN, steps=(REJECTED,)), False, "Look in Partner Center for what the publisher"),
         (record(steps=(REVIEW, SIGNOFF)), False, "A step waits for the publisher's review"),
         (record(steps=STEPS), False, "Microsoft is at work. "),
         (record(steps=STEPS, since=4 * DAY), False, "Microsoft is at work and over"),
