@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections import OrderedDict
@@ -41,7 +42,8 @@ class Prober:
     """Fetches single offers; two that ask for the same one at once share the fetch.
 
     Only publishers in the settings can be probed, with the offers named there if any are: whoever reaches the exporter
-    must not be able to send its credential elsewhere. At most `limit` probes run at once, each for at most `seconds`.
+    must not be able to send its credential elsewhere. At most `limit` probes run at once, each for at most `seconds`, or
+    for as long as its caller waits if that is shorter: what nobody waits for must not keep others out.
     """
 
     def __init__(
@@ -67,8 +69,10 @@ class Prober:
         self._flights: dict[_Target, Future[OfferRecord]] = {}
         self._kept: OrderedDict[_Target, OfferRecord] = OrderedDict()
 
-    def probe(self, target: str, source: str | None = None) -> Future[OfferRecord]:
-        """Fetch `publisher/offer`; the record tells whether it worked.
+    def probe(self, target: str, source: str | None = None, *, seconds: float = math.inf) -> Future[OfferRecord]:
+        """Fetch `publisher/offer` within so many seconds; the record tells whether it worked.
+
+        Who comes while the offer is being fetched shares that fetch, and the time that it has left.
 
         Raises:
             TargetError: it may not be probed.
@@ -81,7 +85,8 @@ class Prober:
                 return flight
             if len(self._flights) >= self._limit:
                 raise BusyError(f"{self._limit} probes are under way; try again")
-            flight = self._workers.submit(self._fetch, wanted)
+            deadline = Deadline(min(seconds, self._seconds), self._monotonic)
+            flight = self._workers.submit(self._fetch, wanted, deadline)
             self._flights[wanted] = flight
         flight.add_done_callback(lambda _: self._flights.pop(wanted, None))
         return flight
@@ -109,9 +114,8 @@ class Prober:
         told_by = record.offer.source if record is not None and record.offer is not None else ""
         return next((one for one in publisher.sources if one == told_by), publisher.sources[0])
 
-    def _fetch(self, target: _Target) -> OfferRecord:
+    def _fetch(self, target: _Target, deadline: Deadline) -> OfferRecord:
         before = self._before(target)
-        deadline = Deadline(self._seconds, self._monotonic)
         listed = before.listed if before else None
         try:
             offer = self._sources[target.source].fetch_offer(target.publisher_id, target.offer_id, listed, deadline)

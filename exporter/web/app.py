@@ -40,7 +40,7 @@ class WebApp:
     is_alive: Callable[[], bool]
     flight: Callable[[], Future[None] | None]
     reload: Callable[[], None] | None
-    probe: Callable[[str, str | None], Future[OfferRecord]]
+    probe: Callable[[str, str | None, float], Future[OfferRecord]]
     renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def build(self) -> Starlette:

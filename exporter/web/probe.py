@@ -22,28 +22,30 @@ from exporter.web.scrape import scrape_timeout
 __all__ = ["ProbeRoutes"]
 
 META = "__meta_azure_marketplace_"
+GRACE = 0.25  # for the answer of a fetch that has used all of its time; half of what scrape_timeout keeps back
 
 log = structlog.get_logger("exporter.web")
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeRoutes:
-    """Answers `/probe` and `/sd`; `probe` starts a fetch and raises TargetError or BusyError."""
+    """Answers `/probe` and `/sd`; `probe` starts a fetch of at most so many seconds, and raises TargetError or BusyError."""
 
     publication: Publication
-    probe: Callable[[str, str | None], Future[OfferRecord]]
+    probe: Callable[[str, str | None, float], Future[OfferRecord]]
 
     async def answer_probe(self, request: Request) -> Response:
         """Fetch one offer and show it: 200 with `probe_success`, 400 for a target that may not be probed."""
         started = time.monotonic()
+        seconds = scrape_timeout(request)
         try:
-            flight = self.probe(request.query_params.get("target", ""), request.query_params.get("source"))
+            flight = self.probe(request.query_params.get("target", ""), request.query_params.get("source"), seconds)
         except TargetError as error:
             return PlainTextResponse(f"{error}\n", 400)
         except BusyError as error:
             return PlainTextResponse(f"{error}\n", 503, headers={"Retry-After": "1"})
         try:
-            record = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(flight)), scrape_timeout(request))
+            record = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(flight)), seconds + GRACE)
         except TimeoutError:
             return PlainTextResponse("the offer was not fetched within the scrape timeout\n", 504)
         if record.failure is not None:

@@ -115,6 +115,22 @@ def test_two_at_once_share_the_fetch(house: House) -> None:
     assert len(house.source.asked) == 2
 
 
+def test_no_fetch_outlasts_the_scrape_that_asked_for_it(house: House) -> None:
+    """Nor the time that any probe has."""
+    for seconds in (9.5, 1e9):
+        house.prober.probe("contoso/vm", seconds=seconds).result(10)
+    assert [left for _, _, left in house.source.asked] == [9.5, 60]
+
+
+def test_who_joins_a_fetch_shares_its_time(house: House) -> None:
+    house.source.go.clear()
+    first = house.prober.probe("contoso/vm", seconds=5)
+    assert house.prober.probe("contoso/vm", seconds=50) is first
+    house.source.go.set()
+    first.result(10)
+    assert [left for _, _, left in house.source.asked] == [5]
+
+
 def test_limit(house: House) -> None:
     """So many at once and no more; who is refused may come again."""
     house.source.go.clear()

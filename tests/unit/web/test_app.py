@@ -45,7 +45,7 @@ class Client:
 
 
 def application(shown: Snapshot, **fields: Any) -> WebApp:
-    def probe(target: str, source: str | None) -> Future[OfferRecord]:
+    def probe(target: str, source: str | None, seconds: float) -> Future[OfferRecord]:
         raise NotImplementedError
 
     usual: dict[str, Any] = {
@@ -236,7 +236,7 @@ def test_settings_are_reloaded_only_where_that_is_enabled() -> None:
 def test_a_probe_that_fails_is_logged_with_its_reason() -> None:
     """`probe_success 0` alone tells nobody what to do."""
 
-    def probe(target: str, source: str | None) -> Future[OfferRecord]:
+    def probe(target: str, source: str | None, seconds: float) -> Future[OfferRecord]:
         assert source is None
         flight: Future[OfferRecord] = Future()
         failure = None if target == "contoso/vm" else Failure("not_found", "there is no such offer")
