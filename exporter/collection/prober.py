@@ -20,7 +20,7 @@ from exporter.sources.base import Deadline, Source
 __all__ = ["BusyError", "Prober", "TargetError"]
 
 MAX_KEPT = 10_000
-_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]{1,128}")  # dots alone would lead to another path upstream
 
 
 class TargetError(ExporterError):

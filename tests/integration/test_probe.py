@@ -72,6 +72,9 @@ def test_probe(api: Simulator, watched: Exporter) -> None:
     [
         ("", "target is no publisher/offer"),
         ("contoso", "target is no publisher/offer"),
+        ("contoso/.", "target is no publisher/offer"),
+        ("contoso/..", "target is no publisher/offer"),
+        ("../contoso", "target is no publisher/offer"),
         ("contoso/../fabrikam", "target is no publisher/offer"),
         ("http://169.254.169.254/metadata", "target is no publisher/offer"),
         ("stranger/vm", "publisher stranger is not in the settings"),

@@ -85,6 +85,10 @@ def test_probe(house: House) -> None:
         ("/vm", None, "target is no publisher/offer"),
         ("contoso/vm/status", None, "target is no publisher/offer"),
         ("contoso/..%2f", None, "target is no publisher/offer"),
+        ("contoso/.", None, "target is no publisher/offer"),
+        ("contoso/..", None, "target is no publisher/offer"),
+        ("./vm", None, "target is no publisher/offer"),
+        ("../vm", None, "target is no publisher/offer"),
         ("contoso/vm?x", None, "target is no publisher/offer"),
         ("contoso/vm\n", None, "target is no publisher/offer"),
         ("contoso/" + "x" * 129, None, "target is no publisher/offer"),
@@ -101,7 +105,7 @@ def test_targets_that_may_not_be_probed(house: House, target: str, source: str |
 
 
 def test_those_that_may(house: House) -> None:
-    for target in ("fabrikam/vm", "fabrikam/app", "contoso/My_offer-1.2~x"):
+    for target in ("fabrikam/vm", "fabrikam/app", "contoso/My_offer-1.2~x", "contoso/.vm", "contoso/..."):
         assert house.probe(target, "cloud_partner").failure is None
 
 
