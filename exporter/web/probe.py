@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from exporter.collection.prober import BusyError, TargetError
-from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
+from exporter.collection.snapshot import OfferRecord, Snapshot
+from exporter.collection.targets import targets
 from exporter.exposition.negotiation import OPENMETRICS, TEXT, wants_openmetrics
 from exporter.exposition.publication import Publication
 from exporter.web.scrape import scrape_timeout
@@ -63,21 +64,21 @@ class ProbeRoutes:
     async def answer_discovery(self, _: Request) -> Response:
         """List all targets for `/probe`: all of them or, while a list is missing, none with a 503."""
         snapshot = self.publication.snapshot
-        missing = [one.publisher_id for one in snapshot.publishers if one.listed is None and not one.offers]
+        missing = [f"of {one.publisher_id} from {', '.join(one.missing)}" for one in snapshot.publishers if one.missing]
         if missing:
-            return PlainTextResponse(f"no list of offers yet for {', '.join(missing)}\n", 503)
+            return PlainTextResponse(f"no list of offers yet {'; '.join(missing)}\n", 503)
         return JSONResponse(_groups(snapshot))
 
 
 def _groups(snapshot: Snapshot) -> list[dict[str, Any]]:
-    return [_group(publisher, record) for publisher in snapshot.publishers for record in publisher.offers]
+    return [_group(record) for publisher in snapshot.publishers for record in targets(publisher)]
 
 
-def _group(publisher: PublisherRecord, record: OfferRecord) -> dict[str, Any]:
-    labels = {"publisher_id": publisher.publisher_id, "offer_id": record.offer_id}
+def _group(record: OfferRecord) -> dict[str, Any]:
+    labels = {"publisher_id": record.publisher_id, "offer_id": record.offer_id}
     if record.offer is not None:
         labels |= {"offer_type": record.offer.offer_type, "source": record.offer.source}
     return {
-        "targets": [f"{publisher.publisher_id}/{record.offer_id}"],
+        "targets": [f"{record.publisher_id}/{record.offer_id}"],
         "labels": {META + name: value for name, value in labels.items()},
     }

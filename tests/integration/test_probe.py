@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import requests
 import yaml
 
-from .conftest import StartExporter, StartPrometheus, StartSimulator
+from .conftest import Keep, StartExporter, StartPrometheus, StartSimulator, WriteSettings
 from .processes import Exporter, Simulator, wait_until
 from .test_end_to_end import OFFER
 
@@ -152,10 +153,45 @@ def test_discovery_before_the_list(simulator: StartSimulator, exporter: StartExp
     watched = exporter({"api": {"base_url": api.url}})
     watched.wait_for_sample('azure_marketplace_publisher_up{publisher_id="contoso"}', 0)
     answer = watched.get("/sd")
-    assert (answer.status_code, answer.text) == (503, "no list of offers yet for contoso\n")
+    assert (answer.status_code, answer.text) == (503, "no list of offers yet of contoso from cloud_partner\n")
     api.control("DELETE", "faults")
     wait_until(lambda: watched.get("/sd").status_code == 200, "the list")
     assert watched.get("/sd").json() == []
+
+
+@pytest.mark.parametrize("by", ["restart", "reload"])
+def test_discovery_after_the_selection_has_changed(
+    api: Simulator, command: Path, write_settings: WriteSettings, keep: Keep, by: str
+) -> None:
+    """What is known of a part is not given for the whole while the list fails."""
+    up = 'azure_marketplace_offer_up{offer_id="app",publisher_id="contoso"}'
+    changes: dict[str, Any] = {
+        "publishers": ["contoso/app"],
+        "api": {"base_url": api.url, "max_retries": 0},
+        "collection": {"state_file": str(write_settings({}).with_name("state"))},
+    }
+    file = write_settings(changes)
+    watched = keep(lambda folder: Exporter([command, f"--config.file={file}"], folder))
+    watched.wait_until_ready()
+    assert [one["targets"] for one in watched.get("/sd").json()] == [["contoso/app"]]
+    api.control("POST", "faults", json={"kind": "status", "status": 500, "operation": "list_offers"})
+    write_settings(changes | {"publishers": ["contoso"]}).replace(file)
+    if by == "restart":
+        watched.terminate()
+        watched = keep(lambda folder: Exporter([command, f"--config.file={file}"], folder))
+    else:
+        watched.signal(signal.SIGHUP)
+        watched.wait_for_text("configuration reloaded")
+    watched.wait_for_sample('azure_marketplace_publisher_up{publisher_id="contoso"}', 0)
+    answer = watched.get("/sd")
+    assert (answer.status_code, answer.text) == (503, "no list of offers yet of contoso from cloud_partner\n")
+    assert watched.samples()[up] == 0, "what is known is shown all the same"
+    api.control("DELETE", "faults")
+    wait_until(lambda: watched.get("/sd").status_code == 200, "the list")
+    assert len(watched.get("/sd").json()) == len(NAMES)
+    api.control("POST", "faults", json={"kind": "status", "status": 500, "operation": "list_offers"})
+    watched.wait_for_sample('azure_marketplace_publisher_up{publisher_id="contoso"}', 0)
+    assert len(watched.get("/sd").json()) == len(NAMES), "a list that worked once deletes nothing by failing"
 
 
 def documented(watched: Exporter) -> dict[str, Any]:

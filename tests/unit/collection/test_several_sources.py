@@ -143,9 +143,9 @@ class TestPreference:
         assert record.up
         assert record.listed == 4
         assert record.sources == (
-            SourceRecord("cloud_partner", 2, START),
-            SourceRecord("partner_center", 2, START),
-            SourceRecord("product_ingestion", 3, START),
+            SourceRecord("cloud_partner", 2, START, is_complete=True),
+            SourceRecord("partner_center", 2, START, is_complete=True),
+            SourceRecord("product_ingestion", 3, START, is_complete=True),
         )
 
     def test_no_offer_is_asked_for_twice(self, world: World) -> None:

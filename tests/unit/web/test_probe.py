@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from exporter.collection.snapshot import Failure, OfferRecord
+from exporter.collection.selection import Selection
+from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
 from exporter.web import probe as module
 
-from .samples import record, snapshot
+from .samples import publisher, record, snapshot
 from .test_app import Client, application
 
 
@@ -59,3 +60,46 @@ def test_a_fetch_that_does_not_keep_its_time_is_not_waited_for(
     answer = client.get("/probe?target=contoso/vm", **{"x-prometheus-scrape-timeout-seconds": "0.1"})
     assert (answer.status_code, answer.text) == (504, "the offer was not fetched within the scrape timeout\n")
     assert not prober.flight.cancelled(), "others may wait for it"
+
+
+def discovered(shown: Snapshot) -> list[str]:
+    answer = Client(application(shown).build()).get("/sd")
+    assert answer.status_code == 200
+    return [target for group in answer.json() for target in group["targets"]]
+
+
+def test_a_list_that_is_missing_is_named() -> None:
+    """Nothing is better than a part: Prometheus keeps its targets over a 503, and drops what a 200 leaves out."""
+    told = SourceRecord("cloud_partner", 1, is_complete=True)
+    both = Selection(sources=("cloud_partner", "partner_center", "product_ingestion"))
+    some = publisher(record("vm"), sources=(told, SourceRecord("partner_center")), selection=both)
+    none = publisher(publisher_id="fabrikam", selection=Selection(sources=("cloud_partner",)))
+    full = publisher(publisher_id="northwind", sources=(told,), selection=Selection(sources=("cloud_partner",)))
+    answer = Client(application(Snapshot((some, none, full))).build()).get("/sd")
+    assert (answer.status_code, answer.text) == (
+        503,
+        "no list of offers yet of contoso from partner_center, product_ingestion; of fabrikam from cloud_partner\n",
+    )
+    assert discovered(Snapshot((full,))) == []
+
+
+def test_offers_that_the_settings_name_are_there_before_the_first_refresh() -> None:
+    named = Selection(("vm", "app"), ("cloud_partner",))
+    assert discovered(Snapshot((publisher(record("app"), selection=named),))) == ["contoso/vm", "contoso/app"]
+
+
+def test_labels_tell_what_is_known() -> None:
+    shown = snapshot(record("vm", offer_type="virtual-machine"), OfferRecord("contoso", "new"))
+    meta = "__meta_azure_marketplace_"
+    assert Client(application(shown).build()).get("/sd").json() == [
+        {
+            "targets": ["contoso/vm"],
+            "labels": {
+                f"{meta}publisher_id": "contoso",
+                f"{meta}offer_id": "vm",
+                f"{meta}offer_type": "virtual-machine",
+                f"{meta}source": "cloud_partner",
+            },
+        },
+        {"targets": ["contoso/new"], "labels": {f"{meta}publisher_id": "contoso", f"{meta}offer_id": "new"}},
+    ]
