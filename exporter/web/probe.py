@@ -9,11 +9,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from exporter.collection.prober import BusyError, TargetError
+from exporter.collection.prober import BusyError, TargetError, UnknownOfferError
 from exporter.collection.snapshot import OfferRecord, Snapshot
 from exporter.collection.targets import targets
 from exporter.exposition.negotiation import OPENMETRICS, TEXT, wants_openmetrics
@@ -25,8 +24,6 @@ __all__ = ["ProbeRoutes"]
 META = "__meta_azure_marketplace_"
 GRACE = 0.25  # for the answer of a fetch that has used all of its time; half of what scrape_timeout keeps back
 
-log = structlog.get_logger("exporter.web")
-
 
 @dataclass(frozen=True, slots=True)
 class ProbeRoutes:
@@ -36,11 +33,13 @@ class ProbeRoutes:
     probe: Callable[[str, str | None, float], Future[OfferRecord]]
 
     async def answer_probe(self, request: Request) -> Response:
-        """Fetch one offer and show it: 200 with `probe_success`, 400 for a target that may not be probed."""
+        """Fetch one offer and show it: 200 with `probe_success`; 400 if it may not be probed, 404 if there is no such."""
         started = time.monotonic()
         seconds = scrape_timeout(request)
         try:
             flight = self.probe(request.query_params.get("target", ""), request.query_params.get("source"), seconds)
+        except UnknownOfferError as error:
+            return PlainTextResponse(f"{error}\n", 404)
         except TargetError as error:
             return PlainTextResponse(f"{error}\n", 400)
         except BusyError as error:
@@ -49,14 +48,6 @@ class ProbeRoutes:
             record = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(flight)), seconds + GRACE)
         except TimeoutError:
             return PlainTextResponse("the offer was not fetched within the scrape timeout\n", 504)
-        if record.failure is not None:
-            log.warning(
-                "probe failed",
-                publisher_id=record.publisher_id,
-                offer_id=record.offer_id,
-                reason=record.failure.reason,
-                error=record.failure.text,
-            )
         openmetrics = wants_openmetrics(request.headers.get("accept", ""))
         body = self.publication.probe(record, time.monotonic() - started, openmetrics=openmetrics)
         return Response(body, headers={"Content-Type": OPENMETRICS if openmetrics else TEXT})

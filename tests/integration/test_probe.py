@@ -90,6 +90,30 @@ def test_invalid_targets(api: Simulator, watched: Exporter, target: str, complai
     assert api.control("GET", "requests").json()["total"] == 0
 
 
+def test_invented_offers(api: Simulator, watched: Exporter) -> None:
+    """The list is known, so nobody has to be asked."""
+    answer = probe(watched, "contoso/phantom")
+    assert (answer.status_code, answer.text) == (
+        404,
+        "contoso lists no offer phantom; a new one is known after a refresh\n",
+    )
+    assert api.control("GET", "requests").json()["total"] == 0
+
+
+def test_shards(api: Simulator, exporter: StartExporter) -> None:
+    """What one of them lists it can be asked for, and nothing else."""
+    listed = []
+    for ordinal in (0, 1):
+        changes = {"api": {"base_url": api.url}, "collection": {"shard": f"{ordinal}/2"}}
+        shard = exporter(changes)
+        shard.wait_until_ready()
+        listed.append({one["targets"][0] for one in shard.get("/sd").json()})
+        answers = {name: probe(shard, f"contoso/{name}").status_code for name in NAMES}
+        assert answers == {name: 200 if f"contoso/{name}" in listed[ordinal] else 404 for name in NAMES}
+    assert listed[0] | listed[1] == {f"contoso/{name}" for name in NAMES}
+    assert not listed[0] & listed[1]
+
+
 def test_failing_probe(api: Simulator, watched: Exporter) -> None:
     api.control("POST", "faults", json={"kind": "status", "status": 403, "operation": "offer_status"})
     answer = probe(watched, "contoso/linux-vm")

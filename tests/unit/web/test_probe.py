@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from exporter.collection.prober import BusyError, TargetError, UnknownOfferError
 from exporter.collection.selection import Selection
 from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
 from exporter.web import probe as module
@@ -60,6 +61,23 @@ def test_a_fetch_that_does_not_keep_its_time_is_not_waited_for(
     answer = client.get("/probe?target=contoso/vm", **{"x-prometheus-scrape-timeout-seconds": "0.1"})
     assert (answer.status_code, answer.text) == (504, "the offer was not fetched within the scrape timeout\n")
     assert not prober.flight.cancelled(), "others may wait for it"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (TargetError("not in the settings"), 400, "not in the settings\n"),
+        (UnknownOfferError("no such offer"), 404, "no such offer\n"),
+        (BusyError("try again"), 503, "try again\n"),
+    ],
+)
+def test_a_probe_that_does_not_start(error: Exception, status: int, text: str) -> None:
+    def probe(target: str, source: str | None, seconds: float) -> Future[OfferRecord]:
+        raise error
+
+    answer = Client(application(snapshot(), probe=probe).build()).get("/probe?target=contoso/vm")
+    assert (answer.status_code, answer.text) == (status, text)
+    assert answer.headers.get("retry-after") == ("1" if status == 503 else None)
 
 
 def discovered(shown: Snapshot) -> list[str]:
