@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ import structlog
 from exporter.collection.history import trace
 from exporter.collection.selection import Selection
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Snapshot
+from exporter.collection.targets import is_target
 from exporter.collection.workers import Workers
 from exporter.errors import ExporterError, SourceError
 from exporter.settings import PublisherSettings
@@ -24,7 +24,6 @@ from exporter.sources.base import Deadline, Source
 __all__ = ["BusyError", "Prober", "TargetError", "UnknownOfferError"]
 
 MAX_KEPT = 10_000
-_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]{1,128}")  # dots alone would lead to another path upstream
 
 log = structlog.get_logger("exporter.collection")
 
@@ -109,7 +108,7 @@ class Prober:
 
     def _check(self, target: str, source: str | None) -> _Target:
         publisher_id, _, offer_id = target.partition("/")
-        if not _ID.fullmatch(publisher_id) or not _ID.fullmatch(offer_id):
+        if not is_target(publisher_id, offer_id):
             raise TargetError("target is no publisher/offer")
         selection = self._selections.get(publisher_id)
         if selection is None:

@@ -8,6 +8,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -98,6 +99,24 @@ def test_invented_offers(api: Simulator, watched: Exporter) -> None:
         "contoso lists no offer phantom; a new one is known after a refresh\n",
     )
     assert api.control("GET", "requests").json()["total"] == 0
+
+
+def test_unusual_ids(api: Simulator, exporter: StartExporter) -> None:
+    """They reach the API as they are."""
+    names = ["a b", "a/b", "résumé", "100%", "x?y#z"]
+    body = [{"id": name, "offerTypeId": "vm", "status": "running"} for name in [*names, "a/../b"]]
+    api.control("POST", "faults", json={"kind": "respond", "body": body, "operation": "list_offers"})
+    api.control("POST", "faults", json={"kind": "respond", "body": OFFER, "operation": "offer_status"})
+    watched = exporter({"api": {"base_url": api.url}, "collection": {"interval": "1h", "stale_after": "1d"}})
+    watched.wait_until_ready()
+    api.control("DELETE", "requests")
+    targets = [one["targets"][0] for one in watched.get("/sd").json()]
+    assert targets == [f"contoso/{name}" for name in names]
+    for target in targets:
+        assert values(probe(watched, target))["probe_success"] == 1
+    paths = [one["path"] for one in api.control("GET", "requests/log").json()]
+    assert paths == [f"/api/publishers/contoso/offers/{quote(name, safe='')}/status" for name in names]
+    assert probe(watched, "contoso/a/../b").status_code == 400
 
 
 def test_shards(api: Simulator, exporter: StartExporter) -> None:
@@ -247,7 +266,7 @@ def test_with_prometheus(watched: Exporter, prometheus: StartPrometheus) -> None
     assert server.query("sum by (offer_id) (azure_marketplace_offer_status == 1)") == {
         f'{{"offer_id": "{name}"}}': 1 for name in NAMES
     }
-    assert server.query("probe_success == 0") == {"{}": 0}, "fabrikam/only, which does not exist"
+    assert server.wait_for("probe_success == 0") == {"{}": 0}, "fabrikam/only, which does not exist"
 
 
 def test_with_two_prometheus_servers(watched: Exporter, prometheus: StartPrometheus) -> None:

@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 import pytest
 
 from exporter.collection.prober import BusyError, TargetError, UnknownOfferError
+from exporter.collection.prober import Prober as RealProber
 from exporter.collection.selection import Selection
 from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
+from exporter.offers import Offer, OfferStatus
+from exporter.settings import PublisherSettings
+from exporter.shards import WHOLE
+from exporter.sources.base import Deadline
 from exporter.web import probe as module
 
-from .samples import publisher, record, snapshot
+from .samples import NOW, publisher, record, snapshot
 from .test_app import Client, application
 
 
@@ -104,6 +109,61 @@ def test_a_list_that_is_missing_is_named() -> None:
 def test_offers_that_the_settings_name_are_there_before_the_first_refresh() -> None:
     named = Selection(("vm", "app"), ("cloud_partner",))
     assert discovered(Snapshot((publisher(record("app"), selection=named),))) == ["contoso/vm", "contoso/app"]
+
+
+class Answering:
+    """Knows every offer."""
+
+    name = "cloud_partner"
+
+    def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
+        raise NotImplementedError
+
+    def fetch_offer(self, publisher_id: str, offer_id: str, listed: Offer | None, deadline: Deadline) -> Offer:
+        return Offer(publisher_id, offer_id, OfferStatus.RUNNING)
+
+
+GOOD = ("vm", "My_offer-1.2~x", "a/b c", "résumé", "100%", "?q#f", "%2F", "...", ".vm", "a+b&c=d", "日本", "x" * 128)
+BAD = (
+    "",
+    ".",
+    "..",
+    "a/../b",
+    "../vm",
+    "a//b",
+    "/vm",
+    "vm/",
+    "a\\..",
+    "a\nb",
+    "a\x00",
+    "a\u2028b",
+    "x" * 129,
+)
+
+
+@pytest.mark.parametrize("named", [(), GOOD + BAD])
+def test_what_is_listed_is_accepted_and_nothing_else(named: tuple[str, ...]) -> None:
+    """Whatever ids there are, by a list or in the settings; the other ones are left out rather than refused later."""
+    told = SourceRecord("cloud_partner", 1, is_complete=True)
+    selection = Selection(named, ("cloud_partner",))
+    shown = Snapshot((publisher(*map(record, GOOD + BAD), sources=(told,), selection=selection),))
+    assert discovered(shown) == [f"contoso/{one}" for one in GOOD]
+    prober = RealProber(
+        (PublisherSettings.model_construct(id="contoso", offers=named, sources=("cloud_partner",)),),
+        {"cloud_partner": Answering()},
+        shard=WHOLE,
+        latest=lambda: shown,
+        limit=1,
+        seconds=60,
+        clock=lambda: NOW,
+        monotonic=lambda: 0.0,
+    )
+    for target, offer_id in zip(discovered(shown), GOOD, strict=True):
+        assert prober.probe(target).result(10).offer_id == offer_id
+    for one in BAD:
+        with pytest.raises(TargetError, match=r"^target is no publisher/offer$"):
+            prober.probe(f"contoso/{one}")
+    prober.close()
 
 
 def test_labels_tell_what_is_known() -> None:
