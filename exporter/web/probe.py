@@ -6,22 +6,22 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from exporter.collection.prober import BusyError, TargetError, UnknownOfferError
-from exporter.collection.snapshot import OfferRecord, Snapshot
-from exporter.collection.targets import targets
+from exporter.collection.snapshot import OfferRecord
 from exporter.exposition.negotiation import OPENMETRICS, TEXT, wants_openmetrics
 from exporter.exposition.publication import Publication
+from exporter.web.discovery import Discovery, missing_lists
+from exporter.web.documents import in_turn, respond
+from exporter.web.guard import Turnstile
 from exporter.web.scrape import scrape_timeout
 
 __all__ = ["ProbeRoutes"]
 
-META = "__meta_azure_marketplace_"
 GRACE = 0.25  # for the answer of a fetch that has used all of its time; half of what scrape_timeout keeps back
 
 
@@ -31,6 +31,8 @@ class ProbeRoutes:
 
     publication: Publication
     probe: Callable[[str, str | None, float], Future[OfferRecord]]
+    document: Discovery = field(default_factory=Discovery)
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
     async def answer_probe(self, request: Request) -> Response:
         """Fetch one offer and show it: 200 with `probe_success`; 400 if it may not be probed, 404 if there is no such."""
@@ -52,24 +54,13 @@ class ProbeRoutes:
         body = self.publication.probe(record, time.monotonic() - started, openmetrics=openmetrics)
         return Response(body, headers={"Content-Type": OPENMETRICS if openmetrics else TEXT})
 
-    async def answer_discovery(self, _: Request) -> Response:
+    async def answer_discovery(self, request: Request) -> Response:
         """List all targets for `/probe`: all of them or, while a list is missing, none with a 503."""
-        snapshot = self.publication.snapshot
-        missing = [f"of {one.publisher_id} from {', '.join(one.missing)}" for one in snapshot.publishers if one.missing]
-        if missing:
-            return PlainTextResponse(f"no list of offers yet {'; '.join(missing)}\n", 503)
-        return JSONResponse(_groups(snapshot))
 
+        def answer() -> Response:
+            snapshot = self.publication.snapshot
+            if missing := missing_lists(snapshot):
+                return PlainTextResponse(f"no list of offers yet {missing}\n", 503)
+            return respond(request, self.document.body(snapshot))
 
-def _groups(snapshot: Snapshot) -> list[dict[str, Any]]:
-    return [_group(record) for publisher in snapshot.publishers for record in targets(publisher)]
-
-
-def _group(record: OfferRecord) -> dict[str, Any]:
-    labels = {"publisher_id": record.publisher_id, "offer_id": record.offer_id}
-    if record.offer is not None:
-        labels |= {"offer_type": record.offer.offer_type, "source": record.offer.source}
-    return {
-        "targets": [f"{record.publisher_id}/{record.offer_id}"],
-        "labels": {META + name: value for name, value in labels.items()},
-    }
+        return await in_turn(self.turnstile, answer)

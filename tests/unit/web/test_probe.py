@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from exporter.collection.prober import BusyError, TargetError, UnknownOfferError
 from exporter.collection.prober import Prober as RealProber
@@ -16,6 +19,11 @@ from exporter.settings import PublisherSettings
 from exporter.shards import WHOLE
 from exporter.sources.base import Deadline
 from exporter.web import probe as module
+from exporter.web.discovery import Discovery
+from exporter.web.documents import PIECE
+from exporter.web.guard import BusyError as BusyAnswersError
+from exporter.web.guard import security_headers
+from exporter.web.probe import ProbeRoutes
 
 from .samples import NOW, publisher, record, snapshot
 from .test_app import Client, application
@@ -164,6 +172,48 @@ def test_what_is_listed_is_accepted_and_nothing_else(named: tuple[str, ...]) -> 
         with pytest.raises(TargetError, match=r"^target is no publisher/offer$"):
             prober.probe(f"contoso/{one}")
     prober.close()
+
+
+def test_targets_are_sent_as_other_documents_are() -> None:
+    shown = snapshot(*(record(f"offer-{number}") for number in range(1000)))
+    client = Client(application(shown).build())
+    head, get = client.request("HEAD", "/sd"), client.get("/sd")
+    assert (get.headers["content-type"], len(get.json())) == ("application/json", 1000)
+    assert get.headers["content-length"] == str(len(get.content))
+    assert {name: get.headers[name] for name in security_headers()} == security_headers()
+    assert (head.status_code, head.content, head.headers) == (200, b"", get.headers)
+    pieces = Discovery().body(shown)
+    assert (b"".join(pieces), len(pieces) > 1) == (get.content, True)
+    assert max(map(len, pieces)) <= PIECE
+
+
+def test_the_same_snapshot_is_written_once() -> None:
+    document, shown = Discovery(), Snapshot((publisher(record("vm")),))
+    first = document.body(shown)
+    assert document.body(Snapshot((publisher(record("vm")),))) is first
+    assert document.body(Snapshot((publisher(record("app"), last_refresh=NOW),))) != first
+
+
+def test_a_reload_shows_at_once() -> None:
+    """Though nothing has been asked for since."""
+    document = Discovery()
+    document.body(Snapshot((publisher(selection=Selection(("vm",), ("cloud_partner",))),)))
+    after = document.body(Snapshot((publisher(selection=Selection(("app",), ("cloud_partner",))),)))
+    assert b'"contoso/app"' in b"".join(after)
+
+
+class Crowd:
+    """A turnstile before which too many wait."""
+
+    async def run(self, work: Callable[[], object]) -> object:
+        raise BusyAnswersError
+
+
+def test_too_many_who_ask_for_targets_are_told_to_come_again(prober: Prober) -> None:
+    web = application(snapshot(record("vm")))
+    routes = ProbeRoutes(web.publication, prober, turnstile=Crowd())  # type: ignore[arg-type]
+    answer = Client(Starlette(routes=[Route("/sd", routes.answer_discovery)])).get("/sd")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
 def test_labels_tell_what_is_known() -> None:
