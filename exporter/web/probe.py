@@ -18,7 +18,7 @@ from exporter.exposition.publication import Publication
 from exporter.web.discovery import Discovery, missing_lists
 from exporter.web.documents import in_turn, respond
 from exporter.web.guard import Turnstile
-from exporter.web.scrape import scrape_timeout
+from exporter.web.scrape import joined, scrape_timeout
 
 __all__ = ["ProbeRoutes"]
 
@@ -50,9 +50,9 @@ class ProbeRoutes:
             record = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(flight)), seconds + GRACE)
         except TimeoutError:
             return PlainTextResponse("the offer was not fetched within the scrape timeout\n", 504)
-        openmetrics = wants_openmetrics(request.headers.get("accept", ""))
+        openmetrics = wants_openmetrics(joined(request, "accept"))
         body = self.publication.probe(record, time.monotonic() - started, openmetrics=openmetrics)
-        return Response(body, headers={"Content-Type": OPENMETRICS if openmetrics else TEXT})
+        return Response(body, headers={"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept"})
 
     async def answer_discovery(self, request: Request) -> Response:
         """List all targets for `/probe`: all of them or, while a list is missing, none with a 503."""

@@ -6,7 +6,7 @@ import math
 
 from starlette.requests import Request
 
-__all__ = ["scrape_timeout"]
+__all__ = ["joined", "scrape_timeout"]
 
 TIMEOUT_OFFSET = 0.5
 DEFAULT_TIMEOUT = 9.5
@@ -23,3 +23,8 @@ def scrape_timeout(request: Request) -> float:
     except ValueError:
         seconds = math.nan
     return min(max(seconds - TIMEOUT_OFFSET, 0.1), MAX_TIMEOUT) if math.isfinite(seconds) else DEFAULT_TIMEOUT
+
+
+def joined(request: Request, name: str) -> str:
+    """Give a header; several fields of one name are one list (RFC 9110, section 5.3)."""
+    return ",".join(request.headers.getlist(name))

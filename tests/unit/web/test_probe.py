@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -74,6 +76,29 @@ def test_a_fetch_that_does_not_keep_its_time_is_not_waited_for(
     answer = client.get("/probe?target=contoso/vm", **{"x-prometheus-scrape-timeout-seconds": "0.1"})
     assert (answer.status_code, answer.text) == (504, "the offer was not fetched within the scrape timeout\n")
     assert not prober.flight.cancelled(), "others may wait for it"
+
+
+def test_the_format_is_the_one_asked_for(client: Client, prober: Prober) -> None:
+    prober.ends_with(record("vm"))
+    for accept, kind in (
+        ("text/plain", "text/plain;"),
+        ("application/openmetrics-text", "application/openmetrics-text;"),
+    ):
+        answer = client.get("/probe?target=contoso/vm", accept=accept)
+        assert answer.headers["content-type"].startswith(kind)
+        assert answer.headers["vary"] == "Accept"
+
+
+def test_several_accept_fields_count_together(prober: Prober) -> None:
+    prober.ends_with(record("vm"))
+    headers = [("accept", "text/plain;q=0.5"), ("accept", "application/openmetrics-text")]
+
+    async def ask() -> httpx.Response:
+        app = application(snapshot(), probe=prober).build()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter") as client:
+            return await client.get("/probe?target=contoso/vm", headers=headers)
+
+    assert asyncio.run(ask()).headers["content-type"].startswith("application/openmetrics-text;")
 
 
 @pytest.mark.parametrize(

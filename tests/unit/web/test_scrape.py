@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.requests import Request
 
-from exporter.web.scrape import DEFAULT_TIMEOUT, MAX_TIMEOUT, scrape_timeout
+from exporter.web.scrape import DEFAULT_TIMEOUT, MAX_TIMEOUT, joined, scrape_timeout
 
 HEADER = b"x-prometheus-scrape-timeout-seconds"
 
@@ -28,3 +28,12 @@ HEADER = b"x-prometheus-scrape-timeout-seconds"
 def test_timeout(said: str | None, seconds: float) -> None:
     headers = [] if said is None else [(HEADER, said.encode())]
     assert scrape_timeout(Request({"type": "http", "headers": headers})) == seconds
+
+
+@pytest.mark.parametrize(
+    ("fields", "whole"),
+    [([], ""), (["text/plain"], "text/plain"), (["text/plain;q=0.5", "a/b, c/d"], "text/plain;q=0.5,a/b, c/d")],
+)
+def test_several_fields_are_one_list(fields: list[str], whole: str) -> None:
+    headers = [(b"accept", one.encode()) for one in fields]
+    assert joined(Request({"type": "http", "headers": headers}), "accept") == whole
