@@ -58,7 +58,8 @@ class Engine:
         self.prober = Prober(
             settings.publishers,
             self._connections.sources,
-            latest=lambda publisher_id, offer_id: latest().offer(publisher_id, offer_id),
+            shard=settings.collection.shard,
+            latest=latest,
             limit=settings.api.max_concurrency,
             seconds=settings.collection.timeout,
             clock=clock,

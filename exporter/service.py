@@ -162,7 +162,7 @@ class Service:
             telemetry_path=web.telemetry_path,
             is_alive=self.is_alive,
             flight=lambda: self.engine.flight(),  # noqa: PLW0108 - a reload replaces the engine
-            probe=lambda target, source: self.engine.prober.probe(target, source),  # noqa: PLW0108 - as above
+            probe=lambda target, source, seconds: self.engine.prober.probe(target, source, seconds=seconds),
             reload=self.reload if web.enable_lifecycle else None,
         )
 

@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from exporter.collection.round import Round, describe
+from exporter.collection.selection import Selection
 from exporter.collection.snapshot import Failure, PublisherRecord, Snapshot
 from exporter.collection.workers import Workers
 from exporter.settings import CollectionSettings, PublisherSettings
@@ -46,13 +47,19 @@ class Collector:
         )
 
     def _adopted(self, target: PublisherSettings, record: PublisherRecord) -> PublisherRecord:
-        sources = tuple(one for one in record.sources if one.source in target.sources)
-        offers = tuple(one for one in record.offers if self.wants(target, one.offer_id))
-        return replace(record, interval=self._interval, sources=sources, offers=offers)
+        """Lists that were worked off for another selection tell nothing of what this one leaves out."""
+        selection = self.selection(target)
+        sources = tuple(
+            replace(one, is_complete=one.is_complete and selection == record.selection)
+            for one in record.sources
+            if one.source in target.sources
+        )
+        offers = tuple(one for one in record.offers if selection.has(target.id, one.offer_id))
+        return replace(record, interval=self._interval, sources=sources, offers=offers, selection=selection)
 
-    def wants(self, target: PublisherSettings, offer_id: str) -> bool:
-        """Tell whether an offer is collected here: it is not left out by the settings, nor another shard's."""
-        return (not target.offers or offer_id in target.offers) and self.settings.shard.has(target.id, offer_id)
+    def selection(self, target: PublisherSettings) -> Selection:
+        """Tell what of a publisher is collected here."""
+        return Selection.of(target, self.settings.shard)
 
     @property
     def _interval(self) -> float | None:

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-import re
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+import structlog
+
 from exporter.collection.history import trace
-from exporter.collection.snapshot import Failure, OfferRecord
+from exporter.collection.selection import Selection
+from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Snapshot
+from exporter.collection.targets import is_target
 from exporter.collection.workers import Workers
 from exporter.errors import ExporterError, SourceError
 from exporter.settings import PublisherSettings
+from exporter.shards import Shard
 from exporter.sources.base import Deadline, Source
 
-__all__ = ["BusyError", "Prober", "TargetError"]
+__all__ = ["BusyError", "Prober", "TargetError", "UnknownOfferError"]
 
 MAX_KEPT = 10_000
-_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+
+log = structlog.get_logger("exporter.collection")
 
 
 class TargetError(ExporterError):
     """The target may not be probed: it is no `publisher/offer`, or not among the publishers in the settings."""
+
+
+class UnknownOfferError(TargetError):
+    """The settings would allow it, but there is no such offer here: no list has it, or it is another shard's."""
 
 
 class BusyError(ExporterError):
@@ -41,7 +51,9 @@ class Prober:
     """Fetches single offers; two that ask for the same one at once share the fetch.
 
     Only publishers in the settings can be probed, with the offers named there if any are: whoever reaches the exporter
-    must not be able to send its credential elsewhere. At most `limit` probes run at once, each for at most `seconds`.
+    must not be able to send its credential elsewhere. Where none are named, the lists tell which offers there are, as soon
+    as all of them are known: an id that somebody has made up must not cost a request. At most `limit` probes run at once, each for at most `seconds`, or
+    for as long as its caller waits if that is shorter: what nobody waits for must not keep others out.
     """
 
     def __init__(
@@ -49,13 +61,14 @@ class Prober:
         publishers: tuple[PublisherSettings, ...],
         sources: Mapping[str, Source],
         *,
-        latest: Callable[[str, str], OfferRecord | None],
+        shard: Shard,
+        latest: Callable[[], Snapshot],
         limit: int,
         seconds: float,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        self._publishers = {one.id: one for one in publishers}
+        self._selections = {one.id: Selection.of(one, shard) for one in publishers}
         self._sources = sources
         self._latest = latest
         self._limit = limit
@@ -67,11 +80,13 @@ class Prober:
         self._flights: dict[_Target, Future[OfferRecord]] = {}
         self._kept: OrderedDict[_Target, OfferRecord] = OrderedDict()
 
-    def probe(self, target: str, source: str | None = None) -> Future[OfferRecord]:
-        """Fetch `publisher/offer`; the record tells whether it worked.
+    def probe(self, target: str, source: str | None = None, *, seconds: float = math.inf) -> Future[OfferRecord]:
+        """Fetch `publisher/offer` within so many seconds; the record tells whether it worked.
+
+        Who comes while the offer is being fetched shares that fetch, and the time that it has left.
 
         Raises:
-            TargetError: it may not be probed.
+            TargetError: it may not be probed; UnknownOfferError if that is because there is no such offer here.
             BusyError: the limit is reached.
         """
         wanted = self._check(target, source)
@@ -81,7 +96,8 @@ class Prober:
                 return flight
             if len(self._flights) >= self._limit:
                 raise BusyError(f"{self._limit} probes are under way; try again")
-            flight = self._workers.submit(self._fetch, wanted)
+            deadline = Deadline(min(seconds, self._seconds), self._monotonic)
+            flight = self._workers.submit(self._fetch, wanted, deadline)
             self._flights[wanted] = flight
         flight.add_done_callback(lambda _: self._flights.pop(wanted, None))
         return flight
@@ -92,31 +108,38 @@ class Prober:
 
     def _check(self, target: str, source: str | None) -> _Target:
         publisher_id, _, offer_id = target.partition("/")
-        if not _ID.fullmatch(publisher_id) or not _ID.fullmatch(offer_id):
+        if not is_target(publisher_id, offer_id):
             raise TargetError("target is no publisher/offer")
-        publisher = self._publishers.get(publisher_id)
-        if publisher is None:
+        selection = self._selections.get(publisher_id)
+        if selection is None:
             raise TargetError(f"publisher {publisher_id} is not in the settings")
-        if publisher.offers and offer_id not in publisher.offers:
+        if selection.offers and offer_id not in selection.offers:
             raise TargetError(f"offer {offer_id} is not among those of {publisher_id} in the settings")
-        if source is not None and source not in publisher.sources:
-            raise TargetError(f"{publisher_id} has no source of this name; it has {', '.join(publisher.sources)}")
-        return _Target(publisher_id, offer_id, source or self._usual_source(publisher, offer_id))
+        if source is not None and source not in selection.sources:
+            raise TargetError(f"{publisher_id} has no source of this name; it has {', '.join(selection.sources)}")
+        record = self._known(publisher_id, offer_id, selection)
+        return _Target(publisher_id, offer_id, source or _usual_source(selection, record))
 
-    def _usual_source(self, publisher: PublisherSettings, offer_id: str) -> str:
-        """Take the source that told this offer last, else the preferred one."""
-        record = self._latest(publisher.id, offer_id)
-        told_by = record.offer.source if record is not None and record.offer is not None else ""
-        return next((one for one in publisher.sources if one == told_by), publisher.sources[0])
+    def _known(self, publisher_id: str, offer_id: str, selection: Selection) -> OfferRecord | None:
+        """Give what a refresh has seen of the offer; raises UnknownOfferError if it cannot be one of those here."""
+        if not selection.has(publisher_id, offer_id):
+            raise UnknownOfferError(f"offer {offer_id} of {publisher_id} is another shard's; this is {selection.shard}")
+        snapshot = self._latest()
+        record = snapshot.offer(publisher_id, offer_id)
+        if record is None and any(_lists_all(one, publisher_id, selection) for one in snapshot.publishers):
+            raise UnknownOfferError(f"{publisher_id} lists no offer {offer_id}; a new one is known after a refresh")
+        return record
 
-    def _fetch(self, target: _Target) -> OfferRecord:
+    def _fetch(self, target: _Target, deadline: Deadline) -> OfferRecord:
         before = self._before(target)
-        deadline = Deadline(self._seconds, self._monotonic)
         listed = before.listed if before else None
         try:
             offer = self._sources[target.source].fetch_offer(target.publisher_id, target.offer_id, listed, deadline)
         except SourceError as error:
-            return OfferRecord(target.publisher_id, target.offer_id, failure=Failure(error.reason, str(error)))
+            failure = Failure(error.reason, str(error))
+            about = {"publisher_id": target.publisher_id, "offer_id": target.offer_id}
+            log.warning("probe failed", **about, reason=failure.reason, error=failure.text)
+            return OfferRecord(target.publisher_id, target.offer_id, failure=failure)
         now = self._clock()
         since = trace(offer, before, now)
         record = OfferRecord(target.publisher_id, target.offer_id, offer, listed, now, since, now)
@@ -129,5 +152,17 @@ class Prober:
 
     def _before(self, target: _Target) -> OfferRecord | None:
         """Give what was last seen of the offer, be it by a probe or by a refresh."""
-        seen = (self._kept.get(target), self._latest(target.publisher_id, target.offer_id))
+        seen = (self._kept.get(target), self._latest().offer(target.publisher_id, target.offer_id))
         return max((one for one in seen if one is not None), key=lambda one: one.asked or 0, default=None)
+
+
+def _lists_all(publisher: PublisherRecord, publisher_id: str, selection: Selection) -> bool:
+    """Tell whether all offers of this publisher are in its record, which may be about to be made for other settings."""
+    is_it = publisher.publisher_id == publisher_id and publisher.selection == selection
+    return is_it and not selection.offers and not publisher.missing
+
+
+def _usual_source(selection: Selection, record: OfferRecord | None) -> str:
+    """Take the source that told this offer last, else the preferred one."""
+    told_by = record.offer.source if record is not None and record.offer is not None else ""
+    return next((one for one in selection.sources if one == told_by), selection.sources[0])

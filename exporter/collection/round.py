@@ -64,10 +64,11 @@ class Round:
         if not any(one.is_askable for one in listings):
             return replace(self.without_lists(joined(listings)), sources=self._health(listings, set()))
         known = {record.offer_id: record for record in self.before.offers}
+        selection = self.collector.selection(self.target)
         plans = {
             offer_id: plan
             for offer_id, plan in make_plans(self.target.offers, listings, known, self._is_fresh).items()
-            if self.collector.wants(self.target, offer_id)
+            if selection.has(self.target.id, offer_id)
         }
         futures = {
             offer_id: self.collector.workers.submit(self._fetch, offer_id, plan.candidates, known.get(offer_id))
@@ -118,9 +119,11 @@ class Round:
 
     def without_lists(self, failure: Failure | None) -> PublisherRecord:
         """Nothing can be asked and nothing is deleted: all that was known stays, marked as failed."""
-        wanted = (one for one in self.target.offers if self.collector.wants(self.target, one))
-        known = self.before.offers or tuple(map(self._blank, wanted))
-        return replace(self.before, failure=failure, offers=tuple(replace(one, failure=failure) for one in known))
+        known = {record.offer_id: record for record in self.before.offers}
+        for offer_id in self.collector.selection(self.target).named(self.target.id):
+            known.setdefault(offer_id, self._blank(offer_id))
+        offers = tuple(replace(one, failure=failure) for one in known.values())
+        return replace(self.before, failure=failure, offers=offers)
 
     def _blank(self, offer_id: str) -> OfferRecord:
         return OfferRecord(self.target.id, offer_id)
@@ -144,11 +147,9 @@ class Round:
         before = before or SourceRecord(listing.source)
         if listing.refusal is not None and not has_answered:
             return replace(before, failure=listing.refusal)
-        return SourceRecord(
-            listing.source,
-            before.listed if listing.refusal is not None else len(listing.offers),
-            self.collector.clock(),
-        )
+        if listing.refusal is not None:
+            return replace(before, last_success=self.collector.clock(), failure=None)
+        return SourceRecord(listing.source, len(listing.offers), self.collector.clock(), is_complete=True)
 
     def _fetch(self, offer_id: str, candidates: Sequence[Candidate], before: OfferRecord | None) -> Fetched:
         """Ask one source after the other until one tells the offer; raises why not if none does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from exporter.collection.selection import Selection
 from exporter.offers import Offer
 
 __all__ = ["Failure", "OfferRecord", "PublisherRecord", "Since", "Snapshot", "SourceRecord"]
@@ -50,17 +51,22 @@ class OfferRecord:
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """How one source did for one publisher; `failure` tells why nothing could be read from it, `listed` counts its list."""
+    """How one source did for one publisher; `failure` tells why nothing could be read from it, `listed` counts its list.
+
+    With `is_complete` a list of it has been worked off since the publisher's selection is what it is: from then on a list
+    that fails leaves the offers as they were, but never as a part of them.
+    """
 
     source: str
     listed: int | None = None
     last_success: float | None = None
     failure: Failure | None = None
+    is_complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PublisherRecord:
-    """What is known of one publisher; before its first refresh nothing but the interval."""
+    """What is known of one publisher; before its first refresh nothing but the interval and what is to be collected."""
 
     publisher_id: str
     interval: float | None
@@ -71,11 +77,18 @@ class PublisherRecord:
     duration: float | None = None
     failure: Failure | None = None
     sources: tuple[SourceRecord, ...] = ()
+    selection: Selection = field(default_factory=Selection)
 
     @property
     def up(self) -> bool | None:
         """True if the last refresh got everything it asked for, None before the first one."""
         return None if self.last_refresh is None else self.failure is None
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Name the sources whose lists are still to come; none where the settings name the offers."""
+        told = {one.source for one in self.sources if one.is_complete}
+        return () if self.selection.offers else tuple(one for one in self.selection.sources if one not in told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from exporter.exposition.publication import Publication
 from exporter.web.page_routes import PageRoutes
 from exporter.web.pages import Pages
 from exporter.web.probe import ProbeRoutes
-from exporter.web.scrape import scrape_timeout
+from exporter.web.scrape import joined, scrape_timeout
 
 __all__ = ["WebApp"]
 
@@ -40,7 +40,7 @@ class WebApp:
     is_alive: Callable[[], bool]
     flight: Callable[[], Future[None] | None]
     reload: Callable[[], None] | None
-    probe: Callable[[str, str | None], Future[OfferRecord]]
+    probe: Callable[[str, str | None, float], Future[OfferRecord]]
     renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def build(self) -> Starlette:
@@ -66,8 +66,8 @@ class WebApp:
         """Answer a scrape in the format and encoding that its headers prefer."""
         await self._fly(scrape_timeout(request))
         await self._renew()
-        openmetrics = wants_openmetrics(_joined(request, "accept"))
-        gzip = accepts_gzip(_joined(request, "accept-encoding"))
+        openmetrics = wants_openmetrics(joined(request, "accept"))
+        gzip = accepts_gzip(joined(request, "accept-encoding"))
         body = self.publication.metrics(openmetrics=openmetrics, gzip=gzip)
         headers = {
             "Content-Type": OPENMETRICS if openmetrics else TEXT,
@@ -112,11 +112,6 @@ class WebApp:
             async with self.renewing:
                 if self.publication.is_due:
                     await run_in_threadpool(self.publication.renew)
-
-
-def _joined(request: Request, name: str) -> str:
-    """Give all fields of a header as one list (RFC 9110, 5.3)."""
-    return ",".join(request.headers.getlist(name))
 
 
 def _chunks(pieces: Iterable[bytes]) -> Iterator[memoryview]:

@@ -6,29 +6,24 @@ is only listed has no status and no party either: no source tells them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Snapshot, SourceRecord
 from exporter.offers import Message
+from exporter.web.documents import Json, Pieces, Version, dump, version_of
 from exporter.web.plain_text import plain_text
 from exporter.web.view import Lens, OfferView, StepView
 from exporter.web.wording import Moment
 
 __all__ = ["OffersJson", "offer_json", "publisher_json"]
 
-Json: TypeAlias = dict[str, Any]
-Pieces: TypeAlias = tuple[bytes, ...]
-_Version: TypeAlias = tuple[object, ...]
-
 OFFERS_PER_PIECE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    version: _Version
+    version: Version
     expires: float
     pieces: Pieces
 
@@ -41,7 +36,7 @@ class OffersJson:
 
     def body(self, snapshot: Snapshot, lens: Lens) -> Pieces:
         """Give the document, in pieces that are to be sent one after the other."""
-        version = _version(snapshot, lens)
+        version = (lens.stale_after, *version_of(snapshot))
         made = self._made
         if made is None or made.version != version or lens.now >= made.expires:
             expires = snapshot.expires(lens.now, lens.stale_after)
@@ -49,32 +44,19 @@ class OffersJson:
         return made.pieces
 
 
-def _version(snapshot: Snapshot, lens: Lens) -> _Version:
-    """Tell one snapshot from the next without holding on to it: it may be large, and this may be asked rarely."""
-    publishers = (
-        (one.publisher_id, one.last_refresh, one.last_success, len(one.offers)) for one in snapshot.publishers
-    )
-    return lens.stale_after, *publishers
-
-
 def _document(snapshot: Snapshot, lens: Lens) -> Iterator[bytes]:
     """Write offer by offer: one call for all would keep every other thread waiting until it is done."""
-    piece = _dump({"rendered_timestamp_seconds": lens.now, "stale_after_seconds": lens.stale_after})[:-1]
+    piece = dump({"rendered_timestamp_seconds": lens.now, "stale_after_seconds": lens.stale_after})[:-1]
     piece += ',"publishers":['
     for number, publisher in enumerate(snapshot.publishers):
-        piece += ("," if number else "") + _dump(publisher_json(publisher))[:-1] + ',"offers":['
+        piece += ("," if number else "") + dump(publisher_json(publisher))[:-1] + ',"offers":['
         for place, record in enumerate(publisher.offers):
-            piece += ("," if place else "") + _dump(offer_json(record, lens))
+            piece += ("," if place else "") + dump(offer_json(record, lens))
             if place % OFFERS_PER_PIECE == OFFERS_PER_PIECE - 1:
                 yield piece.encode()
                 piece = ""
         piece += "]}"
     yield (piece + "]}\n").encode()
-
-
-def _dump(value: Json) -> str:
-    """Write ASCII only, so that even an id with a lone surrogate can be sent."""
-    return json.dumps(value, separators=(",", ":"))
 
 
 def publisher_json(record: PublisherRecord) -> Json:

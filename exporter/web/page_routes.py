@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import unquote
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.collection.snapshot import OfferRecord, Snapshot
 from exporter.exposition.publication import Publication
+from exporter.web.documents import in_turn, respond
 from exporter.web.filters import BadQueryError, Filters
-from exporter.web.guard import BusyError, Turnstile, security_headers
+from exporter.web.guard import Turnstile, security_headers
 from exporter.web.offers_json import OffersJson
 from exporter.web.pages import Pages
 
@@ -74,14 +75,10 @@ class PageRoutes:
         """Answer with the snapshot as JSON."""
 
         def answer() -> Response:
-            pieces = self.document.body(self.publication.snapshot, self.pages.lens(self.publication.stale_after))
-            length = {"Content-Length": str(sum(map(len, pieces)))}
-            headers = {**security_headers(), **length}
-            if request.method == "HEAD":
-                return Response(headers=headers, media_type="application/json")
-            return StreamingResponse(_sent(pieces), headers=headers, media_type="application/json")
+            lens = self.pages.lens(self.publication.stale_after)
+            return respond(request, self.document.body(self.publication.snapshot, lens))
 
-        return await self._answer(answer)
+        return await in_turn(self.turnstile, answer)
 
     async def missing(self, request: Request, _: Exception) -> Response:
         """Answer for an address that does not exist: a page that leads back for browsers, one line for programs."""
@@ -98,20 +95,7 @@ class PageRoutes:
             html = render().encode("utf-8", "replace")
             return Response(html, status, self.pages.headers, "text/html; charset=utf-8")
 
-        return await self._answer(answer)
-
-    async def _answer(self, answer: Callable[[], Response]) -> Response:
-        try:
-            return await self.turnstile.run(answer)
-        except BusyError:
-            headers = {**security_headers(), "Retry-After": "1"}
-            return PlainTextResponse("too many pages are being rendered, try again\n", 503, headers)
-
-
-async def _sent(pieces: tuple[bytes, ...]) -> AsyncIterator[bytes]:
-    """Give piece by piece, so that a slow reader never has more than one of them waiting in a buffer."""
-    for piece in pieces:
-        yield piece
+        return await in_turn(self.turnstile, answer)
 
 
 def _raw_path(request: Request) -> str:

@@ -6,76 +6,61 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-import structlog
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
-from exporter.collection.prober import BusyError, TargetError
-from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
+from exporter.collection.prober import BusyError, TargetError, UnknownOfferError
+from exporter.collection.snapshot import OfferRecord
 from exporter.exposition.negotiation import OPENMETRICS, TEXT, wants_openmetrics
 from exporter.exposition.publication import Publication
-from exporter.web.scrape import scrape_timeout
+from exporter.web.discovery import Discovery, missing_lists
+from exporter.web.documents import in_turn, respond
+from exporter.web.guard import Turnstile
+from exporter.web.scrape import joined, scrape_timeout
 
 __all__ = ["ProbeRoutes"]
 
-META = "__meta_azure_marketplace_"
-
-log = structlog.get_logger("exporter.web")
+GRACE = 0.25  # for the answer of a fetch that has used all of its time; half of what scrape_timeout keeps back
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeRoutes:
-    """Answers `/probe` and `/sd`; `probe` starts a fetch and raises TargetError or BusyError."""
+    """Answers `/probe` and `/sd`; `probe` starts a fetch of at most so many seconds, and raises TargetError or BusyError."""
 
     publication: Publication
-    probe: Callable[[str, str | None], Future[OfferRecord]]
+    probe: Callable[[str, str | None, float], Future[OfferRecord]]
+    document: Discovery = field(default_factory=Discovery)
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
     async def answer_probe(self, request: Request) -> Response:
-        """Fetch one offer and show it: 200 with `probe_success`, 400 for a target that may not be probed."""
+        """Fetch one offer and show it: 200 with `probe_success`; 400 if it may not be probed, 404 if there is no such."""
         started = time.monotonic()
+        seconds = scrape_timeout(request)
         try:
-            flight = self.probe(request.query_params.get("target", ""), request.query_params.get("source"))
+            flight = self.probe(request.query_params.get("target", ""), request.query_params.get("source"), seconds)
+        except UnknownOfferError as error:
+            return PlainTextResponse(f"{error}\n", 404)
         except TargetError as error:
             return PlainTextResponse(f"{error}\n", 400)
         except BusyError as error:
             return PlainTextResponse(f"{error}\n", 503, headers={"Retry-After": "1"})
         try:
-            record = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(flight)), scrape_timeout(request))
+            record = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(flight)), seconds + GRACE)
         except TimeoutError:
             return PlainTextResponse("the offer was not fetched within the scrape timeout\n", 504)
-        if record.failure is not None:
-            log.warning(
-                "probe failed",
-                publisher_id=record.publisher_id,
-                offer_id=record.offer_id,
-                reason=record.failure.reason,
-                error=record.failure.text,
-            )
-        openmetrics = wants_openmetrics(request.headers.get("accept", ""))
+        openmetrics = wants_openmetrics(joined(request, "accept"))
         body = self.publication.probe(record, time.monotonic() - started, openmetrics=openmetrics)
-        return Response(body, headers={"Content-Type": OPENMETRICS if openmetrics else TEXT})
+        return Response(body, headers={"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept"})
 
-    async def answer_discovery(self, _: Request) -> Response:
+    async def answer_discovery(self, request: Request) -> Response:
         """List all targets for `/probe`: all of them or, while a list is missing, none with a 503."""
-        snapshot = self.publication.snapshot
-        missing = [one.publisher_id for one in snapshot.publishers if one.listed is None and not one.offers]
-        if missing:
-            return PlainTextResponse(f"no list of offers yet for {', '.join(missing)}\n", 503)
-        return JSONResponse(_groups(snapshot))
 
+        def answer() -> Response:
+            snapshot = self.publication.snapshot
+            if missing := missing_lists(snapshot):
+                return PlainTextResponse(f"no list of offers yet {missing}\n", 503)
+            return respond(request, self.document.body(snapshot))
 
-def _groups(snapshot: Snapshot) -> list[dict[str, Any]]:
-    return [_group(publisher, record) for publisher in snapshot.publishers for record in publisher.offers]
-
-
-def _group(publisher: PublisherRecord, record: OfferRecord) -> dict[str, Any]:
-    labels = {"publisher_id": publisher.publisher_id, "offer_id": record.offer_id}
-    if record.offer is not None:
-        labels |= {"offer_type": record.offer.offer_type, "source": record.offer.source}
-    return {
-        "targets": [f"{publisher.publisher_id}/{record.offer_id}"],
-        "labels": {META + name: value for name, value in labels.items()},
-    }
+        return await in_turn(self.turnstile, answer)

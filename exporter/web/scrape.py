@@ -6,16 +6,25 @@ import math
 
 from starlette.requests import Request
 
-__all__ = ["scrape_timeout"]
+__all__ = ["joined", "scrape_timeout"]
 
 TIMEOUT_OFFSET = 0.5
 DEFAULT_TIMEOUT = 9.5
+MAX_TIMEOUT = 60.0  # a header of 1e9 must not hold a connection for ever
 
 
 def scrape_timeout(request: Request) -> float:
-    """Tell how many seconds a scrape may take: what Prometheus says, less half a second for the way back."""
+    """Tell how many seconds a scrape may take: what Prometheus says, less half a second for the way back.
+
+    It is never more than a minute, whatever the header says.
+    """
     try:
         seconds = float(request.headers.get("x-prometheus-scrape-timeout-seconds", ""))
     except ValueError:
         seconds = math.nan
-    return max(seconds - TIMEOUT_OFFSET, 0.1) if math.isfinite(seconds) else DEFAULT_TIMEOUT
+    return min(max(seconds - TIMEOUT_OFFSET, 0.1), MAX_TIMEOUT) if math.isfinite(seconds) else DEFAULT_TIMEOUT
+
+
+def joined(request: Request, name: str) -> str:
+    """Give a header; several fields of one name are one list (RFC 9110, section 5.3)."""
+    return ",".join(request.headers.getlist(name))

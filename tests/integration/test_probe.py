@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
 import yaml
 
-from .conftest import StartExporter, StartPrometheus, StartSimulator
+from .conftest import Keep, StartExporter, StartPrometheus, StartSimulator, WriteSettings
 from .processes import Exporter, Simulator, wait_until
 from .test_end_to_end import OFFER
 
@@ -72,6 +74,9 @@ def test_probe(api: Simulator, watched: Exporter) -> None:
     [
         ("", "target is no publisher/offer"),
         ("contoso", "target is no publisher/offer"),
+        ("contoso/.", "target is no publisher/offer"),
+        ("contoso/..", "target is no publisher/offer"),
+        ("../contoso", "target is no publisher/offer"),
         ("contoso/../fabrikam", "target is no publisher/offer"),
         ("http://169.254.169.254/metadata", "target is no publisher/offer"),
         ("stranger/vm", "publisher stranger is not in the settings"),
@@ -84,6 +89,48 @@ def test_invalid_targets(api: Simulator, watched: Exporter, target: str, complai
     assert (answer.status_code, answer.text) == (400, complaint + "\n")
     assert watched.get("/probe").status_code == 400
     assert api.control("GET", "requests").json()["total"] == 0
+
+
+def test_invented_offers(api: Simulator, watched: Exporter) -> None:
+    """The list is known, so nobody has to be asked."""
+    answer = probe(watched, "contoso/phantom")
+    assert (answer.status_code, answer.text) == (
+        404,
+        "contoso lists no offer phantom; a new one is known after a refresh\n",
+    )
+    assert api.control("GET", "requests").json()["total"] == 0
+
+
+def test_unusual_ids(api: Simulator, exporter: StartExporter) -> None:
+    """They reach the API as they are."""
+    names = ["a b", "a/b", "résumé", "100%", "x?y#z"]
+    body = [{"id": name, "offerTypeId": "vm", "status": "running"} for name in [*names, "a/../b"]]
+    api.control("POST", "faults", json={"kind": "respond", "body": body, "operation": "list_offers"})
+    api.control("POST", "faults", json={"kind": "respond", "body": OFFER, "operation": "offer_status"})
+    watched = exporter({"api": {"base_url": api.url}, "collection": {"interval": "1h", "stale_after": "1d"}})
+    watched.wait_until_ready()
+    api.control("DELETE", "requests")
+    targets = [one["targets"][0] for one in watched.get("/sd").json()]
+    assert targets == [f"contoso/{name}" for name in names]
+    for target in targets:
+        assert values(probe(watched, target))["probe_success"] == 1
+    paths = [one["path"] for one in api.control("GET", "requests/log").json()]
+    assert paths == [f"/api/publishers/contoso/offers/{quote(name, safe='')}/status" for name in names]
+    assert probe(watched, "contoso/a/../b").status_code == 400
+
+
+def test_shards(api: Simulator, exporter: StartExporter) -> None:
+    """What one of them lists it can be asked for, and nothing else."""
+    listed = []
+    for ordinal in (0, 1):
+        changes = {"api": {"base_url": api.url}, "collection": {"shard": f"{ordinal}/2"}}
+        shard = exporter(changes)
+        shard.wait_until_ready()
+        listed.append({one["targets"][0] for one in shard.get("/sd").json()})
+        answers = {name: probe(shard, f"contoso/{name}").status_code for name in NAMES}
+        assert answers == {name: 200 if f"contoso/{name}" in listed[ordinal] else 404 for name in NAMES}
+    assert listed[0] | listed[1] == {f"contoso/{name}" for name in NAMES}
+    assert not listed[0] & listed[1]
 
 
 def test_failing_probe(api: Simulator, watched: Exporter) -> None:
@@ -115,12 +162,15 @@ def test_coalescing_and_limit(api: Simulator, watched: Exporter) -> None:
 
 
 def test_scrape_timeout(api: Simulator, watched: Exporter) -> None:
-    """Prometheus is told before it gives up; the fetch goes on for those who come later."""
-    api.control("POST", "faults", json={"kind": "slow", "seconds": 1.5, "operation": "offer_status", "times": 1})
-    late = probe(watched, "contoso/app", **{"X-Prometheus-Scrape-Timeout-Seconds": "1"})
-    assert (late.status_code, late.elapsed.total_seconds() < 1) == (504, True)
-    assert values(probe(watched, "contoso/app"))["probe_success"] == 1
-    assert api.control("GET", "requests").json()["by_offer"] == {"contoso/app": 1}
+    """Prometheus is told before it gives up, and no fetch that nobody waits for keeps others out."""
+    api.control("POST", "faults", json={"kind": "slow", "seconds": 30, "operation": "offer_status", "times": 2})
+    hurried = {"X-Prometheus-Scrape-Timeout-Seconds": "1"}
+    with ThreadPoolExecutor(2) as pool:
+        late = [pool.submit(probe, watched, f"contoso/{name}", **hurried) for name in NAMES[:2]]
+    for answer in (one.result() for one in late):
+        assert answer.elapsed.total_seconds() < 1
+        assert values(answer)["probe_success"] == 0
+    assert values(probe(watched, "contoso/app"))["probe_success"] == 1, "both places are free again"
 
 
 def test_discovery(watched: Exporter) -> None:
@@ -146,10 +196,45 @@ def test_discovery_before_the_list(simulator: StartSimulator, exporter: StartExp
     watched = exporter({"api": {"base_url": api.url}})
     watched.wait_for_sample('azure_marketplace_publisher_up{publisher_id="contoso"}', 0)
     answer = watched.get("/sd")
-    assert (answer.status_code, answer.text) == (503, "no list of offers yet for contoso\n")
+    assert (answer.status_code, answer.text) == (503, "no list of offers yet of contoso from cloud_partner\n")
     api.control("DELETE", "faults")
     wait_until(lambda: watched.get("/sd").status_code == 200, "the list")
     assert watched.get("/sd").json() == []
+
+
+@pytest.mark.parametrize("by", ["restart", "reload"])
+def test_discovery_after_the_selection_has_changed(
+    api: Simulator, command: Path, write_settings: WriteSettings, keep: Keep, by: str
+) -> None:
+    """What is known of a part is not given for the whole while the list fails."""
+    up = 'azure_marketplace_offer_up{offer_id="app",publisher_id="contoso"}'
+    changes: dict[str, Any] = {
+        "publishers": ["contoso/app"],
+        "api": {"base_url": api.url, "max_retries": 0},
+        "collection": {"state_file": str(write_settings({}).with_name("state"))},
+    }
+    file = write_settings(changes)
+    watched = keep(lambda folder: Exporter([command, f"--config.file={file}"], folder))
+    watched.wait_until_ready()
+    assert [one["targets"] for one in watched.get("/sd").json()] == [["contoso/app"]]
+    api.control("POST", "faults", json={"kind": "status", "status": 500, "operation": "list_offers"})
+    write_settings(changes | {"publishers": ["contoso"]}).replace(file)
+    if by == "restart":
+        watched.terminate()
+        watched = keep(lambda folder: Exporter([command, f"--config.file={file}"], folder))
+    else:
+        watched.signal(signal.SIGHUP)
+        watched.wait_for_text("configuration reloaded")
+    watched.wait_for_sample('azure_marketplace_publisher_up{publisher_id="contoso"}', 0)
+    answer = watched.get("/sd")
+    assert (answer.status_code, answer.text) == (503, "no list of offers yet of contoso from cloud_partner\n")
+    assert watched.samples()[up] == 0, "what is known is shown all the same"
+    api.control("DELETE", "faults")
+    wait_until(lambda: watched.get("/sd").status_code == 200, "the list")
+    assert len(watched.get("/sd").json()) == len(NAMES)
+    api.control("POST", "faults", json={"kind": "status", "status": 500, "operation": "list_offers"})
+    watched.wait_for_sample('azure_marketplace_publisher_up{publisher_id="contoso"}', 0)
+    assert len(watched.get("/sd").json()) == len(NAMES), "a list that worked once deletes nothing by failing"
 
 
 def documented(watched: Exporter) -> dict[str, Any]:
@@ -181,7 +266,7 @@ def test_with_prometheus(watched: Exporter, prometheus: StartPrometheus) -> None
     assert server.query("sum by (offer_id) (azure_marketplace_offer_status == 1)") == {
         f'{{"offer_id": "{name}"}}': 1 for name in NAMES
     }
-    assert server.query("probe_success == 0") == {"{}": 0}, "fabrikam/only, which does not exist"
+    assert server.wait_for("probe_success == 0") == {"{}": 0}, "fabrikam/only, which does not exist"
 
 
 def test_with_two_prometheus_servers(watched: Exporter, prometheus: StartPrometheus) -> None:

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.collection.collector import Collector
+from exporter.collection.selection import Selection
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
 from exporter.collection.workers import Workers
 from exporter.errors import (
@@ -368,10 +369,11 @@ def test_the_same_failure_is_logged_once(build: Build) -> None:
 
 def test_adopt_keeps_what_is_still_wanted(build: Build) -> None:
     house = build("contoso", "fabrikam", interval="2m")
+    everything = Selection(sources=("cloud_partner",))
     left = Snapshot((PublisherRecord("gone", 300.0), PublisherRecord("contoso", 300.0, listed=4, last_refresh=NOW)))
     assert house.collector.adopt(left).publishers == (
-        PublisherRecord("contoso", 120.0, listed=4, last_refresh=NOW),
-        PublisherRecord("fabrikam", 120.0),
+        PublisherRecord("contoso", 120.0, listed=4, last_refresh=NOW, selection=everything),
+        PublisherRecord("fabrikam", 120.0, selection=everything),
     )
 
 

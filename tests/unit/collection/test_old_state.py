@@ -1,16 +1,29 @@
-"""State files written before there were several sources."""
+"""State files written before there were several sources, or before a selection was kept."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from exporter.collection.selection import Selection
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
 from exporter.collection.state import StateFile
 from exporter.offers import Offer, OfferStatus, Step, StepStatus
+from exporter.shards import Shard
 
-SINCE = {"sources", "live", "live_since", "product_id", "is_listed_only", "tells_messages", "started", "completed"}
+SELECTION = {"selection", "is_complete"}
+SINCE = SELECTION | {
+    "sources",
+    "live",
+    "live_since",
+    "product_id",
+    "is_listed_only",
+    "tells_messages",
+    "started",
+    "completed",
+}
 STEP = Step("certify", "Certify", StepStatus.IN_PROGRESS)
 OFFER = Offer("contoso", "vm", OfferStatus.RUNNING, "cloud_partner", steps=(STEP,))
 RECORD = OfferRecord("contoso", "vm", OFFER, OFFER, 1.0, Since(1.0, 2.0, {"certify": 3.0}), 4.0)
@@ -37,14 +50,36 @@ def without(content: Any, names: set[str]) -> Any:
     return content
 
 
+def aged(path: Path, snapshot: Snapshot, names: set[str]) -> Snapshot:
+    """Load what is saved without these fields."""
+    save(path, snapshot)
+    head, body = path.read_text(encoding="utf-8").splitlines()
+    old = json.dumps(without(json.loads(body), names))
+    for name in names:
+        assert f'"{name}"' in body
+        assert f'"{name}"' not in old
+    path.write_text(f"{head}\n{old}\n", encoding="utf-8")
+    return load(path)
+
+
 def test_are_still_read(tmp_path: Path) -> None:
     snapshot = Snapshot((PublisherRecord("contoso", 300.0, (RECORD,), listed=1),))
+    assert aged(tmp_path / "state", snapshot, SINCE - {"is_complete"}) == snapshot
+
+
+def test_do_not_tell_whether_they_are_complete(tmp_path: Path) -> None:
+    """And so do not count as if they were."""
+    told = SourceRecord("cloud_partner", 1, 5.0)
+    old = PublisherRecord("contoso", 300.0, (RECORD,), listed=1, sources=(told,))
+    new = replace(old, sources=(replace(told, is_complete=True),), selection=Selection((), ("cloud_partner",)))
+    assert aged(tmp_path / "state", Snapshot((new,)), SELECTION) == Snapshot((old,))
+
+
+def test_keep_what_was_selected(tmp_path: Path) -> None:
+    selection = Selection(("vm",), ("cloud_partner", "partner_center"), Shard(1, 3))
+    sources = (SourceRecord("cloud_partner", 1, 5.0, is_complete=True),)
+    snapshot = Snapshot((PublisherRecord("contoso", 300.0, (RECORD,), sources=sources, selection=selection),))
     save(tmp_path / "state", snapshot)
-    head, body = (tmp_path / "state").read_text(encoding="utf-8").splitlines()
-    old = json.dumps(without(json.loads(body), SINCE))
-    assert '"live"' in body
-    assert '"live"' not in old
-    (tmp_path / "state").write_text(f"{head}\n{old}\n", encoding="utf-8")
     assert load(tmp_path / "state") == snapshot
 
 

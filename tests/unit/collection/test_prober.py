@@ -9,15 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.collection import prober as module
-from exporter.collection.prober import BusyError, Prober, TargetError
-from exporter.collection.snapshot import Failure, OfferRecord
+from exporter.collection.prober import BusyError, Prober, TargetError, UnknownOfferError
+from exporter.collection.selection import Selection
+from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
 from exporter.errors import UpstreamError
 from exporter.offers import Offer, OfferStatus
 from exporter.settings import PublisherSettings
+from exporter.shards import WHOLE, Shard
 from exporter.sources.base import Deadline
-from tests.unit.make import NOW, Clock, offer, record
+from tests.unit.make import NOW, Clock, offer, record, snapshot
 
 
 class Source:
@@ -45,11 +48,15 @@ class Source:
 class House:
     def __init__(self) -> None:
         self.source, self.clock = Source(), Clock()
-        self.latest: OfferRecord | None = None
-        self.prober = Prober(
+        self.latest = Snapshot()
+        self.prober = self.build()
+
+    def build(self, shard: Shard = WHOLE) -> Prober:
+        return Prober(
             (PublisherSettings(id="contoso"), PublisherSettings(id="fabrikam", offers=("vm", "app"))),
             {"cloud_partner": self.source},
-            latest=lambda *_: self.latest,
+            shard=shard,
+            latest=lambda: self.latest,
             limit=3,
             seconds=60,
             clock=self.clock,
@@ -83,9 +90,14 @@ def test_probe(house: House) -> None:
         ("contoso", None, "target is no publisher/offer"),
         ("contoso/", None, "target is no publisher/offer"),
         ("/vm", None, "target is no publisher/offer"),
-        ("contoso/vm/status", None, "target is no publisher/offer"),
-        ("contoso/..%2f", None, "target is no publisher/offer"),
-        ("contoso/vm?x", None, "target is no publisher/offer"),
+        ("contoso//vm", None, "target is no publisher/offer"),
+        ("contoso/vm/", None, "target is no publisher/offer"),
+        ("contoso/../fabrikam", None, "target is no publisher/offer"),
+        ("contoso/.", None, "target is no publisher/offer"),
+        ("contoso/..", None, "target is no publisher/offer"),
+        ("./vm", None, "target is no publisher/offer"),
+        ("../vm", None, "target is no publisher/offer"),
+        ("contoso/\ud800", None, "target is no publisher/offer"),
         ("contoso/vm\n", None, "target is no publisher/offer"),
         ("contoso/" + "x" * 129, None, "target is no publisher/offer"),
         ("stranger/vm", None, "publisher stranger is not in the settings"),
@@ -101,8 +113,66 @@ def test_targets_that_may_not_be_probed(house: House, target: str, source: str |
 
 
 def test_those_that_may(house: House) -> None:
-    for target in ("fabrikam/vm", "fabrikam/app", "contoso/My_offer-1.2~x"):
+    for target in (
+        "fabrikam/vm",
+        "fabrikam/app",
+        "contoso/My_offer-1.2~x",
+        "contoso/.vm",
+        "contoso/...",
+        "contoso/a/b c",
+        "contoso/é?#%",
+    ):
         assert house.probe(target, "cloud_partner").failure is None
+
+
+def listed(*names: str, complete: bool = True, **selection: Any) -> Snapshot:
+    """What a refresh has left, with these offers."""
+    sources = (SourceRecord("cloud_partner", len(names), NOW, is_complete=complete),)
+    known = Selection(**({"sources": ("cloud_partner",)} | selection))
+    return snapshot(*(record(offer(one)) for one in names), sources=sources, selection=known)
+
+
+def test_an_invented_offer_costs_no_request(house: House) -> None:
+    house.latest = listed("vm")
+    with pytest.raises(UnknownOfferError) as error:
+        house.probe("contoso/phantom")
+    assert str(error.value) == "contoso lists no offer phantom; a new one is known after a refresh"
+    assert house.source.asked == []
+    house.latest = listed("vm", "phantom")
+    assert house.probe("contoso/phantom").failure is None
+
+
+@pytest.mark.parametrize(
+    "latest",
+    [
+        Snapshot(),
+        listed(complete=False),
+        listed(offers=("vm",)),
+        listed(shard=Shard(0, 2)),
+        listed(sources=("partner_center",)),
+    ],
+)
+def test_without_all_lists_any_offer_may_be_asked_for(house: House, latest: Snapshot) -> None:
+    """Also if the lists are those of other settings, which a reload is about to replace."""
+    house.latest = latest
+    assert house.probe("contoso/new").failure is None
+
+
+def test_named_offers_need_no_list(house: House) -> None:
+    house.latest = listed("vm")
+    assert house.probe("fabrikam/app").failure is None
+
+
+@pytest.mark.parametrize("publisher", ["contoso", "fabrikam"])
+def test_offers_of_another_shard(house: House, publisher: str) -> None:
+    """Each offer is asked for by one shard, with or without a list."""
+    ordinal = next(one for one in (0, 1) if Shard(one, 2).has(publisher, "vm"))
+    mine, other = house.build(Shard(ordinal, 2)), house.build(Shard(1 - ordinal, 2))
+    with pytest.raises(UnknownOfferError) as error:
+        other.probe(f"{publisher}/vm")
+    assert str(error.value) == f"offer vm of {publisher} is another shard's; this is {1 - ordinal}/2"
+    assert mine.probe(f"{publisher}/vm").result(10).failure is None
+    mine.close()
 
 
 def test_two_at_once_share_the_fetch(house: House) -> None:
@@ -113,6 +183,22 @@ def test_two_at_once_share_the_fetch(house: House) -> None:
     flights[0].result(10)
     house.probe()
     assert len(house.source.asked) == 2
+
+
+def test_no_fetch_outlasts_the_scrape_that_asked_for_it(house: House) -> None:
+    """Nor the time that any probe has."""
+    for seconds in (9.5, 1e9):
+        house.prober.probe("contoso/vm", seconds=seconds).result(10)
+    assert [left for _, _, left in house.source.asked] == [9.5, 60]
+
+
+def test_who_joins_a_fetch_shares_its_time(house: House) -> None:
+    house.source.go.clear()
+    first = house.prober.probe("contoso/vm", seconds=5)
+    assert house.prober.probe("contoso/vm", seconds=50) is first
+    house.source.go.set()
+    first.result(10)
+    assert [left for _, _, left in house.source.asked] == [5]
 
 
 def test_limit(house: House) -> None:
@@ -140,6 +226,19 @@ def test_failure(house: House) -> None:
     assert (again.since.status, again.last_success) == (NOW, NOW + 100)
 
 
+def test_a_failure_is_logged_once_with_its_reason(house: House) -> None:
+    """`probe_success 0` alone tells nobody what to do, and ten who share a fetch need one line."""
+    house.source.answer = UpstreamError("down")
+    house.source.go.clear()
+    with capture_logs() as logs:
+        flights = [house.prober.probe("contoso/vm") for _ in range(10)]
+        house.source.go.set()
+        for one in flights:
+            one.result(10)
+    about = {"publisher_id": "contoso", "offer_id": "vm", "reason": "upstream", "error": "down"}
+    assert logs == [{"event": "probe failed", "log_level": "warning"} | about]
+
+
 def test_bug(house: House) -> None:
     """It is the flight's, and holds up nothing."""
     house.source.answer = ZeroDivisionError()
@@ -152,14 +251,14 @@ def test_bug(house: House) -> None:
 def test_what_a_refresh_knows(house: House) -> None:
     """Since-times and the list entry come from whoever has seen the offer last."""
     listed = offer(display_name="VM")
-    house.latest = record(offer(), listed=listed, asked=NOW - 5)
+    house.latest = snapshot(record(offer(), listed=listed, asked=NOW - 5))
     first = house.probe()
     assert house.source.asked[-1][1] == listed
     assert first.since is not None
     assert first.since.status == NOW - 100
     house.clock.now += 50
     succeeded = offer(status=OfferStatus.SUCCEEDED)
-    house.latest = record(succeeded, listed=listed, asked=NOW + 20)
+    house.latest = snapshot(record(succeeded, listed=listed, asked=NOW + 20))
     house.source.answer = succeeded
     second = house.probe()
     assert second.since is not None

@@ -21,7 +21,7 @@ from exporter.errors import (
 )
 from exporter.offers import Offer, OfferStatus
 from exporter.settings import CollectionSettings, PublisherSettings, SourceName
-from exporter.shards import Shard
+from exporter.shards import WHOLE, Shard
 from exporter.sources.base import Deadline, NotServedError
 from exporter.telemetry import Telemetry
 
@@ -96,9 +96,6 @@ class World:
     def record(self) -> PublisherRecord:
         return self.snapshot.publisher("contoso")
 
-    def latest(self, publisher_id: str, offer_id: str) -> OfferRecord | None:
-        return self.snapshot.offer(publisher_id, offer_id)
-
     def told_by(self) -> dict[str, str]:
         return {one.offer_id: one.offer.source if one.offer else "" for one in self.record.offers}
 
@@ -143,9 +140,9 @@ class TestPreference:
         assert record.up
         assert record.listed == 4
         assert record.sources == (
-            SourceRecord("cloud_partner", 2, START),
-            SourceRecord("partner_center", 2, START),
-            SourceRecord("product_ingestion", 3, START),
+            SourceRecord("cloud_partner", 2, START, is_complete=True),
+            SourceRecord("partner_center", 2, START, is_complete=True),
+            SourceRecord("product_ingestion", 3, START, is_complete=True),
         )
 
     def test_no_offer_is_asked_for_twice(self, world: World) -> None:
@@ -401,7 +398,8 @@ class TestProbes:
         one = Prober(
             (world.target,),
             {source.name: source for source in (world.cloud, world.center, world.ingestion)},
-            latest=world.latest,
+            shard=WHOLE,
+            latest=lambda: world.snapshot,
             limit=2,
             seconds=10,
             clock=lambda: world.now,
@@ -438,7 +436,8 @@ class TestProbes:
         other = Prober(
             (world.target,),
             {"cloud_partner": world.cloud},
-            latest=world.latest,
+            shard=WHOLE,
+            latest=lambda: world.snapshot,
             limit=1,
             seconds=10,
             clock=lambda: world.now,

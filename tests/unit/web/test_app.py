@@ -12,9 +12,8 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
-from structlog.testing import capture_logs
 
-from exporter.collection.snapshot import Failure, OfferRecord, Snapshot
+from exporter.collection.snapshot import OfferRecord, Snapshot
 from exporter.errors import ConfigError
 from exporter.exposition.publication import Publication
 from exporter.web.app import WebApp
@@ -45,7 +44,7 @@ class Client:
 
 
 def application(shown: Snapshot, **fields: Any) -> WebApp:
-    def probe(target: str, source: str | None) -> Future[OfferRecord]:
+    def probe(target: str, source: str | None, seconds: float) -> Future[OfferRecord]:
         raise NotImplementedError
 
     usual: dict[str, Any] = {
@@ -265,32 +264,6 @@ def test_settings_are_reloaded_only_where_that_is_enabled() -> None:
     assert calls == ["reload"]
     assert "publishers: none" in answers[2].text
     assert Client(application(snapshot()).build()).get("/-/reload").status_code == 405
-
-
-def test_a_probe_that_fails_is_logged_with_its_reason() -> None:
-    """`probe_success 0` alone tells nobody what to do."""
-
-    def probe(target: str, source: str | None) -> Future[OfferRecord]:
-        assert source is None
-        flight: Future[OfferRecord] = Future()
-        failure = None if target == "contoso/vm" else Failure("not_found", "there is no such offer")
-        flight.set_result(OfferRecord("contoso", target.partition("/")[2], failure=failure))
-        return flight
-
-    client = Client(application(snapshot(), probe=probe).build())
-    with capture_logs() as logs:
-        assert "probe_success 1.0\n" in client.get("/probe?target=contoso/vm").text
-        assert "probe_success 0.0\n" in client.get("/probe?target=contoso/none").text
-    assert logs == [
-        {
-            "event": "probe failed",
-            "publisher_id": "contoso",
-            "offer_id": "none",
-            "reason": "not_found",
-            "error": "there is no such offer",
-            "log_level": "warning",
-        }
-    ]
 
 
 def test_several_fields_of_a_header_are_one_list() -> None:
