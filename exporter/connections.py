@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from exporter.credentials import TokenSource
 from exporter.entra import token_source
+from exporter.right_of_way import RightOfWay
 from exporter.settings import ApiSettings, PartnerCenterSettings, ProductIngestionSettings, Settings, SourceName
 from exporter.sources.api import ApiClient
 from exporter.sources.base import Source
@@ -31,7 +32,7 @@ class Connections:
     """Makes what the publishers of the settings need, and no more.
 
     `clock` is Unix time, `monotonic` and `wait` measure and spend seconds; `wait` returns True if it was ended early.
-    `give_way` lets scrapes go first.
+    Who works on an answer does so by `way`.
 
     Raises:
         ConfigError: a file that the credential needs is missing or cannot be read.
@@ -45,14 +46,14 @@ class Connections:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         wait: Callable[[float], bool],
-        give_way: Callable[[], None] = lambda: None,
+        way: RightOfWay | None = None,
     ) -> None:
         self._settings = settings
         self._telemetry = telemetry
         self._clock = clock
         self._monotonic = monotonic
         self._wait = wait
-        self._give_way = give_way
+        self._way = way
         self._tokens: dict[str, TokenSource] = {}
         self._clients: list[ApiClient] = []
         names = dict.fromkeys(name for publisher in settings.publishers for name in publisher.sources)
@@ -86,7 +87,6 @@ class Connections:
             clock=self._clock,
             monotonic=self._monotonic,
             wait=self._wait,
-            give_way=self._give_way,
         )
         client = ApiClient(
             base_url=own.base_url,
@@ -96,6 +96,7 @@ class Connections:
             telemetry=self._telemetry,
             operations=_OPERATIONS[name],
             monotonic=self._monotonic,
+            way=self._way,
         )
         self._clients.append(client)
         return client

@@ -13,6 +13,7 @@ from exporter.collection.schedule import Background
 from exporter.collection.snapshot import Snapshot
 from exporter.collection.workers import Workers
 from exporter.connections import Connections
+from exporter.right_of_way import RightOfWay
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
 
@@ -23,8 +24,8 @@ class Engine:
     """Collects what the settings name.
 
     `publish` gets each new snapshot while a refresh goes on, `done` the last one of it, and `latest` gives back the newest,
-    which outlives the engine; `clock` is Unix time, `monotonic` measures durations, both in seconds. `give_way` lets scrapes
-    go first.
+    which outlives the engine; `clock` is Unix time, `monotonic` measures durations, both in seconds. Its threads work by
+    `way`.
 
     Raises:
         ConfigError: what the settings name is missing or cannot be read.
@@ -40,21 +41,17 @@ class Engine:
         latest: Callable[[], Snapshot],
         clock: Callable[[], float],
         monotonic: Callable[[], float],
-        give_way: Callable[[], None] = lambda: None,
+        way: RightOfWay | None = None,
     ) -> None:
+        way = way or RightOfWay()
         self._latest = latest
         self._publish = publish
         self._done = done
         self._given_up = threading.Event()
         self._connections = Connections(
-            settings,
-            telemetry=telemetry,
-            clock=clock,
-            monotonic=monotonic,
-            wait=self._given_up.wait,
-            give_way=give_way,
+            settings, telemetry=telemetry, clock=clock, monotonic=monotonic, wait=self._given_up.wait, way=way
         )
-        self._workers = Workers(settings.api.max_concurrency, "fetch")
+        self._workers = Workers(settings.api.max_concurrency, "fetch", rest=way.rest)
         self.prober = Prober(
             settings.publishers,
             self._connections.sources,
@@ -64,6 +61,7 @@ class Engine:
             seconds=settings.collection.timeout,
             clock=clock,
             monotonic=monotonic,
+            rest=way.rest,
         )
         telemetry.gauge("shard_ordinal").set(settings.collection.shard.ordinal)
         telemetry.gauge("shards").set(settings.collection.shard.total)

@@ -2,16 +2,19 @@
 
 Python runs one thread at a time. A scrape needs it for a few milliseconds, but in dozens of turns, one after each system
 call; with eight threads that read answers of the API in between, each turn is waited for anew. So the background stands
-aside while the event loop has something to do, takes short turns, and does not stop everybody to look for garbage among
-objects that live for ever. `make bench ARGS=latency` shows what a scrape gains.
+aside while the event loop has something to do, of its threads that talk to the API one works at a time while the others
+wait for answers, all take short turns, and nobody stops the others to look for garbage among objects that live for ever.
+`make bench ARGS=latency` shows what a scrape gains.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 __all__ = ["RightOfWay", "spare_long_lived", "take_short_turns"]
 
@@ -32,8 +35,9 @@ class RightOfWay:
     """The event loop takes the way and leaves it; the background gives way before each piece of its work.
 
     The way can be taken for half of the time: what has been used comes back as time passes in which it is free. So clients
-    that never let the loop rest slow the background down, and cannot stop it. There is no lock, so neither side can hold
-    up the other. `monotonic` and `sleep` measure and spend seconds.
+    that never let the loop rest slow the background down, and cannot stop it. Between the two there is no lock, so neither
+    side can hold up the other; among themselves the threads of the background wait `LONGEST` seconds at most for their
+    turn. `monotonic` and `sleep` measure and spend seconds.
     """
 
     def __init__(
@@ -41,6 +45,8 @@ class RightOfWay:
     ) -> None:
         self._monotonic = monotonic
         self._sleep = sleep
+        self._turn = threading.Lock()
+        self._thread = threading.local()
         self._left = LONGEST
         self._seen = self._free_from = monotonic()
 
@@ -62,6 +68,33 @@ class RightOfWay:
         while now < min(self._free_from, until):
             self._sleep(PAUSE)
             now = self._monotonic()
+
+    def work(self) -> None:
+        """Begin to work in this thread, when the way is free and no other thread works; again and again does no harm."""
+        if not self._works:
+            self._thread.works = self._turn.acquire(timeout=LONGEST)
+        self.give_way()
+
+    def rest(self) -> None:
+        """Let another thread work: to be called before this one waits for anything, and when it is done."""
+        if self._works:
+            self._thread.works = False
+            self._turn.release()
+
+    @contextlib.contextmanager
+    def resting(self) -> Iterator[None]:
+        """Rest for as long as something is waited for, and go on as before."""
+        worked = self._works
+        self.rest()
+        try:
+            yield
+        finally:
+            if worked:
+                self.work()
+
+    @property
+    def _works(self) -> bool:
+        return getattr(self._thread, "works", False)
 
     def _settle(self) -> float:
         """Take what was used since the last look out of the time that is left, and put back what was not; gives the time."""

@@ -92,7 +92,7 @@ class Service:
             latest=lambda: self.publication.snapshot,
             clock=time.time,
             monotonic=time.monotonic,
-            give_way=self._way.give_way,
+            way=self._way,
         )
 
     def run(self) -> None:

@@ -52,8 +52,9 @@ class Prober:
 
     Only publishers in the settings can be probed, with the offers named there if any are: whoever reaches the exporter
     must not be able to send its credential elsewhere. Where none are named, the lists tell which offers there are, as soon
-    as all of them are known: an id that somebody has made up must not cost a request. At most `limit` probes run at once, each for at most `seconds`, or
-    for as long as its caller waits if that is shorter: what nobody waits for must not keep others out.
+    as all of them are known: an id that somebody has made up must not cost a request. At most `limit` probes run at once,
+    each for at most `seconds`, or for as long as its caller waits if that is shorter: what nobody waits for must not keep
+    others out. `rest` is called by a thread that is done.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Prober:
         seconds: float,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
+        rest: Callable[[], object] = lambda: None,
     ) -> None:
         self._selections = {one.id: Selection.of(one, shard) for one in publishers}
         self._sources = sources
@@ -75,7 +77,7 @@ class Prober:
         self._seconds = seconds
         self._clock = clock
         self._monotonic = monotonic
-        self._workers = Workers(limit, "probe")
+        self._workers = Workers(limit, "probe", rest=rest)
         self._lock = threading.Lock()
         self._flights: dict[_Target, Future[OfferRecord]] = {}
         self._kept: OrderedDict[_Target, OfferRecord] = OrderedDict()

@@ -9,6 +9,7 @@ import urllib3
 
 from exporter.credentials import TokenSource
 from exporter.errors import DecodeError
+from exporter.right_of_way import RightOfWay
 from exporter.settings import ApiSettings
 from exporter.sources.base import Deadline
 from exporter.sources.bounded import BoundedAdapter
@@ -25,7 +26,10 @@ CONNECT_TIMEOUT = 10.0
 
 
 class ApiClient:
-    """Asks one API with one credential; `operations` are the names under which requests are counted."""
+    """Asks one API with one credential; `operations` are the names under which requests are counted.
+
+    A thread that has got an answer works by `way`, until it asks again or rests.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class ApiClient:
         telemetry: Telemetry,
         operations: tuple[str, ...],
         monotonic: Callable[[], float],
+        way: RightOfWay | None = None,
     ) -> None:
         self._base_url = base_url
         self._tokens = tokens
@@ -44,6 +49,7 @@ class ApiClient:
         self._settings = settings
         self._telemetry = telemetry
         self._monotonic = monotonic
+        self._way = way or RightOfWay()
         self._session = requests.Session()
         adapter = BoundedAdapter(pool_maxsize=settings.max_concurrency, max_retries=PoliteRetry(settings.max_retries))
         self._session.mount("https://", adapter)
@@ -83,19 +89,23 @@ class ApiClient:
             SourceError: the subclass names the phase that failed; its text shows at most what the API's error body
                 says, cleaned and shortened.
         """
-        token = self._tokens.token()
+        token = self._token()
         status, body = self._ask(operation, path, params, deadline, token)
         if status == requests.codes.unauthorized and self._tokens.drop(token):
-            status, body = self._ask(operation, path, params, deadline, self._tokens.token())
-        self._gate.give_way()
+            status, body = self._ask(operation, path, params, deadline, self._token())
         if status == requests.codes.ok:
             return body
         raise refusal(operation, status, body)
 
+    def _token(self) -> str:
+        self._way.rest()  # it may have to be fetched, from elsewhere
+        return self._tokens.token()
+
     def _ask(
         self, operation: str, path: str, params: Mapping[str, str], deadline: Deadline, token: str
     ) -> tuple[int, bytes]:
-        call = Call(operation, deadline, self._settings.timeout, self._gate, self._telemetry, self._monotonic)
+        timeout = self._settings.timeout
+        call = Call(operation, deadline, timeout, self._gate, self._telemetry, self._monotonic, self._way)
         reset = current_call.set(call)
         code = "none"
         try:

@@ -19,7 +19,7 @@ class Gate:
     """A token bucket of one second's worth of requests, and a clock that says until when nobody may pass.
 
     `monotonic` and `wait` measure and spend seconds, `wait` returns True if it was ended early; `clock` is Unix time, for
-    the metric. `give_way` is called by whoever is about to compute, so that scrapes go first.
+    the metric.
     """
 
     def __init__(
@@ -31,9 +31,7 @@ class Gate:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         wait: Callable[[float], bool],
-        give_way: Callable[[], None] = lambda: None,
     ) -> None:
-        self.give_way = give_way
         self._rate = rate
         self._burst = max(1.0, rate)
         self._monotonic = monotonic
@@ -61,7 +59,6 @@ class Gate:
             self._give_back()
             raise
         self._sit_out(deadline)
-        self.give_way()
 
     def pause(self, seconds: float) -> None:
         """Let nobody pass for some seconds, at most `MAX_PAUSE`."""

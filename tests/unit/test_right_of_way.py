@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -118,6 +119,66 @@ def test_no_crowd_can_take_more_than_half_of_the_time(crowd: Callable[[RightOfWa
             until += next(moments)
         free += now >= way._free_from
     assert free >= (100_000 - LONGEST / step) * 0.49
+
+
+def in_thread(call: Callable[[], object]) -> None:
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+
+
+def test_one_thread_works_at_a_time() -> None:
+    """Another has its turn when the first one rests, not before."""
+    way = RightOfWay()
+    order: list[str] = []
+
+    def other() -> None:
+        way.work()
+        order.append("other")
+        way.rest()
+
+    way.work()
+    way.work()
+    thread = threading.Thread(target=other)
+    thread.start()
+    order.append("first")
+    way.rest()
+    way.rest()
+    thread.join()
+    assert order == ["first", "other"]
+
+
+def test_others_work_while_one_waits() -> None:
+    way = RightOfWay()
+    seen: list[bool] = []
+
+    def other() -> None:
+        way.work()
+        seen.append(way._works)
+        way.rest()
+
+    way.work()
+    with way.resting(), way.resting():
+        in_thread(other)
+    assert seen == [True]
+    assert way._works
+
+
+def test_who_did_not_work_does_not_begin_to_by_waiting() -> None:
+    way = RightOfWay()
+    with way.resting():
+        pass
+    assert not way._works
+
+
+def test_a_turn_that_never_ends_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while the others go on without one."""
+    monkeypatch.setattr(right_of_way, "LONGEST", 0.01)
+    way = RightOfWay()
+    in_thread(way.work)
+    way.work()
+    assert not way._works
+    way.rest()
 
 
 def test_short_turns(monkeypatch: pytest.MonkeyPatch) -> None:

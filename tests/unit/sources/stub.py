@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from exporter.credentials import StaticToken, TokenSource
+from exporter.right_of_way import RightOfWay
 from exporter.settings import ApiSettings
 from exporter.sources.api import ApiClient
 from exporter.sources.base import Deadline
@@ -90,10 +91,26 @@ def stub() -> Iterator[Stub]:
         thread.join(10)
 
 
+class Turns(RightOfWay):
+    """Notes when somebody begins to work and when somebody rests."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def work(self) -> None:
+        self.seen.append("work")
+        super().work()
+
+    def rest(self) -> None:
+        self.seen.append("rest")
+        super().rest()
+
+
 class Api:
     """A client for a stub; `waits` are the seconds that it wanted to sleep, which cost no time.
 
-    `gave_way` counts how often it let scrapes go first.
+    `turns` tells when its thread works and when it rests.
     """
 
     def __init__(
@@ -108,7 +125,7 @@ class Api:
         self.clock = clock or Clock(1000.0)
         self.unix = Clock()
         self.waits: list[float] = []
-        self.gave_way = 0
+        self.turns = Turns()
         self.client = ApiClient(
             base_url=url or server.url,
             tokens=tokens or StaticToken(SecretStr(TOKEN)),
@@ -119,12 +136,12 @@ class Api:
                 clock=self.unix,
                 monotonic=self.clock,
                 wait=self._wait,
-                give_way=self._give_way,
             ),
             settings=ApiSettings(**({"max_retries": 0} | settings)),
             telemetry=self.telemetry,
             operations=("list_offers",),
             monotonic=self.clock,
+            way=self.turns,
         )
 
     def _wait(self, seconds: float) -> bool:
@@ -132,9 +149,6 @@ class Api:
         self.clock.now += seconds
         self.unix.now += seconds
         return False
-
-    def _give_way(self) -> None:
-        self.gave_way += 1
 
     def get(self, path: str = "/x", seconds: float = 60.0) -> bytes:
         deadline = Deadline(seconds, self.clock)

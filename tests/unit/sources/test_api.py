@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,12 +75,45 @@ def test_request(server: Stub) -> None:
     api.client.close()
 
 
-def test_scrapes_go_first(server: Stub) -> None:
-    """Before a request is made, whenever something of its answer has come, and before that is read."""
+def test_it_rests_while_it_waits(server: Stub) -> None:
+    """For a token, for the gate, for the connection, and for each part of the answer; then it works on what it has got."""
     server.statuses(200, body=b"[1]")
     api = Api(server)
     api.get()
-    assert api.gave_way >= 3
+    assert api.turns.seen[:5] == ["rest", "rest", "work", "rest", "work"]
+    assert api.turns.seen[-2:] == ["rest", "work"]
+    assert api.turns.seen.count("work") == 1 + (len(api.turns.seen) - 3) / 2
+    assert api.turns._works
+
+
+def test_it_rests_before_it_waits_for_another_token(server: Stub) -> None:
+    seen: list[bool] = []
+
+    class Asked(Turning):
+        def token(self) -> str:
+            seen.append(api.turns._works)
+            return super().token()
+
+    server.statuses(401, 200)
+    api = Api(server, Asked("old", "new"))
+    api.get()
+    assert seen == [False, False]
+
+
+def test_it_rests_before_a_retry(server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.statuses(503, 503, 200)
+    api = Api(server, max_retries=2)
+    sleep, seen = api.client._gate.sleep, []
+
+    def noting(seconds: float, *arguments: Any) -> None:
+        seen.append(api.turns._works)
+        sleep(seconds, *arguments)
+
+    monkeypatch.setattr(api.client._gate, "sleep", noting)
+    api.get()
+    assert api.waits
+    assert seen
+    assert not any(seen)
 
 
 def test_base_url_with_a_path(server: Stub) -> None:
