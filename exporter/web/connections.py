@@ -27,6 +27,9 @@ class State(Enum):
 _EXPENDABLE = (State.WAITING, State.STALLED)
 
 
+def _nothing() -> None: ...
+
+
 class Slot:
     """The place of one connection, in `state` since `since`; `drop` ends the connection at once and is set by whoever runs it."""
 
@@ -37,24 +40,29 @@ class Slot:
         self.peer = peer
         self.state = State.WAITING
         self.since = 0.0
-        self.drop: Callable[[], object] = lambda: None
+        self.drop: Callable[[], object] = _nothing
 
     def move(self, state: State) -> None:
         """Tell what the connection does now."""
         if state is not self.state:
             self._connections.move(self, state)
 
+    def may_ask(self) -> bool:
+        """Tell whether a request of this connection can be answered now; another one may have to go for it."""
+        return self._connections.may_ask(self)
+
     def leave(self) -> None:
         """Give the place back; more than once does no harm."""
         self._connections.forget(self)
+        self.drop = _nothing  # or the two would hold each other until the garbage collector comes by
 
 
 class Connections:
-    """At most `limit` connections at a time, and at most a quarter of them from one address.
+    """At most `limit` connections at a time, of which one address can have a quarter at work.
 
-    An address that has its quarter loses one of its own for each new one: the oldest of those that wait for their client,
-    else of those that are stalled, else one whose request has been under way for long. Where all places are taken, the
-    oldest that waits or is stalled has to go, of the address that has most of them. `clock` is in seconds, monotonic.
+    A new one takes the place of one that waits for its client: the oldest of the address that holds most of them, so that
+    one client with hundreds of connections loses its own. Connections whose request is being answered are dropped only
+    for another request of the same address, when they have been at it for long. `clock` is in seconds, monotonic.
     """
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -67,13 +75,11 @@ class Connections:
         return sum(map(len, self._slots.values()))
 
     def admit(self, peer: str) -> Slot | None:
-        """Give a place to a client at the address `peer`, or None if all that it could have are busy."""
-        own = [slot for state in State for slot in self._slots[state] if slot.peer == peer]
-        if len(own) >= self._share:
-            if own[0].state is State.BUSY and self._clock() - own[0].since < LONG:
-                return None
-            self._drop(own[0])
-        elif len(self) >= self._limit and not self._make_room():
+        """Give a place to a client at the address `peer`, or None if all that it could have are at work."""
+        busy = self._busy(peer)
+        if len(busy) >= self._share and not self._takes_long(busy[0]):
+            return None
+        if len(self) >= self._limit and not self._make_room():
             return None
         slot = Slot(self, peer)
         self._slots[slot.state][slot] = None
@@ -86,6 +92,22 @@ class Connections:
                 self._drop(next(slot for slot in candidates if slot.peer == peer))
                 return True
         return False
+
+    def may_ask(self, slot: Slot) -> bool:
+        """Tell whether one more request of this address can be answered; the oldest goes for it if it has taken long."""
+        busy = [one for one in self._busy(slot.peer) if one is not slot]
+        if len(busy) < self._share:
+            return True
+        if not self._takes_long(busy[0]):
+            return False
+        self._drop(busy[0])
+        return True
+
+    def _busy(self, peer: str) -> list[Slot]:
+        return [one for one in self._slots[State.BUSY] if one.peer == peer]
+
+    def _takes_long(self, slot: Slot) -> bool:
+        return self._clock() - slot.since >= LONG
 
     def _drop(self, slot: Slot) -> None:
         self.forget(slot)

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import struct
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -51,6 +52,7 @@ class GuardedProtocol(H11Protocol):
         self._admits = admits
         self._body = 0
         self._refused = False
+        self._error: BaseException | None = None
         self._reading: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
         self._ending: asyncio.TimerHandle | None = None
@@ -83,7 +85,10 @@ class GuardedProtocol(H11Protocol):
             if self._body > MAX_BODY:
                 self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
                 return
+            # What uvicorn answers with 503 and "Connection: close", without asking the application.
+            self.limit_concurrency = None if self._slot.may_ask() else 0
             super().data_received(piece)
+            self._forget()
         self._settle()
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -97,8 +102,13 @@ class GuardedProtocol(H11Protocol):
         return True
 
     def on_response_complete(self) -> None:
-        """Rest, or go on with what the client has sent in the meantime."""
+        """Rest, or end if the client has not waited for its answer: who sends requests without a pause must connect anew.
+
+        A server may do so at any time (RFC 9112, 9.3.2), and no scraper or browser of today sends that way.
+        """
         self._slot.move(State.WAITING)
+        if self.conn.trailing_data[0]:
+            self.transport.close()
         super().on_response_complete()
         if self.transport.is_closing():
             self._end(WRITE_TIMEOUT)
@@ -129,9 +139,15 @@ class GuardedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; called while h11's error, which knows the better status, is being handled."""
-        hint = getattr(sys.exception(), "error_status_hint", HTTPStatus.BAD_REQUEST)
         del msg
-        self._refuse(HTTPStatus(hint))
+        self._error = sys.exception()
+        self._refuse(HTTPStatus(getattr(self._error, "error_status_hint", HTTPStatus.BAD_REQUEST)))
+
+    def _forget(self) -> None:
+        """Forget h11's error: its traceback and the frames in it hold each other, and with them the whole connection."""
+        if self._error is not None:
+            traceback.clear_frames(self._error.__traceback__)
+            self._error = None
 
     @property
     def _is_answering(self) -> bool:

@@ -31,54 +31,58 @@ def test_there_is_room_up_to_the_limit() -> None:
     assert (len(connections), dropped) == (8, [])
 
 
-def test_an_address_has_a_quarter_of_the_places() -> None:
-    """For one more it loses the one that has waited longest; those of others are safe, and so is the place that is free."""
-    connections = Connections(16)
+def test_the_longest_waiting_has_to_go() -> None:
+    connections = Connections(3)
     dropped: list[str] = []
-    crowd(connections, dropped, "other", *[State.WAITING] * 4)
-    slots = crowd(connections, dropped, "crowd", *[State.WAITING] * 4)
+    slots = crowd(connections, dropped, "crowd", *[State.WAITING] * 3)
     slots[0].move(State.BUSY)
     slots[0].move(State.WAITING)
     admit(connections, "crowd")
-    assert (dropped, len(connections)) == (["crowd 1"], 8)
+    assert (dropped, len(connections)) == (["crowd 1"], 3)
 
 
-def test_of_its_own_it_loses_first_what_is_least_worth() -> None:
-    """One that waits, one that is stalled, and last one whose request is being answered."""
-    now = 0.0
-    connections = Connections(12, lambda: now)
+def test_an_address_has_a_quarter_of_the_places_at_work() -> None:
+    """Requests that hang, or that follow each other without a pause, leave time and places for the others."""
+    connections = Connections(8, lambda: 0.0)
     dropped: list[str] = []
-    crowd(connections, dropped, "crowd", State.BUSY, State.STALLED, State.WAITING)
-    for _ in range(2):
-        admit(connections, "crowd").move(State.BUSY)
-    assert dropped == ["crowd 2", "crowd 1"]
+    *_, third = crowd(connections, dropped, "crowd", State.BUSY, State.BUSY, State.WAITING)
+    (other,) = crowd(connections, dropped, "scraper", State.WAITING)
+    assert not third.may_ask()
+    assert connections.admit("crowd") is None
+    assert other.may_ask()
+    assert (dropped, len(connections)) == ([], 4)
+
+
+def test_a_busy_connection_may_ask_for_more() -> None:
+    """What it sends belongs to its request, or comes right after it."""
+    connections = Connections(8, lambda: 0.0)
+    slots = crowd(connections, [], "crowd", State.BUSY, State.BUSY)
+    assert all(one.may_ask() for one in slots)
+
+
+def test_a_request_that_takes_long_goes_for_a_new_one() -> None:
+    """Those that hang must not keep their own address out either, which a scraper may share with them."""
+    now = 0.0
+    connections = Connections(8, lambda: now)
+    dropped: list[str] = []
+    crowd(connections, dropped, "crowd", State.BUSY, State.BUSY)
     now = LONG - 0.1
     assert connections.admit("crowd") is None
     now = LONG
-    admit(connections, "crowd")
-    assert dropped == ["crowd 2", "crowd 1", "crowd 0"]
-    assert len(connections) == 3
+    assert admit(connections, "crowd").may_ask()
+    assert dropped == ["crowd 0"]
 
 
 def test_a_new_request_is_not_an_old_one() -> None:
-    """Requests that follow each other without a pause keep their places; it is cheaper to refuse one more."""
     now = 0.0
     connections = Connections(4, lambda: now)
-    (slot,) = crowd(connections, [], "crowd", State.BUSY)
+    dropped: list[str] = []
+    slot, scraper = crowd(connections, dropped, "crowd", State.BUSY, State.WAITING)
     now = LONG
     slot.move(State.WAITING)
     slot.move(State.BUSY)
-    assert connections.admit("crowd") is None
-
-
-def test_a_busy_crowd_pushes_nobody_else_out() -> None:
-    """Requests that hang, or that follow each other without a pause, must not cost a scraper its place."""
-    connections = Connections(8)
-    dropped: list[str] = []
-    crowd(connections, dropped, "scraper", State.WAITING)
-    crowd(connections, dropped, "crowd", *[State.BUSY] * 2)
-    assert [connections.admit("crowd") for _ in range(20)] == [None] * 20
-    assert (dropped, len(connections)) == ([], 3)
+    assert not scraper.may_ask()
+    assert dropped == []
 
 
 def test_when_all_is_taken_the_address_with_most_that_wait_loses_one() -> None:

@@ -181,6 +181,41 @@ async def test_answers_and_rests() -> None:
 
 
 @scenario
+async def test_a_request_beyond_the_share_of_its_address_is_refused() -> None:
+    """Without asking the application; the connection ends."""
+    asked: list[object] = []
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        asked.append(scope)
+        await hello(scope, _receive, send)
+
+    one = connect(app)
+    busy = [one.connections.admit("10.0.0.1") for _ in range(2)]
+    for slot in busy:
+        assert slot
+        slot.move(State.BUSY)
+    one.send(REQUEST)
+    await one.settle()
+    assert (one.status, one.transport.end, asked) == (503, "close", [])
+    other = connect(app)
+    other.send(REQUEST)
+    await other.settle()
+    assert (other.status, len(asked)) == (200, 1)
+
+
+@scenario
+async def test_who_does_not_wait_for_an_answer_has_to_connect_anew() -> None:
+    """A connection on which there is always a next request would be answered for ever."""
+    one = connect()
+    one.send(REQUEST * 3)
+    await one.settle()
+    assert one.transport.written.count(b"HTTP/1.1 200") == 1
+    assert one.transport.end == "close"
+    one.loop.pass_to(WRITE_TIMEOUT)
+    assert one.transport.end == "abort"
+
+
+@scenario
 async def test_a_client_that_has_said_all_is_answered() -> None:
     """`nc -N` closes its side when the request is sent; it still reads."""
     one = connect()

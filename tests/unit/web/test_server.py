@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import os
 import signal
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import structlog
 
 from exporter.web import server
 from exporter.web.current import Current
+from exporter.web.protocol import GuardedProtocol
 from exporter.web.server import listen, serve, url
 from tests.certificates import Authority
 
@@ -133,6 +136,32 @@ def test_serves_tls_with_open_health(listener: socket.socket, tmp_path: Path) ->
         return [get(listener, path, context)[0] for path in ("/", "/-/healthy", "/-/ready")]
 
     assert serve_while(client, listener, current=Current(file), open_health=True) == [[401, 200, 200]]
+
+
+def test_a_connection_leaves_nothing_for_the_garbage_collector(listener: socket.socket) -> None:
+    """It seldom comes by, and a crowd that connects again and again would fill the memory meanwhile."""
+
+    def connections() -> int:
+        return sum(isinstance(one, GuardedProtocol) for one in gc.get_objects())
+
+    def client() -> list[int]:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(5):
+                get(listener, "/")
+                with socket.create_connection(listener.getsockname(), timeout=10) as one:
+                    one.sendall(b"rubbish\r\n\r\n")
+                    while one.recv(100):
+                        pass
+            deadline = time.monotonic() + 10
+            while connections() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            return [connections()]
+        finally:
+            gc.enable()
+
+    assert serve_while(client, listener) == [[0]]
 
 
 def test_a_failed_handshake_gives_its_place_back(
