@@ -20,7 +20,7 @@ PAGE_SIZE = 100
 
 
 class Urgency(IntEnum):
-    """In which order offers are listed; those that are only listed are among those without data."""
+    """In which order offers are listed; those that are only listed count as ones without data, and come last."""
 
     PUBLISHER = 0
     NO_DATA = 1
@@ -191,7 +191,8 @@ class Overview:
         return tuple(view for _, view in ordered[(self.page - 1) * PAGE_SIZE : self.page * PAGE_SIZE])
 
 
-def _order(entry: tuple[Urgency, OfferView]) -> tuple[int, float, str, str]:
+def _order(entry: tuple[Urgency, OfferView]) -> tuple[bool, int, float, str, str]:
+    """Sort by urgency; what is only listed comes last, for that will not change."""
     rank, view = entry
     since = view.record.since.waiting_on if view.record.since else 0.0
-    return rank, since, view.record.publisher_id, view.record.offer_id
+    return view.is_listed_only, rank, since, view.record.publisher_id, view.record.offer_id
