@@ -7,8 +7,14 @@ from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 
+from exporter.web.buckets import Bucket, Buckets
+
 __all__ = ["Connections", "Slot", "State"]
 
+ARRIVALS, ARRIVALS_PER_SECOND = 600.0, 100.0
+"""New connections of one address at once, and from then on; to refuse one costs much less than to answer it."""
+ADDRESSES = 1024
+"""How many addresses are remembered."""
 LONG = 5.0
 """Seconds after which a request that is still being answered may be given up for a new one of the same client."""
 
@@ -62,20 +68,24 @@ class Connections:
 
     A new one takes the place of one that waits for its client: the oldest of the address that holds most of them, so that
     one client with hundreds of connections loses its own. Connections whose request is being answered are dropped only
-    for another request of the same address, when they have been at it for long. `clock` is in seconds, monotonic.
+    for another request of the same address, when they have been at it for long. Who comes back again and again is refused
+    for a while. `clock` is in seconds, monotonic.
     """
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
         self._clock = clock
         self._share = max(1, limit // 4)
+        self._arrivals = Buckets(ADDRESSES, lambda: Bucket(ARRIVALS, ARRIVALS_PER_SECOND, clock))
         self._slots: dict[State, dict[Slot, None]] = {state: {} for state in State}
 
     def __len__(self) -> int:
         return sum(map(len, self._slots.values()))
 
     def admit(self, peer: str) -> Slot | None:
-        """Give a place to a client at the address `peer`, or None if all that it could have are at work."""
+        """Give a place to a client at the address `peer`; None if all that it could have are at work, or it comes too often."""
+        if not self._arrivals[peer].take():
+            return None
         busy = self._busy(peer)
         if len(busy) >= self._share and not self._takes_long(busy[0]):
             return None

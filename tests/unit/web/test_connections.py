@@ -1,4 +1,4 @@
-from exporter.web.connections import LONG, Connections, Slot, State
+from exporter.web.connections import ARRIVALS, ARRIVALS_PER_SECOND, LONG, Connections, Slot, State
 
 
 def admit(connections: Connections, peer: str) -> Slot:
@@ -83,6 +83,18 @@ def test_a_new_request_is_not_an_old_one() -> None:
     slot.move(State.BUSY)
     assert not scraper.may_ask()
     assert dropped == []
+
+
+def test_who_comes_back_again_and_again_is_refused_for_a_while() -> None:
+    """Others are not, and later on it may come again."""
+    now = 0.0
+    connections = Connections(4, lambda: now)
+    admitted = [connections.admit("crowd") for _ in range(int(ARRIVALS) + 1)]
+    assert [one is None for one in admitted] == [False] * int(ARRIVALS) + [True]
+    assert connections.admit("scraper") is not None
+    now = 1 / ARRIVALS_PER_SECOND
+    assert connections.admit("crowd") is not None
+    assert connections.admit("crowd") is None
 
 
 def test_when_all_is_taken_the_address_with_most_that_wait_loses_one() -> None:
