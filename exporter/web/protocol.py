@@ -91,7 +91,7 @@ class GuardedProtocol(H11Protocol):
             self._forget()
         self._settle()
 
-    def eof_received(self) -> bool:  # type: ignore[override]
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio reads a bool, which uvicorn never gives
         """Answer a client that has said all it will say before ending: it may still read (`nc -N` does so).
 
         Over TLS that cannot be had: asyncio closes such a connection.

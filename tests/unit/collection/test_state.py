@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 from structlog.testing import capture_logs
 
-from exporter.collection.snapshot import Failure, Snapshot
+from exporter.collection.snapshot import Failure, PublisherRecord, Snapshot
 from exporter.collection.state import FORMAT, VERSION, NoState, StateFile
 from exporter.errors import StateFileError
 from exporter.offers import Level
@@ -48,6 +49,30 @@ def test_round_trip(path: Path) -> None:
     state.close()
     assert sorted(one.name for one in path.parent.iterdir()) == ["state.json", "state.json.lock"]
     assert json.loads(path.read_bytes().partition(b"\n")[0]) == {"format": FORMAT, "version": VERSION}
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        Snapshot(),
+        Snapshot((PublisherRecord("contoso", None),)),
+        Snapshot(
+            (
+                *WHOLE.publishers,
+                PublisherRecord('"},', 300.0),
+                PublisherRecord("fabrikam", None, (record(), record(offer("b")))),
+            )
+        ),
+    ],
+)
+def test_the_pieces_make_the_whole(path: Path, shown: Snapshot) -> None:
+    """It is written offer by offer, and must hold what one call for all would write."""
+    state = StateFile(path)
+    state.save(shown)
+    body = path.read_bytes().partition(b"\n")[2]
+    assert json.loads(body) == json.loads(TypeAdapter(Snapshot).dump_json(shown))
+    assert state.load() == shown
+    state.close()
 
 
 def test_one_process_at_a_time(path: Path) -> None:
