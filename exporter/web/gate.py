@@ -102,7 +102,7 @@ def _too_many(seconds: float) -> Response:
 
 
 def _giving_way(send: Send, clock: Callable[[], float]) -> Send:
-    """Let others have their turn now and then in a large body; if its client has gone, the answer ends here.
+    """Let others have their turn now and then in a large body.
 
     Not after each piece: every turn of the event loop gives up the interpreter, which a busy background may then keep.
     """

@@ -1,4 +1,7 @@
-"""uvicorn's HTTP/1.1 protocol with an end to all waiting: for a request, for its body, and for a reader of the answer."""
+"""uvicorn's HTTP/1.1 protocol with an end to all waiting: for a request, for its body, and for a reader of the answer.
+
+`while_there` ends the answer, too, when there is nobody left to read it.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,19 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from types import MethodType
+from typing import Any, cast
 
 import h11
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from exporter.web.connections import Slot, State
 
-__all__ = ["KEEP_ALIVE", "READ_TIMEOUT", "WRITE_TIMEOUT", "GuardedProtocol"]
+__all__ = ["KEEP_ALIVE", "READ_TIMEOUT", "WRITE_TIMEOUT", "GuardedProtocol", "while_there"]
 
 READ_TIMEOUT = 10.0
 """Seconds for a whole request, from the first byte (or from the connection) to its end."""
@@ -34,6 +40,33 @@ MAX_BODY = 64 * 1024
 """No route reads a body; this much is taken in and thrown away."""
 _PIECE = 8 * 1024
 _NO_LINGER = struct.pack("ii", 1, 0)
+
+
+class _ClientGoneError(OSError):
+    """There is nobody left to read the answer."""
+
+
+def while_there(app: ASGIApp) -> ASGIApp:
+    """Let sending fail once the client has gone, so that its answer ends there and then; ASGI 2.4 asks servers for that.
+
+    uvicorn lets an application send into the void. Those that want to know have a second task that waits for the end, and
+    what it cancels stays in memory, with a piece of the body, until the garbage collector comes by.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        cycle = cast("RequestResponseCycle", cast("MethodType", send).__self__)
+
+        async def send_while_there(message: Message) -> None:
+            await send(message)
+            if cycle.transport.is_closing() and not cycle.response_complete:
+                cycle.disconnected = True  # which uvicorn learns a turn of the event loop later
+            if cycle.disconnected:
+                raise _ClientGoneError
+
+        with contextlib.suppress(_ClientGoneError, ClientDisconnect):
+            await app({**scope, "asgi": {**scope["asgi"], "spec_version": "2.4"}}, receive, send_while_there)
+
+    return answer
 
 
 class GuardedProtocol(H11Protocol):

@@ -25,7 +25,7 @@ from exporter.web.limits import limit_send_buffer, raise_file_limit, return_memo
 from exporter.web.listen import bound, listen, url
 from exporter.web.loop import event_loop
 from exporter.web.notify import notify, watchdog
-from exporter.web.protocol import KEEP_ALIVE, MAX_HEAD, GuardedProtocol
+from exporter.web.protocol import KEEP_ALIVE, MAX_HEAD, GuardedProtocol, while_there
 from exporter.web.tls import allowed
 
 __all__ = ["listen", "serve", "url"]
@@ -104,7 +104,7 @@ def serve(
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     current = current or Current(None)
     config = uvicorn.Config(
-        Gate(app, lambda: current.config, open_paths=HEALTH_PATHS if open_health else frozenset()),
+        while_there(Gate(app, lambda: current.config, open_paths=HEALTH_PATHS if open_health else frozenset())),
         http=GuardedProtocol,
         ws="none",
         interface="asgi3",

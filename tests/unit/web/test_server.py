@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import http.client
 import os
@@ -11,12 +12,13 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from starlette.responses import StreamingResponse
 
 from exporter.web import server
 from exporter.web.current import Current
@@ -25,7 +27,19 @@ from exporter.web.server import listen, serve, url
 from tests.certificates import Authority
 
 
-async def hello(scope: Any, _receive: Any, send: Any) -> None:
+class Piece(bytes):
+    """Of a body without an end; a class of its own, to be found in memory."""
+
+
+async def endless() -> AsyncIterator[bytes]:
+    while True:
+        yield Piece(10_000)
+
+
+async def hello(scope: Any, receive: Any, send: Any) -> None:
+    if scope["path"] == "/endless":
+        await StreamingResponse(endless())(scope, receive, send)
+        return
     if scope["path"] == "/fail":
         raise RuntimeError("a bug")
     if scope["path"] == "/end":
@@ -138,30 +152,57 @@ def test_serves_tls_with_open_health(listener: socket.socket, tmp_path: Path) ->
     assert serve_while(client, listener, current=Current(file), open_health=True) == [[401, 200, 200]]
 
 
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep the garbage collector away."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def is_there(kind: type) -> bool:
+    return any(isinstance(one, kind) for one in gc.get_objects())
+
+
+def soon(ask: Callable[[], bool]) -> bool:
+    """Tell whether it is so, or becomes so before long."""
+    deadline = time.monotonic() + 10
+    while not (is_so := ask()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return is_so
+
+
 def test_a_connection_leaves_nothing_for_the_garbage_collector(listener: socket.socket) -> None:
     """It seldom comes by, and a crowd that connects again and again would fill the memory meanwhile."""
 
-    def connections() -> int:
-        return sum(isinstance(one, GuardedProtocol) for one in gc.get_objects())
-
-    def client() -> list[int]:
-        gc.collect()
-        gc.disable()
-        try:
+    def client() -> bool:
+        with uncollected():
             for _ in range(5):
                 get(listener, "/")
                 with socket.create_connection(listener.getsockname(), timeout=10) as one:
                     one.sendall(b"rubbish\r\n\r\n")
                     while one.recv(100):
                         pass
-            deadline = time.monotonic() + 10
-            while connections() and time.monotonic() < deadline:
-                time.sleep(0.01)
-            return [connections()]
-        finally:
-            gc.enable()
+            return soon(lambda: not is_there(GuardedProtocol))
 
-    assert serve_while(client, listener) == [[0]]
+    assert serve_while(client, listener) == [True]
+
+
+def test_an_answer_ends_when_its_client_has_gone(listener: socket.socket, caplog: pytest.LogCaptureFixture) -> None:
+    """Without a word in the log, and nothing of it waits for the garbage collector."""
+
+    def client() -> tuple[bool, bool]:
+        with uncollected():
+            with socket.create_connection(listener.getsockname(), timeout=10) as one:
+                one.sendall(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+                is_stalled = soon(lambda: is_there(Piece))
+            return is_stalled, soon(lambda: not is_there(Piece))
+
+    assert serve_while(client, listener) == [(True, True)]
+    assert caplog.text == ""
 
 
 def test_a_failed_handshake_gives_its_place_back(
