@@ -23,7 +23,7 @@ __all__ = ["Body", "Exposition", "encode", "encode_offer", "render"]
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LEVEL = 1
 _SLICE = 16 * 1024
-_PIECE = 256 * 1024
+_PIECE = 128 * 1024
 _BATCH = 100
 """Rows that are rendered before they are compressed; of a step's state set that is a tenth of a megabyte, and half a millisecond."""
 

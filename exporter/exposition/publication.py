@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 
 from exporter.collection.snapshot import OfferRecord, Snapshot
 from exporter.exposition.encoder import Body, Exposition, encode, encode_offer
+from exporter.exposition.own import OwnMetrics
 
 __all__ = ["Publication", "Published"]
 
@@ -30,7 +32,7 @@ class Published:
 class Publication:
     """Renders each snapshot once; readers take no lock, and go first.
 
-    `stale_after` is in seconds, `clock` is Unix time, `give_way` waits while somebody reads.
+    `stale_after` and `monotonic` are in seconds, `clock` is Unix time, `give_way` waits while somebody reads.
     """
 
     def __init__(
@@ -40,9 +42,10 @@ class Publication:
         registry: CollectorRegistry,
         stale_after: float,
         clock: Callable[[], float],
+        monotonic: Callable[[], float] = time.monotonic,
         give_way: Callable[[], None] = lambda: None,
     ) -> None:
-        self._registry = registry
+        self._own = OwnMetrics(registry, monotonic)
         self._clock = clock
         self._give_way = give_way
         self.stale_after = stale_after
@@ -60,7 +63,7 @@ class Publication:
 
     def metrics(self, *, openmetrics: bool, gzip: bool) -> Body:
         """Give the whole exposition in one format."""
-        own = (openmetrics_of if openmetrics else text_of)(self._registry)
+        own = self._own.text(openmetrics=openmetrics)
         exposition = self._fresh().exposition
         return exposition.gzipped(own) if gzip else exposition.plain(own)
 

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from exporter.collection.snapshot import OfferRecord, Snapshot
-from exporter.exposition import encoder
+from exporter.exposition import encoder, own
 from exporter.exposition import publication as module
 from exporter.exposition.publication import HOLD, Publication
 from tests.unit.make import NOW, Clock, failure, offer, record, snapshot
@@ -31,7 +31,14 @@ class Shown:
 
         patch.setattr(module, "encode", counting)
         self.registry = CollectorRegistry()
-        self.publication = Publication(Snapshot(), registry=self.registry, stale_after=3600.0, clock=self.clock)
+        self.moment = 0.0
+        self.publication = Publication(
+            Snapshot(),
+            registry=self.registry,
+            stale_after=3600.0,
+            clock=self.clock,
+            monotonic=lambda: self.moment,
+        )
 
     def text(self) -> str:
         return b"".join(self.publication.metrics(openmetrics=False, gzip=False)).decode()
@@ -53,9 +60,14 @@ def test_each_snapshot_is_rendered_once(shown: Shown) -> None:
 
 
 def test_own_metrics_are_those_of_the_scrape(shown: Shown) -> None:
+    """Or of another one a moment before: who comes at once shares one rendering, in each format."""
     counter = Counter("own", "Own.", registry=shown.registry)
     assert "own_total 0.0\n" in shown.text()
     counter.inc()
+    shown.moment = own.HOLD / 2
+    assert "own_total 0.0\n" in shown.text()
+    assert b"own_total 1.0\n" in b"".join(shown.publication.metrics(openmetrics=True, gzip=False))
+    shown.moment = own.HOLD
     assert "own_total 1.0\n" in shown.text()
     assert shown.text().startswith("# HELP azure_marketplace_publisher_up")
 
