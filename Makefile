@@ -17,7 +17,7 @@ UV := .tools/lock/bin/uv
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate \
   --custom-compile-command "make lock"
 # The tests run what is installed, in processes that start others and mostly wait for them; those that are marked `alone`
-# measure times, which others at work would spoil.
+# measure times, which others at work would spoil, and so would the tracer that measures the coverage.
 PYTEST := PYTHONSAFEPATH=1 $(BIN)/pytest
 WORKERS := 4
 # More arguments for the command of a target: make demo ARGS=--log.level=debug
@@ -28,8 +28,12 @@ demo: $(VENV)/.installed
 
 # PYTHONSAFEPATH: programs that the tests start import the installed package too, not the folder they start in.
 test: $(VENV)/.dev $(VENV)/.installed
-	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" --cov --cov-report= --cov-fail-under=0 $(ARGS)
-	$(PYTEST) -m alone --cov --cov-append --cov-report=term $(ARGS)
+ifeq ($(ARGS),)
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" --cov --cov-report=term
+	$(PYTEST) -m alone
+else
+	$(PYTEST) $(ARGS)
+endif
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
