@@ -100,8 +100,9 @@ def serve(
     """
     raise_file_limit()
     return_memory()
-    # Whoever sends rubbish must not fill the log: uvicorn warns of each such request.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    # Whoever sends rubbish, or leaves in the middle of an answer, must not fill the log: both warn each time.
+    for chatty in ("uvicorn", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     current = current or Current(None)
     config = uvicorn.Config(
         while_there(Gate(app, lambda: current.config, open_paths=HEALTH_PATHS if open_health else frozenset())),

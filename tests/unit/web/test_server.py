@@ -191,18 +191,41 @@ def test_a_connection_leaves_nothing_for_the_garbage_collector(listener: socket.
     assert serve_while(client, listener) == [True]
 
 
-def test_an_answer_ends_when_its_client_has_gone(listener: socket.socket, caplog: pytest.LogCaptureFixture) -> None:
-    """Without a word in the log, and nothing of it waits for the garbage collector."""
+@pytest.mark.parametrize("with_tls", [False, True])
+def test_an_answer_ends_when_its_client_has_gone(
+    listener: socket.socket, caplog: pytest.LogCaptureFixture, tmp_path: Path, *, with_tls: bool
+) -> None:
+    """Without a word in the log, and nothing of it waits for the garbage collector; some leave while much is sent."""
+    wrap, file = plain_or_tls(tmp_path, with_tls=with_tls)
+
+    def ask() -> socket.socket:
+        one = wrap(socket.create_connection(listener.getsockname(), timeout=10))
+        one.sendall(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+        return one
 
     def client() -> tuple[bool, bool]:
         with uncollected():
-            with socket.create_connection(listener.getsockname(), timeout=10) as one:
-                one.sendall(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+            for _ in range(20):
+                with ask() as one:
+                    one.recv(1)
+            with ask():
                 is_stalled = soon(lambda: is_there(Piece))
             return is_stalled, soon(lambda: not is_there(Piece))
 
-    assert serve_while(client, listener) == [(True, True)]
+    assert serve_while(client, listener, current=Current(file)) == [(True, True)]
     assert caplog.text == ""
+
+
+def plain_or_tls(folder: Path, *, with_tls: bool) -> tuple[Callable[[socket.socket], socket.socket], Path | None]:
+    """Give what makes a client's connection, and the web configuration."""
+    if not with_tls:
+        return lambda one: one, None
+    authority = Authority(folder)
+    authority.issue("server")
+    file = folder / "web.yml"
+    file.write_text("tls_server_config: {cert_file: server.crt, key_file: server.key}", encoding="utf-8")
+    context = ssl.create_default_context(cafile=str(authority.file))
+    return lambda one: context.wrap_socket(one, server_hostname="localhost"), file
 
 
 def test_a_failed_handshake_gives_its_place_back(
