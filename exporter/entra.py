@@ -202,7 +202,7 @@ def credential_expiry(auth: AuthSettings) -> float | None:
         return datetime.combine(auth.client_secret_expires_on, time(), UTC).timestamp()
     if auth.certificate_file is None:
         return None
-    from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415
+    from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415 - only a certificate needs it
 
     pem = WatchedFile(auth.certificate_file).read()
     try:

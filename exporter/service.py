@@ -179,7 +179,7 @@ class Service:
             except ConfigError as error:
                 self._loaded(well=False)
                 for where, what in error.problems:
-                    log.error("configuration not reloaded", where=where, error=what)  # noqa: TRY400
+                    log.error("configuration not reloaded", where=where, error=what)  # noqa: TRY400 - no bug, so no traceback
                 raise
             if engine is not None:
                 self._swap(settings, engine)

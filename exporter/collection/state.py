@@ -133,7 +133,7 @@ class StateFile:
                 with contextlib.suppress(OSError):  # what is half written may fill the very disk that is full
                     self._path.with_name(self._path.name + ".new").unlink()
                 if not self._failed:
-                    log.error("state file not written", file=str(self._path), error=error.strerror)  # noqa: TRY400
+                    log.error("state file not written", file=str(self._path), error=error.strerror)  # noqa: TRY400 - no bug, so no traceback
                 self._failed = True
             else:
                 self._failed = False

@@ -51,7 +51,7 @@ class Pages:
     @cached_property
     def _environment(self) -> Environment:
         from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only who looks pays for it
-        from markupsafe import Markup  # noqa: PLC0415
+        from markupsafe import Markup  # noqa: PLC0415 - as above
 
         environment = Environment(
             loader=PackageLoader("exporter.web"),
