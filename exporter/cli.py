@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from exporter.errors import ConfigError, ExporterError
+from exporter.domain.errors import ConfigError, ExporterError
 
 if TYPE_CHECKING:
-    from exporter.options import CommandLine
+    from exporter.config.options import CommandLine
+    from exporter.config.settings import Settings
     from exporter.service import Service
-    from exporter.settings import Settings
 
 __all__ = ["main"]
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     if "--version" in arguments:
         return _version()
-    from exporter.options import help_text, load
+    from exporter.config.options import help_text, load
 
     if "--help" in arguments or "-h" in arguments:
         print(help_text(), end="")
@@ -67,7 +67,7 @@ def _act(command: CommandLine, load: Callable[[], Settings]) -> int:
 
 def _settings(arguments: Sequence[str]) -> Settings:
     """Read the settings for an exporter that asks the real API."""
-    from exporter.options import load
+    from exporter.config.options import load
 
     settings = load(arguments)
     if not settings.publishers:
@@ -76,7 +76,7 @@ def _settings(arguments: Sequence[str]) -> Settings:
 
 
 def _version() -> int:
-    from exporter.telemetry import package_version
+    from exporter.telemetry.metrics import package_version
 
     print(f"azure-marketplace-exporter {package_version()} (Python {sys.version.split()[0]})")
     return 0
@@ -128,7 +128,7 @@ def _healthcheck(settings: Settings) -> int:
 
 
 def _demo_settings(command: CommandLine, api_url: str = "http://localhost") -> Settings:
-    from exporter.demo import demo_settings
+    from exporter.config.demo import demo_settings
 
     return demo_settings(command, api_url)
 
@@ -149,7 +149,7 @@ def _demo(command: CommandLine) -> int:
 @contextmanager
 def _logs(settings: Settings) -> Iterator[list[Callable[[], tuple[str, ...]]]]:
     """Set up the logs; what is appended to the list tells more secrets to blot out."""
-    from exporter.logs import set_up
+    from exporter.telemetry.logs import set_up
 
     hidden = [settings.secrets]
     set_up(settings.log, lambda: tuple(secret for secrets in hidden for secret in secrets()))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,23 +13,24 @@ from typing import NoReturn
 
 import structlog
 
+from exporter.collection.engine import Engine
 from exporter.collection.snapshot import Snapshot
 from exporter.collection.state import NoState, StateFile, StateKeeper
-from exporter.engine import Engine
-from exporter.errors import ConfigError, Problem
+from exporter.config.settings import Settings
+from exporter.domain.errors import ConfigError, Problem
 from exporter.exposition.publication import Publication
-from exporter.right_of_way import RightOfWay, spare_long_lived, take_short_turns
-from exporter.settings import Settings
-from exporter.telemetry import Telemetry, package_version
+from exporter.pages.pages import Pages
+from exporter.telemetry.metrics import Telemetry, package_version
 from exporter.web.app import WebApp
 from exporter.web.current import Current
 from exporter.web.listen import inherited
-from exporter.web.pages import Pages
 from exporter.web.server import listen, serve
 
 __all__ = ["Service"]
 
 STOP_TIMEOUT = 5.0
+SWITCH_INTERVAL = 0.0005
+"""Seconds for which a thread computes while others wait; Python's own 5 ms are as long as a whole scrape."""
 
 log = structlog.get_logger("exporter")
 
@@ -67,14 +70,12 @@ class Service:
         self._reloading = threading.Lock()
         self._ending = threading.Lock()
         self._closed = False
-        self._way = RightOfWay()
         self.telemetry = Telemetry()
         self.publication = Publication(
             Snapshot(),
             registry=self.telemetry.registry,
             stale_after=settings.collection.stale_after,
             clock=time.time,
-            give_way=self._way.give_way,
         )
         self._state: StateKeeper = NoState()
         with _noted(problems):
@@ -92,7 +93,6 @@ class Service:
             latest=lambda: self.publication.snapshot,
             clock=time.time,
             monotonic=time.monotonic,
-            way=self._way,
         )
 
     def run(self) -> None:
@@ -106,8 +106,8 @@ class Service:
         signal.signal(
             signal.SIGHUP, lambda *_: threading.Thread(target=self._reload_quietly, name="reload", daemon=True).start()
         )
-        take_short_turns()
-        spare_long_lived()
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        gc.freeze()
         self.engine.start()
         serve(
             self._app().build(),
@@ -115,7 +115,6 @@ class Service:
             current=self._web_config,
             open_health=web.open_health,
             is_alive=self.is_alive,
-            way=self._way,
         )
         self.close()
         log.info("ended")

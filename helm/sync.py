@@ -28,7 +28,7 @@ from typing import Any
 
 import yaml
 
-from exporter.options import options
+from exporter.config.options import options
 
 ROOT = Path(__file__).parents[1]
 CHART = Path("helm/azure-marketplace-exporter")

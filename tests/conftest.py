@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "optional_tool(reason): needs a tool that no package carries, so that it may be skipped in CI too"
     )
+    hypothesis.settings.register_profile("no deadline", deadline=None)  # a busy machine is no failure
+    hypothesis.settings.load_profile("no deadline")
     config.addinivalue_line("markers", "alone: measures times, so that it must not run beside other tests")
 
 

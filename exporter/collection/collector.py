@@ -9,13 +9,13 @@ from queue import Empty, SimpleQueue
 
 import structlog
 
-from exporter.collection.round import Round, describe
-from exporter.collection.selection import Selection
+from exporter.collection.refresh import Round, describe
 from exporter.collection.snapshot import Failure, PublisherRecord, Snapshot
 from exporter.collection.workers import Workers
-from exporter.settings import CollectionSettings, PublisherSettings
+from exporter.config.selection import Selection
+from exporter.config.settings import CollectionSettings, PublisherSettings
 from exporter.sources.base import Deadline, Source
-from exporter.telemetry import Telemetry
+from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["Collector"]
 

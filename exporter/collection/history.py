@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.collection.snapshot import OfferRecord, Since
-from exporter.offers import Offer, Step
+from exporter.domain.offers import Offer, Step
 
 __all__ = ["trace"]
 

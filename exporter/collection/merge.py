@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.collection.snapshot import Failure, OfferRecord
-from exporter.errors import ForbiddenError, NotFoundError
-from exporter.offers import Offer
-from exporter.settings import ACCOUNT_SOURCES
+from exporter.config.settings import ACCOUNT_SOURCES
+from exporter.domain.errors import ForbiddenError, NotFoundError
+from exporter.domain.offers import Offer
 
 __all__ = ["Candidate", "Listing", "Plan", "joined", "make_plans"]
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import structlog
 
 from exporter.collection.history import trace
-from exporter.collection.selection import Selection
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Snapshot
 from exporter.collection.targets import is_target
 from exporter.collection.workers import Workers
-from exporter.errors import ExporterError, SourceError
-from exporter.settings import PublisherSettings
-from exporter.shards import Shard
+from exporter.config.selection import Selection
+from exporter.config.settings import PublisherSettings
+from exporter.config.shards import Shard
+from exporter.domain.errors import ExporterError, SourceError
 from exporter.sources.base import Deadline, Source
 
 __all__ = ["BusyError", "Prober", "TargetError", "UnknownOfferError"]
@@ -54,7 +54,7 @@ class Prober:
     must not be able to send its credential elsewhere. Where none are named, the lists tell which offers there are, as soon
     as all of them are known: an id that somebody has made up must not cost a request. At most `limit` probes run at once,
     each for at most `seconds`, or for as long as its caller waits if that is shorter: what nobody waits for must not keep
-    others out. `rest` is called by a thread that is done.
+    others out.
     """
 
     def __init__(
@@ -68,7 +68,6 @@ class Prober:
         seconds: float,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
-        rest: Callable[[], object] = lambda: None,
     ) -> None:
         self._selections = {one.id: Selection.of(one, shard) for one in publishers}
         self._sources = sources
@@ -77,7 +76,7 @@ class Prober:
         self._seconds = seconds
         self._clock = clock
         self._monotonic = monotonic
-        self._workers = Workers(limit, "probe", rest=rest)
+        self._workers = Workers(limit, "probe")
         self._lock = threading.Lock()
         self._flights: dict[_Target, Future[OfferRecord]] = {}
         self._kept: OrderedDict[_Target, OfferRecord] = OrderedDict()

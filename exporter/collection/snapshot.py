@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from exporter.collection.selection import Selection
-from exporter.offers import Offer
+from exporter.config.selection import Selection
+from exporter.domain.offers import Offer
 
 __all__ = ["Failure", "OfferRecord", "PublisherRecord", "Since", "Snapshot", "SourceRecord"]
 

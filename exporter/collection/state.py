@@ -20,7 +20,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
-from exporter.errors import StateFileError
+from exporter.domain.errors import StateFileError
 
 __all__ = ["NoState", "StateFile", "StateKeeper"]
 

@@ -19,12 +19,11 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """At most `count` calls at once, each in a thread; threads start when they are first needed, and `rest` after a call."""
+    """At most `count` calls at once, each in a thread; threads start when they are first needed."""
 
-    def __init__(self, count: int, name: str, *, rest: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, count: int, name: str) -> None:
         self._count = count
         self._name = name
-        self._rest = rest
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -57,4 +56,3 @@ class Workers:
     def _run(self) -> None:
         while (work := self._queue.get()) is not None:
             work()
-            self._rest()

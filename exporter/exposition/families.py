@@ -14,10 +14,10 @@ from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, SourceRecord
-from exporter.errors import REASONS
-from exporter.estimates import upper_bound_seconds
-from exporter.offers import Level, Message, Offer, OfferStatus, Party, Step, StepStatus
-from exporter.telemetry import OWN_METRICS
+from exporter.domain.errors import REASONS
+from exporter.domain.estimates import upper_bound_seconds
+from exporter.domain.offers import Level, Message, Offer, OfferStatus, Party, Step, StepStatus
+from exporter.telemetry.metrics import OWN_METRICS
 
 __all__ = ["FAMILIES", "Documented", "Family", "OfferRow", "StepRow", "documented"]
 

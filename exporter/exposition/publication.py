@@ -32,7 +32,7 @@ class Published:
 class Publication:
     """Renders each snapshot once; readers take no lock, and go first.
 
-    `stale_after` and `monotonic` are in seconds, `clock` is Unix time, `give_way` waits while somebody reads.
+    `stale_after` and `monotonic` are in seconds, `clock` is Unix time.
     """
 
     def __init__(
@@ -43,11 +43,9 @@ class Publication:
         stale_after: float,
         clock: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
-        give_way: Callable[[], None] = lambda: None,
     ) -> None:
         self._own = OwnMetrics(registry, monotonic)
         self._clock = clock
-        self._give_way = give_way
         self.stale_after = stale_after
         self._current = self._render(snapshot)
         self._late: Published | None = None
@@ -59,7 +57,7 @@ class Publication:
 
     def publish(self, snapshot: Snapshot) -> None:
         """Render a snapshot and show it from now on."""
-        self._current = self._render(snapshot, self._give_way)
+        self._current = self._render(snapshot)
 
     def metrics(self, *, openmetrics: bool, gzip: bool) -> Body:
         """Give the whole exposition in one format."""
@@ -100,7 +98,7 @@ class Publication:
         self._late = late = replace(late, expires=max(late.expires, now + HOLD))
         return late
 
-    def _render(self, snapshot: Snapshot, give_way: Callable[[], None] = lambda: None) -> Published:
+    def _render(self, snapshot: Snapshot) -> Published:
         now = self._clock()
-        exposition = encode(snapshot, now, self.stale_after, give_way)
+        exposition = encode(snapshot, now, self.stale_after)
         return Published(snapshot, exposition, snapshot.expires(now, self.stale_after))

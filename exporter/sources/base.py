@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, Self
 
-from exporter.errors import DeadlineError, NotFoundError
-from exporter.offers import Offer, OfferStatus
+from exporter.domain.errors import DeadlineError, NotFoundError
+from exporter.domain.offers import Offer, OfferStatus
 
 __all__ = ["Deadline", "NotServedError", "Source"]
 

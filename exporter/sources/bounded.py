@@ -21,13 +21,12 @@ __all__ = ["BoundedAdapter"]
 
 
 class _Reader(io.RawIOBase):
-    """Reads from a socket until the attempt's time is over, then TimeoutError; others work while it waits."""
+    """Reads from a socket until the attempt's time is over, then TimeoutError."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase, call: Call) -> None:
         self._sock = sock
         self._raw = raw
         self._until = call.attempt
-        self._way = call.way
 
     def readable(self) -> bool:
         return True
@@ -37,8 +36,7 @@ class _Reader(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("the time for this request is over")
         self._sock.settimeout(left)
-        with self._way.resting():
-            return self._raw.readinto(buffer)
+        return self._raw.readinto(buffer)
 
     def close(self) -> None:
         self._raw.close()
@@ -55,17 +53,9 @@ class _Response(HTTPResponse):
 class _Connection(HTTPConnection):
     response_class = _Response
 
-    def connect(self) -> None:
-        with current_call.get().way.resting():
-            super().connect()
-
 
 class _TlsConnection(HTTPSConnection):
     response_class = _Response
-
-    def connect(self) -> None:
-        with current_call.get().way.resting():
-            super().connect()
 
 
 class _Pool(HTTPConnectionPool):

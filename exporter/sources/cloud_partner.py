@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
-from exporter.errors import DecodeError, NotFoundError
-from exporter.offers import Level, Message, Offer, OfferStatus, Step, StepStatus, slug
-from exporter.sources.api import ApiClient
+from exporter.domain.errors import DecodeError, NotFoundError
+from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus, slug
+from exporter.domain.texts import text
 from exporter.sources.base import Deadline
+from exporter.sources.http import ApiClient
 from exporter.sources.wire import Oddities, WireModel, decode
-from exporter.telemetry import Telemetry
-from exporter.texts import text
+from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["CloudPartnerSource"]
 

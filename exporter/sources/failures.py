@@ -9,7 +9,7 @@ from typing import Any
 import requests
 import urllib3
 
-from exporter.errors import (
+from exporter.domain.errors import (
     CredentialError,
     ForbiddenError,
     NotFoundError,
@@ -20,7 +20,7 @@ from exporter.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from exporter.texts import text
+from exporter.domain.texts import text
 
 __all__ = ["lost", "refusal"]
 

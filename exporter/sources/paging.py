@@ -8,9 +8,9 @@ from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 
 from pydantic import Field, TypeAdapter
 
-from exporter.errors import DecodeError
-from exporter.sources.api import ApiClient
+from exporter.domain.errors import DecodeError
 from exporter.sources.base import Deadline
+from exporter.sources.http import ApiClient
 from exporter.sources.wire import WireModel, decode
 
 __all__ = ["MAX_PAGES", "Page", "Pages"]

@@ -12,11 +12,13 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
-from exporter.errors import NotFoundError, RefusedError
-from exporter.offers import Message, Offer, OfferStatus, Step
-from exporter.sources.api import ApiClient
+from exporter.domain.errors import NotFoundError, RefusedError
+from exporter.domain.offers import Message, Offer, OfferStatus, Step
+from exporter.domain.texts import text
 from exporter.sources.base import Deadline, NotServedError
-from exporter.sources.center_model import (
+from exporter.sources.http import ApiClient
+from exporter.sources.paging import Page, Pages
+from exporter.sources.partner_center_model import (
     WireFinding,
     WireProduct,
     WireReport,
@@ -29,10 +31,8 @@ from exporter.sources.center_model import (
     status_of,
     steps_of,
 )
-from exporter.sources.paging import Page, Pages
 from exporter.sources.wire import Oddities
-from exporter.telemetry import Telemetry
-from exporter.texts import text
+from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["PartnerCenterSource"]
 

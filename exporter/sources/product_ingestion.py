@@ -13,15 +13,15 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
-from exporter.errors import NotFoundError, RefusedError
-from exporter.offers import Offer, OfferStatus
-from exporter.sources.api import ApiClient
+from exporter.domain.errors import NotFoundError, RefusedError
+from exporter.domain.offers import Offer, OfferStatus
+from exporter.domain.texts import text
 from exporter.sources.base import Deadline, NotServedError
+from exporter.sources.http import ApiClient
 from exporter.sources.paging import Page, Pages
-from exporter.sources.targets import Entry, live_of, status_of, steps_of
+from exporter.sources.product_ingestion_model import Entry, live_of, status_of, steps_of
 from exporter.sources.wire import Oddities, WireModel
-from exporter.telemetry import Telemetry
-from exporter.texts import text
+from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["ProductIngestionSource"]
 

@@ -11,12 +11,11 @@ from typing import Any, Self
 from urllib3 import BaseHTTPResponse, Retry
 from urllib3.exceptions import InvalidHeader
 
-from exporter.errors import SourceError, UpstreamError
-from exporter.right_of_way import RightOfWay
+from exporter.domain.errors import SourceError, UpstreamError
 from exporter.sources.base import Deadline
 from exporter.sources.failures import lost
-from exporter.sources.gate import MAX_PAUSE, Gate
-from exporter.telemetry import Telemetry
+from exporter.sources.rate_limit import MAX_PAUSE, Gate
+from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["Call", "PoliteRetry", "current_call"]
 
@@ -29,10 +28,7 @@ BACKOFF_JITTER = 0.5
 
 @dataclass(slots=True)
 class Call:
-    """One request with its retries; it keeps time and counts each attempt, which may take `timeout` seconds.
-
-    Its thread works from the moment it passes the gate, and rests while it waits for the other side.
-    """
+    """One request with its retries; it keeps time and counts each attempt, which may take `timeout` seconds."""
 
     operation: str
     deadline: Deadline
@@ -40,7 +36,6 @@ class Call:
     gate: Gate
     telemetry: Telemetry
     monotonic: Callable[[], float]
-    way: RightOfWay = field(default_factory=RightOfWay)
     started: float = math.nan
     attempt: Deadline = field(init=False)
 
@@ -49,9 +44,7 @@ class Call:
 
     def enter(self) -> None:
         """Start an attempt as soon as the gate lets it pass."""
-        self.way.rest()
         self.gate.enter(self.deadline)
-        self.way.work()
         self.started = self.deadline.now()
         self.attempt = Deadline(min(self.timeout, self.deadline.remaining()), self.monotonic)
 
@@ -109,7 +102,6 @@ class PoliteRetry(Retry):
     def sleep(self, response: BaseHTTPResponse | None = None) -> None:
         """Wait before the next attempt; after a 429 the gate does it, for everybody who uses the same credential."""
         call = current_call.get()
-        call.way.rest()
         if response is None or response.status != TOO_MANY:
             asked = self.get_retry_after(response) if response is not None else None
             seconds = self.get_backoff_time() if asked is None else asked

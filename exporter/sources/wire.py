@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import structlog
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
-from exporter.errors import DecodeError
-from exporter.offers import State, parse_state
-from exporter.telemetry import Telemetry
-from exporter.texts import text
+from exporter.domain.errors import DecodeError
+from exporter.domain.offers import State, parse_state
+from exporter.domain.texts import text
+from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["Oddities", "WireModel", "decode", "timestamp", "whole_number"]
 

@@ -14,11 +14,11 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from exporter.collection.snapshot import OfferRecord
-from exporter.errors import ConfigError
+from exporter.domain.errors import ConfigError
 from exporter.exposition.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.exposition.publication import Publication
-from exporter.web.page_routes import PageRoutes
-from exporter.web.pages import Pages
+from exporter.pages.page_routes import PageRoutes
+from exporter.pages.pages import Pages
 from exporter.web.probe import ProbeRoutes
 from exporter.web.scrape import joined, scrape_timeout
 

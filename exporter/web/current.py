@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from exporter.errors import ConfigError
+from exporter.domain.errors import ConfigError
 from exporter.web.tls import server_context
 from exporter.web.web_config import WHERE, WebConfig, read
 

@@ -6,7 +6,7 @@ import http.client
 import ssl
 from dataclasses import dataclass
 
-from exporter.settings import WebSettings
+from exporter.config.settings import WebSettings
 from exporter.web.web_config import TlsServerConfig, read
 
 __all__ = ["Answer", "healthcheck"]

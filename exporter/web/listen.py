@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 
-from exporter.errors import ServeError
+from exporter.domain.errors import ServeError
 
 __all__ = ["bound", "inherited", "listen", "url"]
 

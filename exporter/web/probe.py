@@ -15,8 +15,8 @@ from exporter.collection.prober import BusyError, TargetError, UnknownOfferError
 from exporter.collection.snapshot import OfferRecord
 from exporter.exposition.negotiation import OPENMETRICS, TEXT, wants_openmetrics
 from exporter.exposition.publication import Publication
-from exporter.web.discovery import Discovery, missing_lists
-from exporter.web.documents import in_turn, respond
+from exporter.pages.discovery import Discovery, missing_lists
+from exporter.pages.documents import in_turn, respond
 from exporter.web.guard import Turnstile
 from exporter.web.scrape import joined, scrape_timeout
 

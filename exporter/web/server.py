@@ -16,14 +16,12 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from exporter.right_of_way import RightOfWay
 from exporter.web.acceptor import Acceptor
 from exporter.web.connections import Connections, Slot
 from exporter.web.current import Current
 from exporter.web.gate import HEALTH_PATHS, Gate
 from exporter.web.limits import limit_send_buffer, raise_file_limit, return_memory, send_at_once
 from exporter.web.listen import bound, listen, url
-from exporter.web.loop import event_loop
 from exporter.web.notify import notify, watchdog
 from exporter.web.protocol import KEEP_ALIVE, MAX_HEAD, GuardedProtocol, while_there
 from exporter.web.tls import allowed
@@ -91,12 +89,11 @@ def serve(
     current: Current | None = None,
     open_health: bool = False,
     is_alive: Callable[[], bool] = lambda: True,
-    way: RightOfWay | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; answers in flight get a few seconds to end.
 
     `current` is the web configuration; with `open_health` the health paths need no credentials; systemd's watchdog, if
-    there is one, is told that the service works for as long as `is_alive`; `way` is taken while requests are answered.
+    there is one, is told that the service works for as long as `is_alive`.
     """
     raise_file_limit()
     return_memory()
@@ -123,5 +120,5 @@ def serve(
         limit_send_buffer(listener)
         send_at_once(listener)
         log.info("listening", address=url(listener, "https" if current.tls() else "http"), bound=bound(listener))
-    with asyncio.Runner(loop_factory=lambda: event_loop(way or RightOfWay())) as runner:
+    with asyncio.Runner() as runner:
         runner.run(server.serve(listeners))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from exporter.errors import ConfigError
+from exporter.domain.errors import ConfigError
 from exporter.web.web_config import WHERE, TlsServerConfig
 
 __all__ = ["allowed", "server_context"]

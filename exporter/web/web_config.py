@@ -22,9 +22,9 @@ from pydantic import (
     model_validator,
 )
 
-from exporter.durations import Duration
-from exporter.errors import ConfigError, Problem
-from exporter.yaml_file import read_mapping
+from exporter.config.durations import Duration
+from exporter.config.yaml_file import read_mapping
+from exporter.domain.errors import ConfigError, Problem
 
 __all__ = ["HttpServerConfig", "RateLimit", "TlsServerConfig", "WebConfig", "read"]
 

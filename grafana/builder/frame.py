@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from exporter.palette import COLOURS
+from exporter.pages.palette import COLOURS
 from grafana.builder.metrics import ALERTS
 from grafana.builder.panels import DATASOURCE
 

@@ -1,4 +1,4 @@
-"""Mappings, colours and thresholds; those of states come from `exporter.palette`."""
+"""Mappings, colours and thresholds; those of states come from `exporter.pages.palette`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from grafana_foundation_sdk.models.dashboard import (
     ValueMappingResult,
 )
 
-from exporter.palette import COLOURS, looks
+from exporter.pages.palette import COLOURS, looks
 
 __all__ = [
     "SEVERITIES",

@@ -6,8 +6,8 @@ from grafana_foundation_sdk.builders import bargauge, stat, statetimeline, table
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from grafana_foundation_sdk.models.common import BigValueTextMode
 
-from exporter.offers import Level, OfferStatus, Party, StepStatus
-from exporter.palette import COLOURS, looks
+from exporter.domain.offers import Level, OfferStatus, Party, StepStatus
+from exporter.pages.palette import COLOURS, looks
 from grafana.builder import columns
 from grafana.builder.frame import OFFER as UID
 from grafana.builder.frame import alerts_annotation, frame

@@ -5,8 +5,8 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import bargauge, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from exporter.offers import OfferStatus, Party, StepStatus
-from exporter.palette import COLOURS, looks
+from exporter.domain.offers import OfferStatus, Party, StepStatus
+from exporter.pages.palette import COLOURS, looks
 from grafana.builder import columns
 from grafana.builder.frame import OVERVIEW, alerts_annotation, frame, offer_link
 from grafana.builder.looks import by_code, fixed, if_any, property_of, thresholds

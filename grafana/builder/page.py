@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any
 
-from exporter.offers import Level, OfferStatus, Party, StepStatus
-from exporter.palette import looks
+from exporter.domain.offers import Level, OfferStatus, Party, StepStatus
+from exporter.pages.palette import looks
 
 __all__ = ["page"]
 
@@ -47,7 +47,7 @@ the ones before it leave. Links between the dashboards keep them. Alerts link to
 
 ## States, their order and their colours
 
-The same in every panel, on the landing page and here; all from `exporter/palette.py`. Orange and purple ask the publisher to
+The same in every panel, on the landing page and here; all from `exporter/pages/palette.py`. Orange and purple ask the publisher to
 act, blue is with Microsoft, red went wrong, green is done, grey is at rest, magenta is new to the exporter.
 
 """

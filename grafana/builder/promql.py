@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from exporter.palette import looks
+from exporter.pages.palette import looks
 from grafana.builder.metrics import offer_series
 
 __all__ = [

@@ -22,7 +22,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from exporter.collection.snapshot import Snapshot
 from exporter.exposition.encoder import encode, render
 from exporter.exposition.publication import Publication
-from exporter.telemetry import Telemetry
+from exporter.telemetry.metrics import Telemetry
 from tests.benchmarks.measure import alternate, percentile, process_cpu, process_rss, table
 from tests.benchmarks.playback import playback
 from tests.benchmarks.processes import BIN, PUBLISHER, exporter, get, simulator, wait_until_ready

@@ -8,8 +8,8 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
+from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
 from exporter.exposition.families import FAMILIES, OfferRow, StepRow
-from exporter.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
 
 NOW = 1_700_000_000.25
 STEPS = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from exporter.shards import Shard
+from exporter.config.shards import Shard
 from tests.benchmarks.measure import table
 
 OFFERS = 10_000

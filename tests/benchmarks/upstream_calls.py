@@ -11,10 +11,10 @@ import structlog
 from exporter.collection.collector import Collector
 from exporter.collection.snapshot import Snapshot
 from exporter.collection.workers import Workers
-from exporter.offers import Offer, OfferStatus
-from exporter.settings import CollectionSettings, PublisherSettings
+from exporter.config.settings import CollectionSettings, PublisherSettings
+from exporter.domain.offers import Offer, OfferStatus
 from exporter.sources.base import Deadline
-from exporter.telemetry import Telemetry
+from exporter.telemetry.metrics import Telemetry
 from tests.benchmarks.measure import table
 
 OFFERS, PUBLISHING = 200, 5

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from exporter.options import options
+from exporter.config.options import options
 from tests.integration._chart import BIN, CASES, CHART, rendered
 
 # What the webhook of workload identity adds to the pod.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.offers import OfferStatus, Party, StepStatus
-from exporter.palette import look, looks
+from exporter.domain.offers import OfferStatus, Party, StepStatus
+from exporter.pages.palette import look, looks
 from exporter.simulator.pipeline import KINDS
 
 from .dashboard_queries import ALL, DASHBOARDS, OFFERS, Prometheus, Series, Target, concrete, target, two_replicas

@@ -18,8 +18,8 @@ import pytest
 import requests
 import yaml
 
-from exporter.errors import ConfigError
-from exporter.options import CommandLine, load
+from exporter.config.options import CommandLine, load
+from exporter.domain.errors import ConfigError
 
 from .conftest import Keep
 from .processes import Exporter, wait_until

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from exporter.settings import ENV_PREFIX
+from exporter.config.settings import ENV_PREFIX
 
 
 @pytest.fixture

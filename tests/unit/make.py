@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Since, Snapshot
-from exporter.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
+from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
 
 NOW = 1_800_000_000.0
 

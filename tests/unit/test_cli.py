@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from exporter.cli import main
-from exporter.errors import ServeError
-from exporter.options import help_text
+from exporter.config.options import help_text
+from exporter.domain.errors import ServeError
 from exporter.service import Service
 from exporter.simulator import Simulator, demo, serve_in_thread
 from exporter.simulator.server import RunningServer

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from exporter.options import CommandLine, load
+from exporter.config.options import CommandLine, load
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

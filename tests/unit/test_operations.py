@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from exporter.errors import REASONS
+from exporter.config.options import load, options
+from exporter.config.settings import _AUTH_NEEDS
+from exporter.domain.errors import REASONS
 from exporter.exposition.families import FAMILIES
-from exporter.options import load, options
-from exporter.settings import _AUTH_NEEDS
-from exporter.telemetry import OWN_METRICS, PREFIX
+from exporter.telemetry.metrics import OWN_METRICS, PREFIX
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "operations.md").read_text(encoding="utf-8")

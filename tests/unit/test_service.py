@@ -16,10 +16,8 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from exporter import service as module
-from exporter.engine import Engine
-from exporter.errors import ConfigError, ServeError, StateFileError
-from exporter.service import Service
-from exporter.settings import (
+from exporter.collection.engine import Engine
+from exporter.config.settings import (
     ApiSettings,
     AuthSettings,
     CollectionSettings,
@@ -29,6 +27,8 @@ from exporter.settings import (
     WebConfigSettings,
     WebSettings,
 )
+from exporter.domain.errors import ConfigError, ServeError, StateFileError
+from exporter.service import Service
 from exporter.simulator import Simulator, empty, serve_in_thread
 
 OFFER: dict[str, Any] = {"status": "running", "steps": [{"id": "live", "status": "inProgress"}]}

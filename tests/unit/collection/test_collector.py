@@ -9,10 +9,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.collection.collector import Collector
-from exporter.collection.selection import Selection
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
 from exporter.collection.workers import Workers
-from exporter.errors import (
+from exporter.config.selection import Selection
+from exporter.config.settings import CollectionSettings, PublisherSettings
+from exporter.domain.errors import (
     CredentialError,
     DeadlineError,
     DecodeError,
@@ -22,10 +23,9 @@ from exporter.errors import (
     TransportError,
     UpstreamError,
 )
-from exporter.offers import Offer, OfferStatus
-from exporter.settings import CollectionSettings, PublisherSettings
+from exporter.domain.offers import Offer, OfferStatus
 from exporter.sources.base import Deadline
-from exporter.telemetry import Telemetry
+from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import NOW, Clock, offer, step
 
 Answer = Offer | Exception | Callable[[], Offer]

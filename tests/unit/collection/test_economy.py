@@ -12,11 +12,11 @@ from exporter.collection.collector import Collector
 from exporter.collection.snapshot import PublisherRecord, Snapshot
 from exporter.collection.state import StateFile
 from exporter.collection.workers import Workers
-from exporter.errors import UpstreamError
-from exporter.offers import Offer, OfferStatus
-from exporter.settings import CollectionSettings, PublisherSettings
+from exporter.config.settings import CollectionSettings, PublisherSettings
+from exporter.domain.errors import UpstreamError
+from exporter.domain.offers import Offer, OfferStatus
 from exporter.sources.base import Deadline
-from exporter.telemetry import Telemetry
+from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import NOW, Clock, offer, step
 
 TERMINAL = 3600.0

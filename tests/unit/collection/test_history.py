@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from exporter.collection.history import trace
 from exporter.collection.snapshot import OfferRecord, Since
-from exporter.offers import OfferStatus, StepStatus
+from exporter.domain.offers import OfferStatus, StepStatus
 from tests.unit.make import failure, offer, record, step
 
 SINCE = Since(10.0, 20.0, {"a": 30.0, "b": 40.0})

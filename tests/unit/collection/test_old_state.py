@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from exporter.collection.selection import Selection
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
 from exporter.collection.state import StateFile
-from exporter.offers import Offer, OfferStatus, Step, StepStatus
-from exporter.shards import Shard
+from exporter.config.selection import Selection
+from exporter.config.shards import Shard
+from exporter.domain.offers import Offer, OfferStatus, Step, StepStatus
 
 SELECTION = {"selection", "is_complete"}
 SINCE = SELECTION | {

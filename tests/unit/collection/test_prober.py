@@ -13,12 +13,12 @@ from structlog.testing import capture_logs
 
 from exporter.collection import prober as module
 from exporter.collection.prober import BusyError, Prober, TargetError, UnknownOfferError
-from exporter.collection.selection import Selection
 from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
-from exporter.errors import UpstreamError
-from exporter.offers import Offer, OfferStatus
-from exporter.settings import PublisherSettings
-from exporter.shards import WHOLE, Shard
+from exporter.config.selection import Selection
+from exporter.config.settings import PublisherSettings
+from exporter.config.shards import WHOLE, Shard
+from exporter.domain.errors import UpstreamError
+from exporter.domain.offers import Offer, OfferStatus
 from exporter.sources.base import Deadline
 from tests.unit.make import NOW, Clock, offer, record, snapshot
 

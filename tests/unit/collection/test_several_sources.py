@@ -11,7 +11,9 @@ from exporter.collection.collector import Collector
 from exporter.collection.prober import Prober
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot, SourceRecord
 from exporter.collection.workers import Workers
-from exporter.errors import (
+from exporter.config.settings import CollectionSettings, PublisherSettings, SourceName
+from exporter.config.shards import WHOLE, Shard
+from exporter.domain.errors import (
     CredentialError,
     DeadlineError,
     ForbiddenError,
@@ -19,11 +21,9 @@ from exporter.errors import (
     SourceError,
     UpstreamError,
 )
-from exporter.offers import Offer, OfferStatus
-from exporter.settings import CollectionSettings, PublisherSettings, SourceName
-from exporter.shards import WHOLE, Shard
+from exporter.domain.offers import Offer, OfferStatus
 from exporter.sources.base import Deadline, NotServedError
-from exporter.telemetry import Telemetry
+from exporter.telemetry.metrics import Telemetry
 
 START = 1_800_000_000.0
 

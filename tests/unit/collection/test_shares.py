@@ -10,12 +10,12 @@ import pytest
 from exporter.collection.collector import Collector
 from exporter.collection.snapshot import PublisherRecord, Snapshot
 from exporter.collection.workers import Workers
-from exporter.errors import CredentialError, SourceError
-from exporter.offers import Offer
-from exporter.settings import CollectionSettings, PublisherSettings
-from exporter.shards import Shard
+from exporter.config.settings import CollectionSettings, PublisherSettings
+from exporter.config.shards import Shard
+from exporter.domain.errors import CredentialError, SourceError
+from exporter.domain.offers import Offer
 from exporter.sources.base import Deadline
-from exporter.telemetry import Telemetry
+from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import Clock, offer, record
 
 NAMES = tuple(f"offer-{number}" for number in range(20))

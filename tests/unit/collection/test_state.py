@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 from exporter.collection.snapshot import Failure, PublisherRecord, Snapshot
 from exporter.collection.state import FORMAT, VERSION, NoState, StateFile
-from exporter.errors import StateFileError
-from exporter.offers import Level
+from exporter.domain.errors import StateFileError
+from exporter.domain.offers import Level
 from tests.unit.make import NOW, failure, message, offer, record, snapshot, step
 
 WHOLE = snapshot(

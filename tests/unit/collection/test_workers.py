@@ -69,14 +69,3 @@ def test_threads_do_not_hold_up_the_exit() -> None:
     workers = Workers(1, "daemon")
     assert workers.submit(lambda: threading.current_thread().daemon).result(10)
     workers.close()
-
-
-def test_a_thread_rests_after_each_call() -> None:
-    """Whether it went well or not; otherwise it would keep the others from their work."""
-    rested: list[str] = []
-    workers = Workers(1, "test", rest=lambda: rested.append(threading.current_thread().name))
-    assert workers.submit(lambda: 1).result(5) == 1
-    assert isinstance(workers.submit(lambda: 1 / 0).exception(5), ZeroDivisionError)
-    workers.submit(lambda: None).result(5)
-    assert rested[:2] == ["test-0"] * 2
-    workers.close()

@@ -15,11 +15,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
-from exporter.errors import REASONS
+from exporter.domain.errors import REASONS
+from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
 from exporter.exposition.encoder import encode, encode_offer
 from exporter.exposition.publication import Publication
-from exporter.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
-from exporter.telemetry import OWN_METRICS, Telemetry
+from exporter.telemetry.metrics import OWN_METRICS, Telemetry
 from tests.unit.make import NOW, failure, message, offer, record, snapshot, step
 
 from .oracle import oracle

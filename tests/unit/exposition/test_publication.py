@@ -141,21 +141,6 @@ def test_what_is_due_is_renewed_once(shown: Shown) -> None:
     assert shown.renderings == before
 
 
-def test_the_background_gives_way_while_it_renders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before each piece; a scrape that renders for itself does not wait for itself."""
-    clock, waits = Clock(), []
-    publication = Publication(
-        Snapshot(), registry=CollectorRegistry(), stale_after=3600.0, clock=clock, give_way=lambda: waits.append(1)
-    )
-    assert waits == []
-    publication.publish(snapshot(record()))
-    assert len(waits) == len(list(encoder.render(snapshot(record()), NOW, 3600.0)))
-    waits.clear()
-    clock.now = NOW + 3600
-    publication.metrics(openmetrics=False, gzip=True)
-    assert waits == []
-
-
 def test_a_snapshot_published_while_an_old_one_is_rendered_again_wins(shown: Shown) -> None:
     """The scrape that found the old one stale must not put it back."""
     shown.publication.publish(snapshot(record()))

@@ -10,9 +10,9 @@ from typing import Any
 import promql_parser
 import pytest
 
+from exporter.domain.offers import Level, OfferStatus, Party, StepStatus
 from exporter.exposition.families import documented
-from exporter.offers import Level, OfferStatus, Party, StepStatus
-from exporter.palette import KINDS, looks
+from exporter.pages.palette import KINDS, looks
 from grafana.builder.frame import UIDS
 from grafana.builder.metrics import FOREIGN, known_names
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from exporter.settings import ApiSettings
+from exporter.config.settings import ApiSettings
 from exporter.simulator import serve_in_thread
-from exporter.sources.api import ApiClient
 from exporter.sources.base import Deadline
-from exporter.sources.gate import Gate
-from exporter.telemetry import Telemetry
+from exporter.sources.http import ApiClient
+from exporter.sources.rate_limit import Gate
+from exporter.telemetry.metrics import Telemetry
 
 
 @dataclass(frozen=True)

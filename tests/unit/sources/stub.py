@@ -11,13 +11,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from exporter.credentials import StaticToken, TokenSource
-from exporter.right_of_way import RightOfWay
-from exporter.settings import ApiSettings
-from exporter.sources.api import ApiClient
+from exporter.config.settings import ApiSettings
+from exporter.sources.auth.tokens import StaticToken, TokenSource
 from exporter.sources.base import Deadline
-from exporter.sources.gate import Gate
-from exporter.telemetry import PREFIX, Telemetry
+from exporter.sources.http import ApiClient
+from exporter.sources.rate_limit import Gate
+from exporter.telemetry.metrics import PREFIX, Telemetry
 from tests.unit.make import Clock
 
 __all__ = ["TOKEN", "Answer", "Api", "Stub", "stub"]
@@ -91,27 +90,8 @@ def stub() -> Iterator[Stub]:
         thread.join(10)
 
 
-class Turns(RightOfWay):
-    """Notes when somebody begins to work and when somebody rests."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-
-    def work(self) -> None:
-        self.seen.append("work")
-        super().work()
-
-    def rest(self) -> None:
-        self.seen.append("rest")
-        super().rest()
-
-
 class Api:
-    """A client for a stub; `waits` are the seconds that it wanted to sleep, which cost no time.
-
-    `turns` tells when its thread works and when it rests.
-    """
+    """A client for a stub; `waits` are the seconds that it wanted to sleep, which cost no time."""
 
     def __init__(
         self,
@@ -125,7 +105,6 @@ class Api:
         self.clock = clock or Clock(1000.0)
         self.unix = Clock()
         self.waits: list[float] = []
-        self.turns = Turns()
         self.client = ApiClient(
             base_url=url or server.url,
             tokens=tokens or StaticToken(SecretStr(TOKEN)),
@@ -141,7 +120,6 @@ class Api:
             telemetry=self.telemetry,
             operations=("list_offers",),
             monotonic=self.clock,
-            way=self.turns,
         )
 
     def _wait(self, seconds: float) -> bool:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from exporter.connections import Connections
-from exporter.offers import Offer, OfferStatus
-from exporter.settings import Settings
+from exporter.config.settings import Settings
+from exporter.domain.offers import Offer, OfferStatus
 from exporter.simulator import Simulator, demo, serve_in_thread
 from exporter.sources.base import Deadline
-from exporter.telemetry import Telemetry
+from exporter.sources.connections import Connections
+from exporter.telemetry.metrics import Telemetry
 
 EPOCH = 1_800_000_000.0
 ROUND = 1400

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.errors import DeadlineError
+from exporter.domain.errors import DeadlineError
 from exporter.sources.base import Deadline
 from tests.unit.make import Clock
 

@@ -11,9 +11,9 @@ from urllib3.connection import HTTPConnection
 
 from exporter.sources.base import Deadline
 from exporter.sources.bounded import BoundedAdapter
-from exporter.sources.gate import Gate
+from exporter.sources.rate_limit import Gate
 from exporter.sources.retries import Call, current_call
-from exporter.telemetry import Telemetry
+from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import Clock
 
 

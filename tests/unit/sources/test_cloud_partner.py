@@ -11,12 +11,12 @@ from typing import Any, cast
 
 import pytest
 
-from exporter.errors import DecodeError, ForbiddenError, NotFoundError
-from exporter.offers import Level, Offer, OfferStatus, Party, StepStatus
-from exporter.sources.api import ApiClient
+from exporter.domain.errors import DecodeError, ForbiddenError, NotFoundError
+from exporter.domain.offers import Level, Offer, OfferStatus, Party, StepStatus
 from exporter.sources.base import Deadline
 from exporter.sources.cloud_partner import MAX_MESSAGES, MAX_STEPS, CloudPartnerSource
-from exporter.telemetry import Telemetry
+from exporter.sources.http import ApiClient
+from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import Clock, offer
 
 FIXTURES = Path(__file__).parent / "fixtures"

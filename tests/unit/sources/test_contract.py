@@ -11,7 +11,8 @@ import pytest
 from exporter.collection.collector import Collector
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
 from exporter.collection.workers import Workers
-from exporter.errors import (
+from exporter.config.settings import CollectionSettings, PublisherSettings, SourceName
+from exporter.domain.errors import (
     CredentialError,
     DecodeError,
     ForbiddenError,
@@ -20,8 +21,7 @@ from exporter.errors import (
     ThrottledError,
     UpstreamError,
 )
-from exporter.offers import Offer, OfferStatus
-from exporter.settings import CollectionSettings, PublisherSettings, SourceName
+from exporter.domain.offers import Offer, OfferStatus
 from exporter.sources.base import Source
 
 from .canned import Answer, Bench, Canned, serving

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from exporter.errors import DecodeError, UpstreamError
+from exporter.domain.errors import DecodeError, UpstreamError
 from exporter.sources import paging
 from exporter.sources.paging import Page, Pages
 from exporter.sources.wire import WireModel

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from exporter.errors import NotFoundError, RefusedError, UpstreamError
-from exporter.offers import Level, Offer, OfferStatus, Party, StepStatus
+from exporter.domain.errors import NotFoundError, RefusedError, UpstreamError
+from exporter.domain.offers import Level, Offer, OfferStatus, Party, StepStatus
 from exporter.sources.base import NotServedError
 from exporter.sources.partner_center import PartnerCenterSource
 

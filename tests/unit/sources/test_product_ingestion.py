@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from exporter.errors import NotFoundError, RefusedError
-from exporter.offers import Offer, OfferStatus, Party, StepStatus
+from exporter.domain.errors import NotFoundError, RefusedError
+from exporter.domain.offers import Offer, OfferStatus, Party, StepStatus
 from exporter.sources.base import NotServedError
 from exporter.sources.product_ingestion import ProductIngestionSource
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from urllib3 import HTTPResponse
 
-from exporter.errors import ThrottledError, UpstreamError
-from exporter.sources.gate import MAX_PAUSE
+from exporter.domain.errors import ThrottledError, UpstreamError
+from exporter.sources.rate_limit import MAX_PAUSE
 from exporter.sources.retries import PoliteRetry
 from tests.unit.make import NOW
 

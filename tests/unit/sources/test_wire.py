@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from structlog.testing import capture_logs
 
-from exporter.errors import DecodeError
-from exporter.offers import StepStatus
+from exporter.domain.errors import DecodeError
+from exporter.domain.offers import StepStatus
+from exporter.domain.texts import text
 from exporter.sources.wire import MAX_ODDITIES, Oddities, WireModel, decode, timestamp, whole_number
-from exporter.telemetry import Telemetry
-from exporter.texts import text
+from exporter.telemetry.metrics import Telemetry
 
 MOMENT = datetime(2026, 1, 5, 10, 11, 12, tzinfo=UTC).timestamp()
 

@@ -14,14 +14,13 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
 from exporter.collection.snapshot import OfferRecord, Snapshot
-from exporter.errors import ConfigError
+from exporter.domain.errors import ConfigError
 from exporter.exposition.publication import Publication
+from exporter.pages.page_routes import PageRoutes, find
+from exporter.pages.pages import Pages
 from exporter.web.app import WebApp
 from exporter.web.guard import BusyError, security_headers
-from exporter.web.page_routes import PageRoutes, find
-from exporter.web.pages import Pages
-
-from .samples import NOW, STALE_AFTER, publisher, record, snapshot
+from tests.unit.pages.samples import NOW, STALE_AFTER, publisher, record, snapshot
 
 ODD = ("a/b c", "résumé", "100%", "..", "?q#f", "a/b", "%2F")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.errors import ConfigError
+from exporter.domain.errors import ConfigError
 from exporter.web.current import Current
 from tests.certificates import Authority
 

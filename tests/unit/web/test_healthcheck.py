@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.settings import WebSettings
+from exporter.config.settings import WebSettings
 from exporter.web.healthcheck import Answer, healthcheck
 from tests.certificates import Authority
 

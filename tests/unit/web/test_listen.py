@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.errors import ServeError
+from exporter.domain.errors import ServeError
 from exporter.web.listen import bound, inherited, listen, url
 
 

@@ -14,20 +14,20 @@ from starlette.routing import Route
 
 from exporter.collection.prober import BusyError, TargetError, UnknownOfferError
 from exporter.collection.prober import Prober as RealProber
-from exporter.collection.selection import Selection
 from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
-from exporter.offers import Offer, OfferStatus
-from exporter.settings import PublisherSettings
-from exporter.shards import WHOLE
+from exporter.config.selection import Selection
+from exporter.config.settings import PublisherSettings
+from exporter.config.shards import WHOLE
+from exporter.domain.offers import Offer, OfferStatus
+from exporter.pages.discovery import Discovery
+from exporter.pages.documents import PIECE
 from exporter.sources.base import Deadline
 from exporter.web import probe as module
-from exporter.web.discovery import Discovery
-from exporter.web.documents import PIECE
 from exporter.web.guard import BusyError as BusyAnswersError
 from exporter.web.guard import security_headers
 from exporter.web.probe import ProbeRoutes
+from tests.unit.pages.samples import NOW, publisher, record, snapshot
 
-from .samples import NOW, publisher, record, snapshot
 from .test_app import Client, application
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from exporter.errors import ConfigError
+from exporter.domain.errors import ConfigError
 from exporter.web import tls
 from exporter.web.tls import allowed, server_context
 from exporter.web.web_config import TlsServerConfig

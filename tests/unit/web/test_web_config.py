@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.errors import ConfigError
+from exporter.domain.errors import ConfigError
 from exporter.web.web_config import read
 
 HASH = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"

@@ -1,0 +1,1 @@
+"""Every option once, and where it comes from: flags, environment, file."""

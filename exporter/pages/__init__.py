@@ -1,0 +1,1 @@
+"""What people and scripts read: pages, JSON, service discovery."""

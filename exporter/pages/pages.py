@@ -1,0 +1,112 @@
+"""The pages for people, rendered on the server: all text escaped, no script, nothing from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from exporter.collection.snapshot import OfferRecord, Snapshot
+from exporter.domain.offers import OfferStatus, Party, StepStatus
+from exporter.exposition.families import documented
+from exporter.pages.advice import advice
+from exporter.pages.filters import NO_DATA, Filters
+from exporter.pages.overview import Overview
+from exporter.pages.palette import looks
+from exporter.pages.reasons import reasons
+from exporter.pages.style import style_sheet
+from exporter.pages.view import MAX_MESSAGES, Lens, OfferView
+from exporter.pages.wording import Moment, duration
+from exporter.telemetry.metrics import package_version
+from exporter.web.guard import page_headers
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["PARTNER_CENTER", "Pages"]
+
+MAX_NAMED = 10
+PARTNER_CENTER = "https://partner.microsoft.com/dashboard/marketplace-offers/overview"
+
+
+class Pages:
+    """Renders snapshots as HTML; `clock` is Unix time, `stale_after` (in seconds) comes with each call, for it may change.
+
+    All links are relative, so that the pages work under any prefix that a reverse proxy gives them.
+    """
+
+    def __init__(self, *, telemetry_path: str, clock: Callable[[], float]) -> None:
+        self._telemetry_path = telemetry_path
+        self._clock = clock
+
+    @cached_property
+    def _style(self) -> str:
+        return style_sheet()
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The headers that every page needs; the policy lets nothing run or load but the style sheet inside."""
+        return page_headers(self._style)
+
+    @cached_property
+    def _environment(self) -> Environment:
+        from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only who looks pays for it
+        from markupsafe import Markup  # noqa: PLC0415 - as above
+
+        environment = Environment(
+            loader=PackageLoader("exporter.pages"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        environment.filters.update(duration=duration)
+        environment.globals.update(
+            version=package_version(),
+            style=Markup(self._style),  # noqa: S704 - our own file, and only its hash may apply
+            telemetry_path=self._telemetry_path.lstrip("/"),
+            partner_center=PARTNER_CENTER,
+            max_messages=MAX_MESSAGES,
+            max_named=MAX_NAMED,
+            no_data=NO_DATA,
+            statuses=looks(OfferStatus),
+            step_statuses=looks(StepStatus),
+            parties=looks(Party),
+        )
+        return environment
+
+    def lens(self, stale_after: float) -> Lens:
+        """Give what the pages are seen through at this moment."""
+        return Lens(self._clock(), stale_after)
+
+    def index(self, snapshot: Snapshot, filters: Filters, stale_after: float) -> str:
+        """Render the landing page."""
+        return self._render("index.html", root="./", view=Overview(snapshot, filters, self.lens(stale_after)))
+
+    def offer(self, record: OfferRecord, stale_after: float) -> str:
+        """Render the page of one offer; past `stale_after` it shows what was last known, and says so."""
+        lens = self.lens(stale_after)
+        view = OfferView(record, record.offer, lens)
+        is_fresh = lens.fresh(record) is not None
+        return self._render(
+            "offer.html",
+            root="../../",
+            view=view,
+            is_fresh=is_fresh,
+            advice=advice(view) if is_fresh else "",
+            changed=lens.moment(record.offer.changed if record.offer else None),
+            publisher_link=Filters(publisher=record.publisher_id).link(),
+        )
+
+    def docs(self) -> str:
+        """Render the reference of states, reasons, addresses and metrics."""
+        return self._render("docs.html", root="./", metrics=documented(), reasons=reasons())
+
+    def message(self, title: str, text: str, *, root: str) -> str:
+        """Render a page that says one thing; `root` is the relative way to the landing page."""
+        return self._render("message.html", root=root, title=title, text=text)
+
+    def _render(self, template: str, **values: Any) -> str:
+        now = self._clock()
+        return self._environment.get_template(template).render(now=Moment(now, now), **values)

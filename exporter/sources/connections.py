@@ -1,0 +1,110 @@
+"""The sources that the settings name, each with its client; what they share is shared here.
+
+One token source per scope, one gate and one client per API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from exporter.config.settings import ApiSettings, PartnerCenterSettings, ProductIngestionSettings, Settings, SourceName
+from exporter.sources.auth.entra import token_source
+from exporter.sources.auth.tokens import TokenSource
+from exporter.sources.base import Source
+from exporter.sources.cloud_partner import CloudPartnerSource
+from exporter.sources.http import ApiClient
+from exporter.sources.partner_center import PartnerCenterSource
+from exporter.sources.product_ingestion import ProductIngestionSource
+from exporter.sources.rate_limit import Gate
+from exporter.telemetry.metrics import Telemetry
+
+__all__ = ["Connections"]
+
+_OPERATIONS: dict[SourceName, tuple[str, ...]] = {
+    "cloud_partner": CloudPartnerSource.operations,
+    "partner_center": PartnerCenterSource.operations,
+    "product_ingestion": ProductIngestionSource.operations,
+}
+
+
+class Connections:
+    """Makes what the publishers of the settings need, and no more.
+
+    `clock` is Unix time, `monotonic` and `wait` measure and spend seconds; `wait` returns True if it was ended early.
+
+    Raises:
+        ConfigError: a file that the credential needs is missing or cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        telemetry: Telemetry,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        wait: Callable[[float], bool],
+    ) -> None:
+        self._settings = settings
+        self._telemetry = telemetry
+        self._clock = clock
+        self._monotonic = monotonic
+        self._wait = wait
+        self._tokens: dict[str, TokenSource] = {}
+        self._clients: list[ApiClient] = []
+        names = dict.fromkeys(name for publisher in settings.publishers for name in publisher.sources)
+        self.sources: Mapping[str, Source] = {name: self._source(name) for name in names}
+
+    def secrets(self) -> tuple[str, ...]:
+        """Give the secrets that are held now, for the log's blotting."""
+        return tuple(secret for tokens in self._tokens.values() for secret in tokens.secrets())
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        for client in self._clients:
+            client.close()
+
+    def _source(self, name: SourceName) -> Source:
+        if name == "partner_center":
+            client = self._client(name, self._settings.partner_center)
+            return PartnerCenterSource(client, self._telemetry, self._settings.collection.terminal_interval)
+        if name == "product_ingestion":
+            own = self._settings.product_ingestion
+            return ProductIngestionSource(self._client(name, own), self._telemetry, own.version)
+        return CloudPartnerSource(self._client(name, self._settings.api), self._telemetry)
+
+    def _client(
+        self, name: SourceName, own: ApiSettings | PartnerCenterSettings | ProductIngestionSettings
+    ) -> ApiClient:
+        gate = Gate(
+            own.requests_per_second,
+            source=name,
+            telemetry=self._telemetry,
+            clock=self._clock,
+            monotonic=self._monotonic,
+            wait=self._wait,
+        )
+        client = ApiClient(
+            base_url=own.base_url,
+            tokens=self._token_source(name, own.scope),
+            gate=gate,
+            settings=self._settings.api,
+            telemetry=self._telemetry,
+            operations=_OPERATIONS[name],
+            monotonic=self._monotonic,
+        )
+        self._clients.append(client)
+        return client
+
+    def _token_source(self, name: SourceName, scope: str) -> TokenSource:
+        """Make it once per scope; in metrics a shared one goes by the source that came first."""
+        if scope not in self._tokens:
+            self._tokens[scope] = token_source(
+                self._settings.auth,
+                scope=scope,
+                source=name,
+                ca_file=self._settings.api.ca_file,
+                telemetry=self._telemetry,
+                clock=self._clock,
+            )
+        return self._tokens[scope]

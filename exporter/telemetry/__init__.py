@@ -1,0 +1,1 @@
+"""What the exporter says of itself: metrics and logs."""

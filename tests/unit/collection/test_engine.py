@@ -1,0 +1,184 @@
+"""The collection as a whole, over real HTTP against the simulator."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from exporter.collection.engine import Engine
+from exporter.collection.snapshot import Snapshot
+from exporter.config.settings import ApiSettings, AuthSettings, CollectionSettings, PublisherSettings, Settings
+from exporter.domain.errors import ConfigError
+from exporter.simulator import Simulator, empty, serve_in_thread
+from exporter.telemetry.metrics import PREFIX, Telemetry
+from tests.unit.make import Clock
+
+OFFER: dict[str, Any] = {"status": "running", "steps": [{"id": "live", "stepName": "Live", "status": "inProgress"}]}
+
+
+class World:
+    """A simulator with one offer, and engines that watch it."""
+
+    def __init__(self, url: str, simulator: Simulator) -> None:
+        self.url = url
+        self.simulator = simulator
+        self.simulator.world.put("contoso", "vm", OFFER, {})
+        self.clock = Clock()
+        self.monotonic = Clock(0)
+        self.telemetry = Telemetry()
+        self.shown = [Snapshot()]
+        self.done: list[Snapshot] = []
+        self.changed = threading.Condition()
+
+    def engine(self, token: str = "sesame", **collection: Any) -> Engine:
+        return Engine(
+            Settings(
+                publishers=(PublisherSettings(id="contoso"),),
+                api=ApiSettings(base_url=self.url, max_retries=0),
+                auth=AuthSettings(token=SecretStr(token)),
+                collection=CollectionSettings(**collection),
+            ),
+            telemetry=self.telemetry,
+            publish=self.publish,
+            done=self.done.append,
+            latest=lambda: self.shown[-1],
+            clock=self.clock,
+            monotonic=self.monotonic,
+        )
+
+    def publish(self, snapshot: Snapshot) -> None:
+        with self.changed:
+            self.shown.append(snapshot)
+            self.changed.notify_all()
+
+    def wait_until_up(self) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.shown[-1].publisher("contoso").up is not None, 10)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    simulator = Simulator(empty("contoso"), tokens=["sesame"])
+    with serve_in_thread(simulator.app) as server:
+        yield World(server.url, simulator)
+
+
+def test_refresh_here_and_now(world: World) -> None:
+    engine = world.engine()
+    engine.adopt()
+    assert world.shown[-1].publisher("contoso").up is None
+    snapshot = engine.refresh()
+    assert snapshot.publisher("contoso").up
+    assert world.shown[-1] == snapshot
+    assert world.done == [snapshot]
+    offer = snapshot.offer("contoso", "vm")
+    assert offer is not None
+    assert offer.offer is not None
+    assert (offer.offer.status, [one.step_id for one in offer.offer.steps]) == ("running", ["live"])
+    engine.stop(10)
+
+
+def test_in_the_background(world: World) -> None:
+    engine = world.engine()
+    assert engine.flight() is None
+    engine.start()
+    world.wait_until_up()
+    assert engine.is_alive
+    assert engine.flight() is None
+    engine.stop(10)
+    assert not engine.is_alive
+
+
+def test_on_scrape(world: World) -> None:
+    """Once at the start, then whenever somebody asks."""
+    engine = world.engine(mode="on_scrape")
+    engine.start()
+    world.wait_until_up()
+    assert engine.is_alive
+    assert world.shown[-1].publisher("contoso").interval is None
+    first = engine.flight()
+    assert first is not None
+    first.result(10)
+    before = len(world.done)
+    flight = engine.flight()
+    assert flight is not None
+    flight.result(10)
+    assert len(world.done) == before + 1
+    engine.stop(10)
+
+
+def test_what_is_known_outlives_the_engine(world: World) -> None:
+    first = world.engine()
+    first.adopt()
+    first.refresh()
+    first.retire()
+    second = world.engine(interval="2m")
+    second.adopt()
+    known = world.shown[-1].publisher("contoso")
+    assert (known.up, known.interval, len(known.offers)) == (True, 120.0, 1)
+    second.stop(10)
+
+
+def test_a_stopped_engine_shows_nothing_more(world: World) -> None:
+    engine = world.engine()
+    engine.adopt()
+    engine.stop(10)
+    shown, done = len(world.shown), len(world.done)
+    engine._show(Snapshot())
+    assert (len(world.shown), len(world.done)) == (shown, done)
+
+
+def test_stop_before_start(world: World) -> None:
+    engine = world.engine()
+    engine.stop(0)
+    assert not engine.is_alive
+
+
+def test_a_refused_token(world: World) -> None:
+    engine = world.engine(token="wrong")
+    engine.adopt()
+    snapshot = engine.refresh()
+    publisher = snapshot.publisher("contoso")
+    assert publisher.failure is not None
+    assert publisher.failure.reason == "credential"
+    assert "wrong" not in publisher.failure.text
+    assert engine.secrets() == ("wrong",)
+    engine.stop(10)
+
+
+def test_known_operations_have_their_histogram_from_the_start(world: World) -> None:
+    engine = world.engine()
+    for operation in ("list_offers", "offer_status"):
+        name = PREFIX + "api_request_duration_seconds_count"
+        assert world.telemetry.registry.get_sample_value(name, {"operation": operation}) == 0
+    engine.stop(0)
+
+
+@pytest.mark.parametrize(
+    ("auth", "message"),
+    [
+        (AuthSettings(token_file=Path("/no/such")), "cannot read /no/such: No such file or directory"),
+        (AuthSettings(token=SecretStr(" ")), "the token is empty"),
+        (
+            AuthSettings(token=SecretStr("a b")),
+            "the token holds no token: there is a blank or a strange character inside",
+        ),
+    ],
+)
+def test_credentials_that_cannot_be_used(auth: AuthSettings, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Engine(
+            Settings(publishers=(PublisherSettings(id="contoso"),), auth=auth),
+            telemetry=Telemetry(),
+            publish=lambda _: None,
+            done=lambda _: None,
+            latest=Snapshot,
+            clock=Clock(),
+            monotonic=Clock(),
+        )
+    assert caught.value.problems == [("auth", message)]

@@ -1,0 +1,233 @@
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
+from exporter.domain.offers import Level, OfferStatus
+from exporter.pages.offers_json import OFFERS_PER_PIECE, OffersJson
+from exporter.pages.view import Lens
+
+from .samples import CERTIFY, LENS, NOW, STALE_AFTER, listed_only, message, publisher, record, snapshot
+
+NO_STATE: dict[str, Any] = {
+    "version": None,
+    "changed_timestamp_seconds": None,
+    "status": None,
+    "status_since_timestamp_seconds": None,
+    "waiting_on": None,
+    "waiting_on_since_timestamp_seconds": None,
+    "live": None,
+    "live_since_timestamp_seconds": None,
+    "steps": [],
+    "messages": [],
+}
+
+
+def written(of: Snapshot, lens: Lens = LENS) -> Any:
+    return json.loads(b"".join(OffersJson().body(of, lens)))
+
+
+def test_the_whole_document() -> None:
+    step = replace(
+        CERTIFY,
+        description="Checks",
+        messages=(message("<p>It <b>runs</b>", Level.WARNING),),
+        started=NOW - 7300,
+        completed=NOW - 7,
+    )
+    one = record(
+        "vm",
+        steps=(step,),
+        display_name="My VM",
+        offer_type="vm",
+        version=3,
+        changed=NOW - 500,
+        live=False,
+        live_since=NOW - 86400,
+        messages=(message("", ago=None),),
+    )
+    failure = Failure("forbidden", "no access")
+    sources = SourceRecord("cloud_partner", 1, NOW - 30), SourceRecord("partner_center", failure=failure)
+    down = publisher(publisher_id="northwind", failure=failure, last_success=None, listed=None, sources=sources)
+    assert written(Snapshot((publisher(one), down))) == {
+        "rendered_timestamp_seconds": NOW,
+        "stale_after_seconds": STALE_AFTER,
+        "publishers": [
+            {
+                "publisher_id": "contoso",
+                "up": True,
+                "failure": None,
+                "offers_listed": 1,
+                "refresh_interval_seconds": 300.0,
+                "refresh_duration_seconds": 1.5,
+                "last_refresh_timestamp_seconds": NOW - 30,
+                "last_success_timestamp_seconds": NOW - 30,
+                "sources": [],
+                "offers": [
+                    {
+                        "offer_id": "vm",
+                        "up": True,
+                        "fresh": True,
+                        "failure": None,
+                        "last_success_timestamp_seconds": NOW - 60,
+                        "display_name": "My VM",
+                        "offer_type": "vm",
+                        "source": "cloud_partner",
+                        "version": 3,
+                        "changed_timestamp_seconds": NOW - 500,
+                        "status": "running",
+                        "status_since_timestamp_seconds": NOW - 7200,
+                        "waiting_on": "microsoft",
+                        "waiting_on_since_timestamp_seconds": NOW - 7200,
+                        "live": False,
+                        "live_since_timestamp_seconds": NOW - 86400,
+                        "steps": [
+                            {
+                                "step_id": "certify",
+                                "position": 1,
+                                "name": "Certification",
+                                "description": "Checks",
+                                "status": "in_progress",
+                                "status_since_timestamp_seconds": NOW - 7200,
+                                "started_timestamp_seconds": NOW - 7300,
+                                "completed_timestamp_seconds": NOW - 7,
+                                "progress_ratio": 0.4,
+                                "estimated_time_frame": "~2-3 days",
+                                "estimated_duration_seconds": 259200.0,
+                                "messages": [{"level": "warning", "timestamp_seconds": NOW - 90, "text": "It runs"}],
+                            }
+                        ],
+                        "messages": [{"level": "information", "timestamp_seconds": None, "text": ""}],
+                    }
+                ],
+            },
+            {
+                "publisher_id": "northwind",
+                "up": False,
+                "failure": {"reason": "forbidden", "text": "no access"},
+                "offers_listed": None,
+                "refresh_interval_seconds": 300.0,
+                "refresh_duration_seconds": 1.5,
+                "last_refresh_timestamp_seconds": NOW - 30,
+                "last_success_timestamp_seconds": None,
+                "sources": [
+                    {
+                        "source": "cloud_partner",
+                        "up": True,
+                        "failure": None,
+                        "offers_listed": 1,
+                        "last_success_timestamp_seconds": NOW - 30,
+                    },
+                    {
+                        "source": "partner_center",
+                        "up": False,
+                        "failure": {"reason": "forbidden", "text": "no access"},
+                        "offers_listed": None,
+                        "last_success_timestamp_seconds": None,
+                    },
+                ],
+                "offers": [],
+            },
+        ],
+    }
+
+
+def test_nothing_to_tell_is_a_document_too() -> None:
+    assert written(Snapshot())["publishers"] == []
+
+
+def test_an_offer_that_was_never_fetched_has_no_state() -> None:
+    (one,) = written(snapshot(OfferRecord("contoso", "new")))["publishers"][0]["offers"]
+    assert one == NO_STATE | {
+        "offer_id": "new",
+        "up": False,
+        "fresh": False,
+        "failure": None,
+        "last_success_timestamp_seconds": None,
+        "display_name": None,
+        "offer_type": None,
+        "source": None,
+    }
+
+
+def test_stale_data_is_left_out_as_in_the_metrics() -> None:
+    old = record(fetched=STALE_AFTER, failure=Failure("timeout", "no answer"), messages=(message("old"),))
+    (one,) = written(snapshot(old))["publishers"][0]["offers"]
+    assert one == NO_STATE | {
+        "offer_id": "vm",
+        "up": False,
+        "fresh": False,
+        "failure": {"reason": "timeout", "text": "no answer"},
+        "last_success_timestamp_seconds": NOW - STALE_AFTER,
+        "display_name": "",
+        "offer_type": "",
+        "source": "cloud_partner",
+    }
+
+
+def test_an_offer_that_is_only_listed_has_no_status_and_waits_on_no_party_as_in_the_metrics() -> None:
+    (one,) = written(snapshot(listed_only(display_name="Listed", offer_type="vm")))["publishers"][0]["offers"]
+    assert one == NO_STATE | {
+        "offer_id": "listed",
+        "up": True,
+        "fresh": True,
+        "failure": None,
+        "last_success_timestamp_seconds": NOW - 60,
+        "display_name": "Listed",
+        "offer_type": "vm",
+        "source": "cloud_partner",
+    }
+
+
+def test_a_start_that_is_not_known_is_null() -> None:
+    (one,) = written(snapshot(replace(record(), since=None)))["publishers"][0]["offers"]
+    assert one["status"] == "running"
+    assert one["status_since_timestamp_seconds"] is None
+    assert [step["status_since_timestamp_seconds"] for step in one["steps"]] == [None] * 3
+
+
+def test_many_offers_come_in_pieces_and_any_id_can_be_written() -> None:
+    records = [record(f"offer-{number}") for number in range(2 * OFFERS_PER_PIECE)] + [record("a\udc80\u202e/é")]
+    pieces = OffersJson().body(snapshot(*records), LENS)
+    assert len(pieces) == 3
+    offers = json.loads(b"".join(pieces))["publishers"][0]["offers"]
+    assert [one["offer_id"] for one in offers] == [one.offer_id for one in records]
+
+
+def test_the_same_snapshot_is_written_once_until_it_is_stale() -> None:
+    document, one = OffersJson(), snapshot(record(fetched=60))
+    first = document.body(one, LENS)
+    assert document.body(one, Lens(NOW + STALE_AFTER - 61, STALE_AFTER)) is first
+    stale = document.body(one, Lens(NOW + STALE_AFTER - 60, STALE_AFTER))
+    assert b'"status":null' in b"".join(stale)
+    assert document.body(one, Lens(NOW + 2 * STALE_AFTER, STALE_AFTER)) is stale
+
+
+def test_a_new_refresh_is_written_anew() -> None:
+    document = OffersJson()
+    first = document.body(Snapshot((publisher(record()),)), LENS)
+    failed = record(status=OfferStatus.FAILED)
+    assert document.body(Snapshot((publisher(failed, last_refresh=NOW),)), LENS) != first
+    assert b'"status":"failed"' in b"".join(document.body(Snapshot((publisher(failed, last_refresh=NOW),)), LENS))
+
+
+def test_a_changed_limit_of_staleness_counts_at_once() -> None:
+    document, one = OffersJson(), snapshot(record(fetched=60))
+    document.body(one, LENS)
+    assert b'"status":null' in b"".join(document.body(one, Lens(NOW, 30.0)))
+
+
+def test_every_key_is_documented() -> None:
+    def keys(value: Any) -> set[str]:
+        if isinstance(value, list):
+            return set().union(*map(keys, value))
+        return set(value) | set().union(*map(keys, value.values())) if isinstance(value, dict) else set()
+
+    full = record(messages=(message("x"),), failure=Failure("timeout", "x"))
+    found = keys(written(Snapshot((publisher(full, failure=Failure("timeout", "x")),))))
+    page = (Path(__file__).parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`([a-z_]+)`", page))
+    assert found - documented == set()
+    assert {one for one in documented if one.endswith("_seconds")} <= found

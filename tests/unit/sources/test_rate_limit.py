@@ -1,0 +1,184 @@
+"""Pacing and pauses, with clocks that stand still unless somebody waits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from exporter.domain.errors import DeadlineError, ThrottledError
+from exporter.sources.base import Deadline
+from exporter.sources.rate_limit import MAX_PAUSE, Gate
+from exporter.telemetry.metrics import Telemetry
+from tests.unit.make import NOW, Clock
+
+
+class House:
+    """A gate; waiting moves both clocks."""
+
+    def __init__(self, rate: float = 2.0) -> None:
+        self.monotonic, self.clock, self.telemetry = Clock(50.0), Clock(NOW), Telemetry()
+        self.waits: list[float] = []
+        self.during: Callable[[], object] = lambda: None
+        self.gate = Gate(
+            rate,
+            source="s",
+            telemetry=self.telemetry,
+            clock=self.clock,
+            monotonic=self.monotonic,
+            wait=self.wait,
+        )
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        self.monotonic.now += seconds
+        self.clock.now += seconds
+        self.during()
+        return False
+
+    def enter(self, seconds: float = 1000.0) -> float:
+        """Pass, and tell how long that took."""
+        before = self.monotonic.now
+        self.gate.enter(Deadline(seconds, self.monotonic))
+        return self.monotonic.now - before
+
+    @property
+    def paused_until(self) -> float | None:
+        return self.telemetry.registry.get_sample_value(
+            "azure_marketplace_exporter_api_paused_until_timestamp_seconds", {"source": "s"}
+        )
+
+
+def test_a_seconds_worth_at_once_then_by_the_rate() -> None:
+    house = House(rate=2)
+    assert [house.enter() for _ in range(5)] == [0, 0, 0.5, 0.5, 0.5]
+    house.monotonic.now += 100
+    assert [house.enter() for _ in range(3)] == [0, 0, 0.5]
+
+
+def test_a_rate_below_one() -> None:
+    house = House(rate=0.1)
+    assert [house.enter() for _ in range(3)] == [0, pytest.approx(10), pytest.approx(10)]
+
+
+def test_those_who_give_up_hold_up_nobody() -> None:
+    """The bucket is on credit only for requests that are really made."""
+    house = House(rate=1)
+    house.enter()
+    for _ in range(50):
+        with pytest.raises(DeadlineError):
+            house.enter(seconds=0.001)
+    assert house.enter() < 1
+    before = house.monotonic.now
+    with pytest.raises(DeadlineError):
+        house.enter(seconds=0)
+    assert house.monotonic.now == before
+
+
+def test_pause_stops_everybody() -> None:
+    house = House()
+    house.gate.pause(30)
+    assert house.paused_until == NOW + 30
+    assert house.enter() == 30
+    assert house.enter() == 0
+
+
+def test_a_shorter_pause_shortens_nothing() -> None:
+    """The metric tells until when nothing is asked, not what was said last."""
+    house = House()
+    house.gate.pause(30)
+    house.monotonic.now += 10
+    house.clock.now += 10
+    house.gate.pause(5)
+    assert house.paused_until == NOW + 30
+    assert house.enter() == 20
+
+
+def test_pause_that_grows_while_it_is_sat_out() -> None:
+    house = House()
+    house.gate.pause(1)
+    more = [3.0, 2.0]
+
+    def grow() -> None:
+        if more:
+            house.gate.pause(more.pop())
+
+    house.during = grow
+    assert house.enter() == 6
+
+
+def test_pause_that_outlasts_the_deadline() -> None:
+    """The API is not asked, and nobody waits in vain."""
+    house = House()
+    house.gate.pause(100)
+    with pytest.raises(ThrottledError, match=r"^not asked: the API wants no request for another 100 s$"):
+        house.enter(seconds=10)
+    assert house.waits == []
+
+
+@pytest.mark.parametrize("seconds", [MAX_PAUSE + 1, 1e12, float("inf")])
+def test_absurd_pauses_end(seconds: float) -> None:
+    house = House()
+    house.gate.pause(seconds)
+    assert house.paused_until == NOW + MAX_PAUSE
+    assert house.enter() == MAX_PAUSE
+
+
+def test_wall_clock_that_jumps() -> None:
+    """Pauses and pacing are measured on the other clock."""
+    house = House(rate=1)
+    house.gate.pause(10)
+    house.clock.now += 3600
+    assert house.enter() == 10
+    house.clock.now -= 7200
+    assert house.enter() == 1
+
+
+def test_giving_up() -> None:
+    """When `wait` says so, the whole refresh has no time left."""
+    house = House()
+    deadline = Deadline(1000, house.monotonic)
+    gate = Gate(
+        1,
+        source="s",
+        telemetry=house.telemetry,
+        clock=house.clock,
+        monotonic=house.monotonic,
+        wait=lambda _: True,
+    )
+    gate.pause(5)
+    with pytest.raises(DeadlineError):
+        gate.enter(deadline)
+    assert deadline.remaining() == 0
+
+
+def test_sleep() -> None:
+    house = House()
+    deadline = Deadline(10, house.monotonic)
+    house.gate.sleep(0, deadline, None)
+    house.gate.sleep(4, deadline, None)
+    assert house.waits == [4]
+    with pytest.raises(ThrottledError):
+        house.gate.sleep(7, deadline, ThrottledError("too long"))
+    with pytest.raises(DeadlineError):
+        house.gate.sleep(7, deadline, None)
+    assert house.waits == [4, 6]
+
+
+def test_many_threads_get_no_more_than_the_rate() -> None:
+    monotonic, lock = Clock(0.0), threading.Lock()
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        with lock:
+            waits.append(seconds)
+        return False
+
+    gate = Gate(5, source="s", telemetry=Telemetry(), clock=Clock(), monotonic=monotonic, wait=wait)
+    threads = [threading.Thread(target=gate.enter, args=(Deadline(100, monotonic),)) for _ in range(25)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(waits) == [pytest.approx(number / 5) for number in range(1, 21)]

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+import pytest
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+from exporter.domain.errors import REASONS
+from exporter.telemetry.metrics import OWN_METRICS, PREFIX, UNKNOWN_FIELDS, Telemetry, package_version
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    return Telemetry()
+
+
+def test_version() -> None:
+    assert package_version() == version("azure-marketplace-exporter")
+
+
+def test_build_info(telemetry: Telemetry) -> None:
+    labels = {"version": package_version(), "python_version": platform.python_version()}
+    assert telemetry.registry.get_sample_value(PREFIX + "build_info", labels) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "values"),
+    [("refresh_failures_total", "reason", REASONS), ("unknown_values_total", "field", UNKNOWN_FIELDS)],
+)
+def test_known_series_start_at_zero(telemetry: Telemetry, name: str, label: str, values: tuple[str, ...]) -> None:
+    for value in values:
+        assert telemetry.registry.get_sample_value(PREFIX + name, {label: value}) == 0
+    assert telemetry.registry.get_sample_value(PREFIX + name, {label: "no such"}) is None
+
+
+def test_failures_are_counted_by_reason(telemetry: Telemetry) -> None:
+    telemetry.failed("decode")
+    telemetry.failed("decode")
+    assert telemetry.registry.get_sample_value(PREFIX + "refresh_failures_total", {"reason": "decode"}) == 2
+
+
+def test_no_created_series(telemetry: Telemetry) -> None:
+    telemetry.histogram("api_request_duration_seconds").labels("list_offers").observe(1)
+    assert b"_created" not in generate_latest(telemetry.registry)
+
+
+@pytest.mark.parametrize("name", ["process_start_time_seconds", "python_info", "python_gc_objects_collected_total"])
+def test_process_and_interpreter(telemetry: Telemetry, name: str) -> None:
+    assert f"\n{name}" in generate_latest(telemetry.registry).decode()
+
+
+def test_two_exporters_in_one_process_count_apart() -> None:
+    first, second = Telemetry(), Telemetry()
+    first.counter("refreshes_total").inc()
+    assert second.registry.get_sample_value(PREFIX + "refreshes_total") == 0
+
+
+def test_metrics_by_name_and_kind(telemetry: Telemetry) -> None:
+    kinds = {Counter: telemetry.counter, Gauge: telemetry.gauge, Histogram: telemetry.histogram}
+    for name, metric in OWN_METRICS.items():
+        assert isinstance(kinds[metric.kind](name), metric.kind)
+    with pytest.raises(KeyError):
+        telemetry.counter("no_such_total")
+    with pytest.raises(AssertionError):
+        telemetry.counter("build_info")
+
+
+def test_slow_answers_fit_into_the_histogram() -> None:
+    """The API is known to take tens of seconds."""
+    assert OWN_METRICS["api_request_duration_seconds"].buckets[-1] == 60
