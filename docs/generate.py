@@ -8,6 +8,7 @@ from pathlib import Path
 
 from exporter.config.options import Option, options
 from exporter.exposition.families import Documented, documented
+from exporter.sources.registry import SOURCES
 
 DOCS = Path(__file__).parent
 
@@ -102,7 +103,7 @@ def configuration_page() -> str:
 
 
 def _options() -> Iterator[str]:
-    for option in options():
+    for option in options(SOURCES):
         yield _option(option)
 
 

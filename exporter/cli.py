@@ -45,11 +45,12 @@ def _run(arguments: Sequence[str]) -> int:
     if "--version" in arguments:
         return _version()
     from exporter.config.options import help_text, load
+    from exporter.sources.registry import SOURCES
 
     if "--help" in arguments or "-h" in arguments:
-        print(help_text(), end="")
+        print(help_text(SOURCES), end="")
         return 0
-    return _act(load(arguments), lambda: _settings(arguments))
+    return _act(load(arguments, sources=SOURCES), lambda: _settings(arguments))
 
 
 def _act(command: CommandLine, load: Callable[[], Settings]) -> int:
@@ -68,8 +69,9 @@ def _act(command: CommandLine, load: Callable[[], Settings]) -> int:
 def _settings(arguments: Sequence[str]) -> Settings:
     """Read the settings for an exporter that asks the real API."""
     from exporter.config.options import load
+    from exporter.sources.registry import SOURCES
 
-    settings = load(arguments)
+    settings = load(arguments, sources=SOURCES)
     if not settings.publishers:
         raise ConfigError([("publishers", "nothing to watch; name at least one publisher, such as contoso")])
     return settings

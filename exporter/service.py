@@ -20,6 +20,7 @@ from exporter.config.settings import Settings
 from exporter.domain.errors import ConfigError, Problem
 from exporter.exposition.publication import Publication
 from exporter.pages.pages import Pages
+from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Telemetry, package_version
 from exporter.web.app import WebApp
 from exporter.web.current import Current
@@ -70,7 +71,7 @@ class Service:
         self._reloading = threading.Lock()
         self._ending = threading.Lock()
         self._closed = False
-        self.telemetry = Telemetry()
+        self.telemetry = Telemetry(one.name for one in SOURCES)
         self.publication = Publication(
             Snapshot(),
             registry=self.telemetry.registry,
@@ -203,6 +204,6 @@ class Service:
             return  # logged and counted; who sends a signal reads no answer
 
     def _loaded(self, *, well: bool) -> None:
-        self.telemetry.gauge("config_last_reload_successful").set(well)
+        self.telemetry.config_last_reload_successful.set(well)
         if well:
-            self.telemetry.gauge("config_last_reload_success_timestamp_seconds").set(time.time())
+            self.telemetry.config_last_reload_success_timestamp_seconds.set(time.time())

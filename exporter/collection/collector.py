@@ -14,7 +14,8 @@ from exporter.collection.snapshot import Failure, PublisherRecord, Snapshot
 from exporter.collection.workers import Workers
 from exporter.config.selection import Selection
 from exporter.config.settings import CollectionSettings, PublisherSettings
-from exporter.sources.base import Deadline, Source
+from exporter.sources.base import Source
+from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["Collector"]
@@ -96,7 +97,7 @@ class Collector:
             last_success=now if record.failure is None else before.last_success,
             duration=self.monotonic() - started,
         )
-        self.telemetry.counter("refreshes_total").inc()
+        self.telemetry.refreshes_total.inc()
         report = log.info if record.failure is None else log.warning
         report(
             "refresh done",

@@ -58,8 +58,8 @@ class Engine:
             clock=clock,
             monotonic=monotonic,
         )
-        telemetry.gauge("shard_ordinal").set(settings.collection.shard.ordinal)
-        telemetry.gauge("shards").set(settings.collection.shard.total)
+        telemetry.shard_ordinal.set(settings.collection.shard.ordinal)
+        telemetry.shards.set(settings.collection.shard.total)
         self._collector = Collector(
             publishers=settings.publishers,
             sources=self._connections.sources,

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.collection.snapshot import Failure, OfferRecord
-from exporter.config.settings import ACCOUNT_SOURCES
 from exporter.domain.errors import ForbiddenError, NotFoundError
 from exporter.domain.offers import Offer
 
@@ -32,6 +31,7 @@ class Listing:
     refusal: Failure | None = None
     is_failure: bool = False
     is_askable: bool = True
+    is_account: bool = False
 
     @property
     def failure(self) -> Failure | None:
@@ -99,7 +99,7 @@ def _candidates(offer_id: str, is_named: bool, listings: Sequence[Listing]) -> I
             yield Candidate(one.source, one.offers[offer_id])
         elif one.is_askable and is_named and (one.refusal is not None or not is_listed):
             yield Candidate(one.source, known)
-        elif one.is_askable and one.is_failure and known is not None and one.source in ACCOUNT_SOURCES:
+        elif one.is_askable and one.is_failure and known is not None and one.is_account:
             yield Candidate(one.source, known)  # the product's GUID is the same in both, so one's list serves the other
 
 

@@ -19,7 +19,8 @@ from exporter.config.selection import Selection
 from exporter.config.settings import PublisherSettings
 from exporter.config.shards import Shard
 from exporter.domain.errors import ExporterError, SourceError
-from exporter.sources.base import Deadline, Source
+from exporter.sources.base import OfferQuery, Source
+from exporter.sources.deadline import Deadline
 
 __all__ = ["BusyError", "Prober", "TargetError", "UnknownOfferError"]
 
@@ -135,7 +136,11 @@ class Prober:
         before = self._before(target)
         listed = before.listed if before else None
         try:
-            offer = self._sources[target.source].fetch_offer(target.publisher_id, target.offer_id, listed, deadline)
+            offer = (
+                self._sources[target.source]
+                .fetch_offer(OfferQuery(target.publisher_id, target.offer_id, listed), deadline)
+                .offer
+            )
         except SourceError as error:
             failure = Failure(error.reason, str(error))
             about = {"publisher_id": target.publisher_id, "offer_id": target.offer_id}

@@ -14,10 +14,11 @@ import structlog
 from exporter.collection.history import trace
 from exporter.collection.merge import REFUSALS, Candidate, Listing, Plan, joined, make_plans
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, SourceRecord
-from exporter.config.settings import ACCOUNT_SOURCES, PublisherSettings
+from exporter.config.settings import PublisherSettings
 from exporter.domain.errors import DeadlineError, ForbiddenError, NotFoundError, SourceError
 from exporter.domain.offers import Offer, OfferStatus
-from exporter.sources.base import Deadline, NotServedError
+from exporter.sources.base import NotServedError, OfferQuery
+from exporter.sources.deadline import Deadline
 
 if TYPE_CHECKING:
     from exporter.collection.collector import Collector
@@ -113,9 +114,19 @@ class Round:
         """
         if self.target.offers and describe(error).reason in REFUSALS:
             return Listing(name, refusal=describe(error))
-        has_sibling = name in ACCOUNT_SOURCES and isinstance(error, NotFoundError) and len(self.target.sources) > 1
+        has_sibling = (
+            self.collector.sources[name].is_account
+            and isinstance(error, NotFoundError)
+            and len(self.target.sources) > 1
+        )
         is_askable = bool(self.target.offers) and not isinstance(error, DeadlineError)
-        return Listing(name, refusal=self.collector.fail(error), is_failure=True, is_askable=is_askable or has_sibling)
+        return Listing(
+            name,
+            refusal=self.collector.fail(error),
+            is_failure=True,
+            is_askable=is_askable or has_sibling,
+            is_account=self.collector.sources[name].is_account,
+        )
 
     def without_lists(self, failure: Failure | None) -> PublisherRecord:
         """Nothing can be asked and nothing is deleted: all that was known stays, marked as failed."""
@@ -160,9 +171,8 @@ class Round:
         for candidate in candidates:
             known = candidate.listed or _last_told(before, candidate.source)
             try:
-                offer = self.collector.sources[candidate.source].fetch_offer(
-                    self.target.id, offer_id, known, self.deadline
-                )
+                query = OfferQuery(self.target.id, offer_id, known)
+                offer = self.collector.sources[candidate.source].fetch_offer(query, self.deadline).offer
                 return Fetched(self._record(offer_id, offer, candidate, before), candidate.source)
             except NotServedError as error:
                 unserved = unserved or (candidate, error.listed)

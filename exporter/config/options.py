@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -22,11 +23,13 @@ from pydantic_settings import (
 )
 
 from exporter.config.durations import Duration, format_duration
-from exporter.config.settings import ENV_PREFIX, Section, Settings
+from exporter.config.settings import ENV_PREFIX, DeclaredSource, Section, Settings, with_sources
 from exporter.config.yaml_file import read_mapping
 from exporter.domain.errors import ConfigError, Problem
 
-__all__ = ["CommandLine", "Option", "help_text", "load", "options"]
+__all__ = ["CommandLine", "Option", "command_line", "help_text", "load", "options"]
+
+Sources = tuple[type[DeclaredSource], ...]
 
 PROGRAM = "azure-marketplace-exporter"
 
@@ -75,6 +78,10 @@ class CommandLine(Settings):
         return env_settings, _FileSource(settings_cls)
 
 
+_ACTIONS = CommandLine.model_fields.keys() - Settings.model_fields
+"""What makes no sense in the file."""
+
+
 class _FileSource(InitSettingsSource):
     """The YAML file that a source of higher precedence names."""
 
@@ -84,10 +91,10 @@ class _FileSource(InitSettingsSource):
     def __call__(self) -> dict[str, Any]:
         config = self.current_state.get("config", {})
         path = config.get("file") if isinstance(config, dict) else None
-        return read_file(Path(path)) if path else {}
+        return read_file(Path(path), self.settings_cls) if path else {}
 
 
-def read_file(path: Path) -> dict[str, Any]:
+def read_file(path: Path, model: type[BaseModel]) -> dict[str, Any]:
     """Read the settings file.
 
     Raises:
@@ -95,9 +102,10 @@ def read_file(path: Path) -> dict[str, Any]:
             unknown are left for the model to find, together with all else that is wrong.
     """
     content = read_mapping("config.file", path)
-    unknown = content.keys() - Settings.model_fields
-    if any(key in CommandLine.model_fields or not isinstance(key, str) for key in unknown):
-        raise ConfigError(sorted((str(key), _unknown(str(key), Settings.model_fields)) for key in unknown))
+    known = model.model_fields.keys() - _ACTIONS
+    unknown = content.keys() - known
+    if any(key in _ACTIONS or not isinstance(key, str) for key in unknown):
+        raise ConfigError(sorted((str(key), _unknown(str(key), sorted(known))) for key in unknown))
     return content
 
 
@@ -127,12 +135,22 @@ class Option:
         return _variable(self.name)
 
 
-def options(model: type[BaseModel] = CommandLine, prefix: str = "") -> Iterator[Option]:
+@cache
+def command_line(sources: Sources) -> type[CommandLine]:
+    """The model of the command line with the sections of these sources."""
+    return with_sources(CommandLine, sources)
+
+
+def options(sources: Sources) -> Iterator[Option]:
     """Walk over all options in the order in which they are defined."""
+    return _options(command_line(sources))
+
+
+def _options(model: type[BaseModel], prefix: str = "") -> Iterator[Option]:
     for name, field in model.model_fields.items():
         annotation = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, Section):
-            yield from options(annotation, f"{prefix}{name}.")
+            yield from _options(annotation, f"{prefix}{name}.")
         else:
             top = (prefix or f"{name}.").partition(".")[0]
             yield Option(
@@ -140,7 +158,7 @@ def options(model: type[BaseModel] = CommandLine, prefix: str = "") -> Iterator[
                 description=" ".join((field.description or "").split()),
                 default=_default(field),
                 kind=_kind(field),
-                in_file=top in Settings.model_fields,
+                in_file=top not in _ACTIONS,
                 is_secret=SecretStr in get_args(annotation),
             )
 
@@ -175,7 +193,7 @@ def _kind(field: FieldInfo) -> str:
     return next((_KINDS[one] for one in kinds if one in _KINDS), "TEXT")
 
 
-def help_text() -> str:
+def help_text(sources: Sources) -> str:
     """Write what `--help` prints: every option with its sentence and its default."""
     lines = [
         f"usage: {PROGRAM} [--config.file FILE] [OPTION ...]",
@@ -187,7 +205,7 @@ def help_text() -> str:
         "and, but for the actions, a key of the settings file. Flags win over the environment, that over the file.",
     ]
     group = None
-    for option in options():
+    for option in options(sources):
         flag = option.flag or f"  (environment or file) {option.name}"
         section = option.name.partition(".")[0] if "." in option.name else ""
         if section != group:
@@ -198,19 +216,20 @@ def help_text() -> str:
     return "\n".join([*lines, "", "  --help", "        Print this text and exit.", ""])
 
 
-def load(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> CommandLine:
+def load(arguments: Sequence[str], environ: Mapping[str, str] = os.environ, *, sources: Sources) -> CommandLine:
     """Read flags, environment and file.
 
     Raises:
         ConfigError: with all problems found, each with its place and its remedy.
     """
-    problems = [*_flag_problems(arguments), *_variable_problems(environ)]
+    model, known = command_line(sources), tuple(options(sources))
+    problems = [*_flag_problems(arguments, known), *_variable_problems(environ, known)]
     told = {where for where, _ in problems}
     try:
         # The model hides its own options.
-        settings = CommandLine(_cli_parse_args=list(_without(told, arguments)))  # type: ignore[call-arg]
+        settings = model(_cli_parse_args=list(_without(told, arguments)))  # type: ignore[call-arg]
     except ValidationError as error:
-        found = [_problem(one) for one in error.errors(include_url=False, include_input=False)]
+        found = [_problem(one, known) for one in error.errors(include_url=False, include_input=False)]
         raise ConfigError([*problems, *(one for one in found if _variable(one[0]) not in told)]) from None
     except SettingsError as error:
         raise ConfigError(
@@ -241,9 +260,9 @@ def _without(flags: Collection[str], arguments: Sequence[str]) -> Iterator[str]:
             is_value = False
 
 
-def _flag_problems(arguments: Sequence[str]) -> Iterator[Problem]:
-    known = {option.flag: option for option in options()}
-    secrets = {"--" + option.name.replace("_", "-"): option for option in options() if option.is_secret}
+def _flag_problems(arguments: Sequence[str], options: Sequence[Option]) -> Iterator[Problem]:
+    known = {option.flag: option for option in options}
+    secrets = {"--" + option.name.replace("_", "-"): option for option in options if option.is_secret}
     for flag in [one.partition("=")[0] for one in arguments if one.startswith("--")]:
         if flag in secrets:
             option = secrets[flag]
@@ -260,21 +279,21 @@ def _unknown(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
 _SERVICE_LINK = re.compile(r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
 
 
-def _variable_problems(environ: Mapping[str, str]) -> Iterator[Problem]:
+def _variable_problems(environ: Mapping[str, str], options: Sequence[Option]) -> Iterator[Problem]:
     """Find variables with our prefix and an unknown name; those of a Kubernetes Service of our name are not ours."""
-    known = {option.variable for option in options()}
+    known = {option.variable for option in options}
     for name in sorted(environ):
         rest = name.removeprefix(ENV_PREFIX)
         if rest != name and name.upper() not in known and not _SERVICE_LINK.fullmatch(rest):
             yield name, _unknown(name, sorted(known))
 
 
-def _problem(error: Mapping[str, Any]) -> Problem:
+def _problem(error: Mapping[str, Any], options: Sequence[Option]) -> Problem:
     where = re.sub(r"\.\[", "[", ".".join(f"[{one}]" if isinstance(one, int) else str(one) for one in error["loc"]))
     what = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         depth = where.count(".") + 1
-        paths = (one.name.split(".") for one in options())
+        paths = (one.name.split(".") for one in options)
         what = _unknown(where, sorted({".".join(path[:depth]) for path in paths if len(path) >= depth}))
     elif error["type"] in {"model_type", "dict_type"}:
         what = "holds no mapping of settings"

@@ -1,18 +1,28 @@
 """Every option of the exporter, once: its flag, its environment variable and its key in the file.
 
 Precedence is flag, environment, file, default. The docstring under a field is its sentence in `--help` and in
-docs/configuration.md.
+docs/configuration.md. The sections of the sources are declared by the sources; `with_sources` adds them.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    create_model,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from exporter.config.durations import Duration
@@ -23,20 +33,19 @@ __all__ = [
     "ApiSettings",
     "AuthSettings",
     "CollectionSettings",
+    "DeclaredSource",
+    "HttpUrl",
     "LogSettings",
-    "PartnerCenterSettings",
-    "ProductIngestionSettings",
     "PublisherSettings",
+    "Rate",
+    "Section",
     "Settings",
+    "SourceSettings",
     "WebSettings",
+    "with_sources",
 ]
 
 ENV_PREFIX = "MARKETPLACE_EXPORTER_"
-
-SourceName = Literal["cloud_partner", "partner_center", "product_ingestion"]
-
-ACCOUNT_SOURCES: tuple[SourceName, ...] = ("partner_center", "product_ingestion")
-"""APIs whose lists are those of an account: nothing in them names a publisher."""
 
 
 class Section(BaseModel):
@@ -62,7 +71,7 @@ class PublisherSettings(Section):
     """Publisher id as in Partner Center, such as `contoso`."""
     offers: tuple[Identifier, ...] = ()
     """Offer ids to watch; without any, all that the API lists."""
-    sources: Annotated[tuple[SourceName, ...], Field(min_length=1)] = ("cloud_partner",)
+    sources: Annotated[tuple[str, ...], Field(min_length=1)] = ("cloud_partner",)
     """APIs to ask, in the order of preference: an offer that several know is taken from the first."""
 
     @model_validator(mode="after")
@@ -98,7 +107,8 @@ def _publishers(value: Any) -> Any:
     return [*merged.values(), *objects]
 
 
-Publishers = Annotated[tuple[PublisherSettings, ...], NoDecode, BeforeValidator(_publishers)]
+_MARKS = NoDecode, BeforeValidator(_publishers)
+Publishers = Annotated[tuple[PublisherSettings, ...], *_MARKS]
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -117,7 +127,18 @@ def _http_url(value: str) -> str:
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
-class ApiSettings(Section):
+class SourceSettings(Section):
+    """What every source has to be told; each gives its own defaults and sentences."""
+
+    base_url: HttpUrl
+    scope: str
+    requests_per_second: float
+
+
+Rate = Annotated[float, Field(gt=0, le=1000)]
+
+
+class ApiSettings(SourceSettings):
     """How the upstream APIs are called: where the Cloud Partner Portal API is, and the limits that all share."""
 
     base_url: HttpUrl = "https://cloudpartner.azure.com"
@@ -127,46 +148,13 @@ class ApiSettings(Section):
     timeout: Annotated[Duration, Field(gt=0)] = 30.0
     """Longest time for one request, answer included."""
     max_concurrency: Annotated[int, Field(ge=1, le=64)] = 8
-    """Most requests under way at once."""
-    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 10.0
+    """Most requests under way at once to each of the APIs."""
+    requests_per_second: Rate = 10.0
     """Most requests per second to the Cloud Partner Portal API, on average."""
     max_retries: Annotated[int, Field(ge=0, le=10)] = 3
     """Most retries of one request after 429, 5xx and transport errors."""
     ca_file: Path | None = None
     """PEM file with the certificate authorities to trust instead of the built-in ones, for API and token endpoint."""
-
-
-class PartnerCenterSettings(Section):
-    """Where the Partner Center submission API is, and how fast it may be asked."""
-
-    base_url: HttpUrl = "https://api.partner.microsoft.com"
-    """Where the Partner Center submission API is."""
-    scope: str = "https://api.partner.microsoft.com/.default"
-    """OAuth scope of tokens for the Partner Center submission API."""
-    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 5.0
-    """Most requests per second to the Partner Center submission API, on average."""
-
-
-_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview\d*)?")
-
-
-def _version(value: str) -> str:
-    if not _VERSION.fullmatch(value):
-        raise ValueError(f"{value!r} is no version; write a day, such as 2022-07-01 or 2022-03-01-preview2")
-    return value
-
-
-class ProductIngestionSettings(Section):
-    """Where the Product Ingestion API is, which version of it is meant, and how fast it may be asked."""
-
-    base_url: HttpUrl = "https://graph.microsoft.com"
-    """Where the Product Ingestion API is."""
-    scope: str = "https://graph.microsoft.com/.default"
-    """OAuth scope of tokens for the Product Ingestion API."""
-    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 5.0
-    """Most requests per second to the Product Ingestion API, on average."""
-    version: Annotated[str, AfterValidator(_version)] = "2022-07-01"
-    """What is sent as `$version`; each resource comes in its newest version that is not newer than this."""
 
 
 AuthMethod = Literal[
@@ -331,11 +319,12 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
+    account_sources: ClassVar[tuple[str, ...]] = ()
+    """Sources whose lists are those of an account: nothing in them names a publisher."""
+
     publishers: Publishers = ()
     """What to watch: `publisher` for all its offers, `publisher/offer` for one; may be given several times."""
     api: ApiSettings = ApiSettings()
-    partner_center: PartnerCenterSettings = PartnerCenterSettings()
-    product_ingestion: ProductIngestionSettings = ProductIngestionSettings()
     auth: AuthSettings = AuthSettings()
     collection: CollectionSettings = CollectionSettings()
     web: WebSettings = WebSettings()
@@ -351,7 +340,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _one_publisher_per_account(self) -> Self:
         """The account's lists name no publisher, so that only the settings can tell whose an offer is."""
-        for source in ACCOUNT_SOURCES:
+        for source in self.account_sources:
             users = [one for one in self.publishers if source in one.sources]
             offers = [offer for one in users for offer in one.offers]
             if len(users) > 1 and (not all(one.offers for one in users) or len(set(offers)) < len(offers)):
@@ -362,7 +351,43 @@ class Settings(BaseSettings):
                 )
         return self
 
+    def section(self, source: type[DeclaredSource]) -> SourceSettings:
+        """The options of a source."""
+        section: SourceSettings = getattr(self, source.section)
+        return section
+
     def secrets(self) -> tuple[str, ...]:
-        """Give the secrets among the settings, for the log's blotting."""
+        """The secrets among the settings, for the log's blotting."""
         given = (self.auth.token, self.auth.client_secret)
         return tuple(one.get_secret_value() for one in given if one is not None)
+
+
+class DeclaredSource(Protocol):
+    """What the settings need to know of a source; see `exporter.sources.base.Source`."""
+
+    name: ClassVar[str]
+    section: ClassVar[str]
+    settings: ClassVar[type[SourceSettings]]
+    is_account: ClassVar[bool]
+
+
+Model = TypeVar("Model", bound=Settings)
+
+
+def with_sources(model: type[Model], sources: Sequence[type[DeclaredSource]]) -> type[Model]:
+    """Make the model that also has the sections of these sources, and takes only their names for `publishers[].sources`."""
+    names: Any = Literal[tuple(one.name for one in sources)]
+    field = PublisherSettings.model_fields["sources"]
+    of_publisher: Any = Annotated[tuple[names, ...], Field(min_length=1, description=field.description)]
+    publisher: Any = create_model(
+        "PublisherSettings", __base__=PublisherSettings, sources=(of_publisher, field.default)
+    )
+    described = Field(description=model.model_fields["publishers"].description)
+    fields: dict[str, Any] = {"publishers": (Annotated[tuple[publisher, ...], *_MARKS, described], ())}
+    for one in sources:
+        section: Any = one.settings
+        if one.section not in model.model_fields:
+            fields[one.section] = (section, section())
+    known = create_model(model.__name__, __base__=model, __doc__=model.__doc__, **fields)
+    known.account_sources = tuple(one.name for one in sources if one.is_account)
+    return known

@@ -10,8 +10,8 @@ import urllib3
 from exporter.config.settings import ApiSettings
 from exporter.domain.errors import DecodeError
 from exporter.sources.auth.tokens import TokenSource
-from exporter.sources.base import Deadline
 from exporter.sources.bounded import BoundedAdapter
+from exporter.sources.deadline import Deadline
 from exporter.sources.failures import lost, refusal
 from exporter.sources.rate_limit import Gate
 from exporter.sources.retries import Call, PoliteRetry, current_call
@@ -63,7 +63,7 @@ class ApiClient:
         self._session.proxies, self._verify = found["proxies"], found["verify"]
         self._session.trust_env = False
         for operation in operations:
-            telemetry.histogram("api_request_duration_seconds").labels(operation)
+            telemetry.api_request_duration_seconds.labels(operation)
 
     @property
     def base_url(self) -> str:

@@ -13,7 +13,7 @@ from exporter.collection.snapshot import Snapshot
 from exporter.collection.workers import Workers
 from exporter.config.settings import CollectionSettings, PublisherSettings
 from exporter.domain.offers import Offer, OfferStatus
-from exporter.sources.base import Deadline
+from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 from tests.benchmarks.measure import table
 

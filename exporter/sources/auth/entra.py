@@ -50,8 +50,8 @@ def token_source(
     except CredentialError as error:
         raise ConfigError([("auth", str(error))]) from error
     # A reload may have changed the kind of credential; what was told of the old one is no longer true.
-    telemetry.gauge("credential_expiry_timestamp_seconds").clear()
-    telemetry.gauge("token_expiry_timestamp_seconds").remove(source)
+    telemetry.credential_expiry_timestamp_seconds.clear()
+    telemetry.token_expiry_timestamp_seconds.remove(source)
     _tell_expiry(auth, expiry, telemetry)
     return tokens
 
@@ -123,7 +123,7 @@ def _check_workload_identity(auth: AuthSettings) -> None:
 
 def _tell_expiry(auth: AuthSettings, expiry: float | None, telemetry: Telemetry) -> None:
     if expiry is not None:
-        telemetry.gauge("credential_expiry_timestamp_seconds").labels(auth.method).set(expiry)
+        telemetry.credential_expiry_timestamp_seconds.labels(auth.method).set(expiry)
 
 
 def _credential(auth: AuthSettings, ca_file: Path | None) -> Any:

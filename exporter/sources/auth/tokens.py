@@ -192,9 +192,9 @@ class FetchedToken:
         self._fetch = fetch
         self._files = files
         self._clock = clock
-        self._refreshes = telemetry.counter("token_refreshes_total").labels(source)
-        self._failures = telemetry.counter("token_refresh_failures_total").labels(source)
-        self._expiry = telemetry.gauge("token_expiry_timestamp_seconds")
+        self._refreshes = telemetry.token_refreshes_total.labels(source)
+        self._failures = telemetry.token_refresh_failures_total.labels(source)
+        self._expiry = telemetry.token_expiry_timestamp_seconds
         self._source = source
         self._lock = threading.Lock()
         self._kept: _Held | None = None

@@ -24,7 +24,7 @@ from exporter.domain.errors import (
     UpstreamError,
 )
 from exporter.domain.offers import Offer, OfferStatus
-from exporter.sources.base import Deadline
+from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import NOW, Clock, offer, step
 
@@ -89,7 +89,7 @@ class House:
 
     def failures(self) -> dict[str, float]:
         """Give all reasons that were counted."""
-        samples = next(iter(self.telemetry.counter("refresh_failures_total").collect())).samples
+        samples = next(iter(self.telemetry.refresh_failures_total.collect())).samples
         return {one.labels["reason"]: one.value for one in samples if one.value}
 
     def refreshes(self) -> float | None:

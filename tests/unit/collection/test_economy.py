@@ -15,7 +15,7 @@ from exporter.collection.workers import Workers
 from exporter.config.settings import CollectionSettings, PublisherSettings
 from exporter.domain.errors import UpstreamError
 from exporter.domain.offers import Offer, OfferStatus
-from exporter.sources.base import Deadline
+from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import NOW, Clock, offer, step
 

@@ -19,7 +19,7 @@ from exporter.config.settings import PublisherSettings
 from exporter.config.shards import WHOLE, Shard
 from exporter.domain.errors import UpstreamError
 from exporter.domain.offers import Offer, OfferStatus
-from exporter.sources.base import Deadline
+from exporter.sources.deadline import Deadline
 from tests.unit.make import NOW, Clock, offer, record, snapshot
 
 

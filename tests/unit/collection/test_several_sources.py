@@ -22,7 +22,8 @@ from exporter.domain.errors import (
     UpstreamError,
 )
 from exporter.domain.offers import Offer, OfferStatus
-from exporter.sources.base import Deadline, NotServedError
+from exporter.sources.base import NotServedError
+from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 
 START = 1_800_000_000.0

@@ -17,7 +17,7 @@ from exporter.config.settings import CollectionSettings, PublisherSettings
 from exporter.config.shards import Shard
 from exporter.domain.errors import DeadlineError, ForbiddenError, NotFoundError, SourceError, UpstreamError
 from exporter.domain.offers import Offer
-from exporter.sources.base import Deadline
+from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import Clock, offer
 

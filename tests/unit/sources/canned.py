@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from exporter.config.settings import ApiSettings
 from exporter.simulator import serve_in_thread
-from exporter.sources.base import Deadline
+from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
 from exporter.sources.rate_limit import Gate
 from exporter.telemetry.metrics import Telemetry
