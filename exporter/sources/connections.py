@@ -44,12 +44,24 @@ class Connections:
         self._wait = wait
         self._tokens: dict[str, TokenSource] = {}
         self._clients: list[ApiClient] = []
+        self._gates: dict[str, Gate] = {}
         names = {name for publisher in settings.publishers for name in publisher.sources}
         self.sources: Mapping[str, Source] = {one.name: self._source(one) for one in SOURCES if one.name in names}
 
     def secrets(self) -> tuple[str, ...]:
         """Give the secrets that are held now, for the log's blotting."""
         return tuple(secret for tokens in self._tokens.values() for secret in tokens.secrets())
+
+    def pauses(self) -> Mapping[str, float]:
+        """Until when each source wants not to be asked, on the monotonic clock."""
+        return {name: gate.paused_until for name, gate in self._gates.items()}
+
+    def pause(self, pauses: Mapping[str, float]) -> None:
+        """Take over the pauses of connections that are no longer used."""
+        now = self._monotonic()
+        for name, until in pauses.items():
+            if name in self._gates and until > now:
+                self._gates[name].pause(until - now)
 
     def close(self) -> None:
         """Close all idle connections."""
@@ -69,6 +81,7 @@ class Connections:
             monotonic=self._monotonic,
             wait=self._wait,
         )
+        self._gates[kind.name] = gate
         client = ApiClient(
             base_url=own.base_url,
             tokens=self._token_source(kind.name, own.scope),

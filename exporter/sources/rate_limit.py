@@ -68,6 +68,12 @@ class Gate:
             self._open_at = max(self._open_at, now + seconds)
             self._paused_until.labels(self._source).set(self._clock() + self._open_at - now)
 
+    @property
+    def paused_until(self) -> float:
+        """Until when nobody may pass, on the monotonic clock."""
+        with self._lock:
+            return self._open_at
+
     def sleep(self, seconds: float, deadline: Deadline, too_long: SourceError | None) -> None:
         """Spend some seconds; raises `too_long`, or DeadlineError if there is none, when the deadline is nearer."""
         if seconds > deadline.remaining() and too_long is not None:
