@@ -126,8 +126,8 @@ class World:
         self.engine.adopt(before)
         return self.engine
 
-    def all_sources(self, *offers: str, **collection: Any) -> Engine:
-        return self.run(PublisherSettings(id="contoso", offers=offers, sources=ORDER), **collection)
+    def all_sources(self, *offers: str, api: ApiSettings | None = None, **collection: Any) -> Engine:
+        return self.run(PublisherSettings(id="contoso", offers=offers, sources=ORDER), api=api, **collection)
 
     def refresh(self, later: float = 60) -> PublisherRecord:
         """Refresh some seconds later."""
