@@ -15,6 +15,7 @@ from exporter.sources.deadline import Deadline
 from exporter.sources.failures import lost, refusal
 from exporter.sources.rate_limit import Gate
 from exporter.sources.retries import Call, PoliteRetry, current_call
+from exporter.telemetry.blotting import Blotter
 from exporter.telemetry.metrics import Telemetry, package_version
 
 __all__ = ["ApiClient"]
@@ -83,13 +84,13 @@ class ApiClient:
             SourceError: the subclass names the phase that failed; its text shows at most what the API's error body
                 says, cleaned and shortened.
         """
-        token = self._tokens.token()
+        token = self._tokens.token(deadline)
         status, body = self._ask(operation, path, params, deadline, token)
         if status == requests.codes.unauthorized and self._tokens.drop(token):
-            status, body = self._ask(operation, path, params, deadline, self._tokens.token())
+            status, body = self._ask(operation, path, params, deadline, self._tokens.token(deadline))
         if status == requests.codes.ok:
             return body
-        raise refusal(operation, status, body)
+        raise refusal(operation, status, body, Blotter(self._tokens.secrets))
 
     def _ask(
         self, operation: str, path: str, params: Mapping[str, str], deadline: Deadline, token: str

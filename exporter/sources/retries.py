@@ -12,6 +12,7 @@ from urllib3 import BaseHTTPResponse, Retry
 from urllib3.exceptions import InvalidHeader
 
 from exporter.domain.errors import SourceError, UpstreamError
+from exporter.sources.bounded import current_deadline
 from exporter.sources.deadline import Deadline
 from exporter.sources.failures import lost
 from exporter.sources.rate_limit import MAX_PAUSE, Gate
@@ -47,6 +48,7 @@ class Call:
         self.gate.enter(self.deadline)
         self.started = self.deadline.now()
         self.attempt = Deadline(min(self.timeout, self.deadline.remaining()), self.monotonic)
+        current_deadline.set(self.attempt)
 
     def count(self, code: str) -> None:
         """End an attempt: its status code, or `none` if no answer came."""
