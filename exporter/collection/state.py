@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import tempfile
 import threading
 import time
 from io import FileIO
@@ -20,9 +21,9 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
-from exporter.domain.errors import StateFileError
+from exporter.domain.errors import ConfigError, StateFileError
 
-__all__ = ["NoState", "StateFile", "StateKeeper"]
+__all__ = ["NoState", "StateFile", "StateKeeper", "check"]
 
 FORMAT = "azure-marketplace-exporter state"
 VERSION = 1
@@ -62,6 +63,24 @@ class NoState:
 
     def close(self) -> None:
         """Nobody is waiting."""
+
+
+def check(path: Path | None) -> None:
+    """See whether a file can be kept there; without the lock, which a running exporter may hold.
+
+    Raises:
+        ConfigError: it cannot be written or read.
+    """
+    if path is None:
+        return
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+        if path.exists() and not path.is_file():
+            raise ConfigError([("collection.state_file", f"{path} is no regular file")])
+        if path.exists():
+            path.open("rb").close()
+    except OSError as error:
+        raise ConfigError([("collection.state_file", f"cannot keep {path}: {error.strerror}")]) from error
 
 
 class StateFile:

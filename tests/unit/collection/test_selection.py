@@ -17,6 +17,7 @@ from exporter.config.settings import CollectionSettings, PublisherSettings
 from exporter.config.shards import Shard
 from exporter.domain.errors import DeadlineError, ForbiddenError, NotFoundError, SourceError, UpstreamError
 from exporter.domain.offers import Offer
+from exporter.sources.base import Answer, OfferQuery
 from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import Clock, offer
@@ -32,16 +33,17 @@ class Source:
     name: str
     names: tuple[str, ...] = NAMES
     error: SourceError | None = None
+    is_account: bool = False
 
     def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
         if self.error:
             raise self.error
         return tuple(offer(one, source=self.name) for one in self.names)
 
-    def fetch_offer(self, publisher_id: str, offer_id: str, listed: Offer | None, deadline: Deadline) -> Offer:
+    def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
         if self.error:
             raise self.error
-        return offer(offer_id, source=self.name)
+        return Answer(offer(query.offer_id, source=self.name))
 
 
 class House:
@@ -57,7 +59,7 @@ class House:
         fields: dict[str, Any] = {"id": "contoso", "offers": offers, "sources": sources}
         collector = Collector(
             publishers=(PublisherSettings(**fields),),
-            sources={"cloud_partner": self.cloud, "partner_center": self.center},
+            sources={"cloud_partner": self.cloud, "partner_center": self.center},  # type: ignore[dict-item]
             settings=CollectionSettings.model_validate({"shard": shard}),
             workers=self.workers,
             telemetry=Telemetry(),
