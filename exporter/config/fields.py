@@ -23,7 +23,6 @@ __all__ = [
     "TelemetryPath",
     "Text",
     "is_exposed",
-    "is_path",
 ]
 
 
@@ -82,17 +81,8 @@ def is_exposed(url: str) -> bool:
     return parts.scheme == "http" and not is_here
 
 
-# Undecodable bytes of a name are surrogates from dc80 to dcff; others cannot be encoded.
-_PATH = re.compile(r"[^\0\ud800-\udc7f\udd00-\udfff]+")
-
-
-def is_path(text: str) -> bool:
-    """Whether a file can have this name."""
-    return _PATH.fullmatch(text) is not None
-
-
 def _file_path(value: Any) -> Any:
-    if isinstance(value, str) and not is_path(value):
+    if isinstance(value, str) and not (value and value.isprintable()):
         raise ValueError("is no path of a file")
     return value
 

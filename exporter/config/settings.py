@@ -84,24 +84,15 @@ AuthMethod = Literal[
     "default", "token", "client_secret", "client_certificate", "workload_identity", "managed_identity", "azure_cli"
 ]
 
-# What each method cannot do without, and what else it can use; anything more contradicts the method.
-_AUTH_NEEDS: dict[AuthMethod, tuple[tuple[str, ...], ...]] = {
-    "default": (),
-    "token": (("token", "token_file"),),
-    "client_secret": (("tenant_id",), ("client_id",), ("client_secret", "client_secret_file")),
-    "client_certificate": (("tenant_id",), ("client_id",), ("certificate_file",)),
-    "workload_identity": (),
-    "managed_identity": (),
-    "azure_cli": (),
-}
-_AUTH_USES: dict[AuthMethod, frozenset[str]] = {
-    "default": frozenset({"token", "token_file", "client_id", "authority"}),
-    "token": frozenset(),
-    "client_secret": frozenset({"authority", "client_secret_expires_on"}),
-    "client_certificate": frozenset({"authority"}),
-    "workload_identity": frozenset({"tenant_id", "client_id", "federated_token_file", "authority"}),
-    "managed_identity": frozenset({"client_id"}),
-    "azure_cli": frozenset({"tenant_id"}),
+# What each method cannot do without, and what else it can use; anything more contradicts it.
+_METHODS: dict[AuthMethod, tuple[str, str]] = {
+    "default": ("", "token token_file client_id authority"),
+    "token": ("token|token_file", ""),
+    "client_secret": ("tenant_id client_id client_secret|client_secret_file", "authority client_secret_expires_on"),
+    "client_certificate": ("tenant_id client_id certificate_file", "authority"),
+    "workload_identity": ("", "tenant_id client_id federated_token_file authority"),
+    "managed_identity": ("", "client_id"),
+    "azure_cli": ("", "tenant_id"),
 }
 
 
@@ -134,16 +125,15 @@ class AuthSettings(Section):
     @model_validator(mode="after")
     def _fits_method(self) -> Self:
         given = {name for name, value in self if value is not None and name != "method"}
-        for choices in _AUTH_NEEDS[self.method]:
+        needed, useful = ([one.split("|") for one in names.split()] for names in _METHODS[self.method])
+        for choices in needed:
             if not given & set(choices):
                 raise ValueError(f"method {self.method} needs {' or '.join(choices)}")
+        for choices in (*needed, ["token", "token_file"]):
             if len(given & set(choices)) > 1:
                 raise ValueError(f"{' and '.join(choices)} are both set; keep one")
-        if {"token", "token_file"} <= given:
-            raise ValueError("token and token_file are both set; keep one")
-        used = _AUTH_USES[self.method] | {name for choices in _AUTH_NEEDS[self.method] for name in choices}
-        if given - used:
-            raise ValueError(f"method {self.method} does not use {', '.join(sorted(given - used))}; remove it")
+        if unused := sorted(given - {name for choices in (*needed, *useful) for name in choices}):
+            raise ValueError(f"method {self.method} does not use {', '.join(unused)}; remove it")
         return self
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
 from exporter.config.options import CommandLine, load, options
-from exporter.config.settings import _AUTH_NEEDS
+from exporter.config.settings import AuthMethod
 from exporter.domain.errors import REASONS
 from exporter.exposition.families import FAMILIES
 from exporter.sources.registry import SOURCES
@@ -38,7 +39,7 @@ def test_examples_are_good_settings(tmp_path: Path, example: str) -> None:
 
 
 def test_every_method_has_an_example() -> None:
-    assert set(re.findall(r"^  method: (\w+)$", TEXT, re.MULTILINE)) == set(_AUTH_NEEDS)
+    assert set(re.findall(r"^  method: (\w+)$", TEXT, re.MULTILINE)) == set(get_args(AuthMethod))
 
 
 def test_metrics_exist() -> None:
@@ -70,7 +71,7 @@ def test_options_exist() -> None:
     assert set(re.findall(r"(--[a-z][a-z.-]+)", TEXT)) <= flags
 
 
-@pytest.mark.parametrize("page", ["install.md", "operations.md", "scaling.md"])
+@pytest.mark.parametrize("page", ["configuration.md", "development.md", "install.md", "operations.md", "scaling.md"])
 def test_links_lead_somewhere(page: str) -> None:
     for target, anchor in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", (DOCS / page).read_text(encoding="utf-8")):
         text = (DOCS / (target or page)).read_text(encoding="utf-8")
