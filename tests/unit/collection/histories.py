@@ -32,7 +32,7 @@ BODIES = (
     b'{"status": null}',
     b"<p>",
 )
-ODD = (None, "a text", 7, [])
+ODD: tuple[Any, ...] = (None, "a text", 7, [])
 
 
 @dataclass
@@ -102,7 +102,7 @@ class Client:
         return json.dumps(answer).encode()
 
     def refused(self, operation: str, code: int) -> SourceError:
-        return refusal(operation, code, b'{"error": {"code": "No", "message": "not today"}}')
+        return refusal(operation, code, b'{"error": {"code": "No", "message": "not today"}}', str)
 
     def spoil(self, entries: list[Any]) -> list[Any]:
         """Put something that is no entry among those that are."""

@@ -90,7 +90,6 @@ def test_in_the_background(world: World) -> None:
     assert engine.is_alive
     assert engine.flight() is None
     engine.stop()
-    engine._background._thread.join(10)  # type: ignore[union-attr]  # it has one
     assert not engine.is_alive
 
 
