@@ -137,8 +137,9 @@ class Offer:
     """One offer as a source tells it; times are in Unix seconds, what the source cannot tell is None or empty.
 
     `status` is that of the newest submission, `live` tells whether an earlier or the same one is on sale, and `live_since`
-    since when. `product_id` is the GUID by which the Partner Center APIs know the offer. With `is_listed_only` the source
-    tells no more than that the offer exists, without `tells_messages` none of its messages.
+    since when. `product_id` is the GUID by which the Partner Center APIs know the offer, `submission` what its source
+    recognises an unchanged submission by. `lifecycle` is what the source says of the offer on sale, such as `deprecated`.
+    With `is_listed_only` the source tells no more than that the offer exists, without `tells_messages` none of its messages.
     """
 
     publisher_id: str
@@ -154,6 +155,8 @@ class Offer:
     live: bool | None = None
     live_since: float | None = None
     product_id: str = ""
+    submission: str = ""
+    lifecycle: str = ""
     is_listed_only: bool = False
     tells_messages: bool = True
 

@@ -1,18 +1,15 @@
-"""The sources that the settings name, each with its client; what they share is shared here.
-
-One token source per scope, one gate and one client per API.
-"""
+"""The sources that the settings name, each with its client and its limits; one token source per scope."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from exporter.config.settings import Settings, SourceSettings
 from exporter.sources.auth.entra import token_source
 from exporter.sources.auth.tokens import TokenSource
 from exporter.sources.base import Source
 from exporter.sources.http import ApiClient
-from exporter.sources.rate_limit import Gate
+from exporter.sources.rate_limit import RateLimiter
 from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Telemetry
 
@@ -20,7 +17,7 @@ __all__ = ["Connections"]
 
 
 class Connections:
-    """Makes what the publishers of the settings need, and no more.
+    """Makes what the publishers of the settings need, and no more; `sources` are those to choose from.
 
     `clock` is Unix time, `monotonic` and `wait` measure and spend seconds; `wait` returns True if it was ended early.
 
@@ -36,6 +33,7 @@ class Connections:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         wait: Callable[[float], bool],
+        sources: Sequence[type[Source]] = SOURCES,
     ) -> None:
         self._settings = settings
         self._telemetry = telemetry
@@ -44,11 +42,12 @@ class Connections:
         self._wait = wait
         self._tokens: dict[str, TokenSource] = {}
         self._clients: list[ApiClient] = []
+        self.limiters: dict[str, RateLimiter] = {}
         names = {name for publisher in settings.publishers for name in publisher.sources}
-        self.sources: Mapping[str, Source] = {one.name: self._source(one) for one in SOURCES if one.name in names}
+        self.sources: Mapping[str, Source] = {one.name: self._source(one) for one in sources if one.name in names}
 
     def secrets(self) -> tuple[str, ...]:
-        """Give the secrets that are held now, for the log's blotting."""
+        """The secrets that are held now, for the log's blotting."""
         return tuple(secret for tokens in self._tokens.values() for secret in tokens.secrets())
 
     def close(self) -> None:
@@ -61,7 +60,7 @@ class Connections:
         return kind(self._client(kind, own), self._telemetry, own)
 
     def _client(self, kind: type[Source], own: SourceSettings) -> ApiClient:
-        gate = Gate(
+        limiter = self.limiters[kind.name] = RateLimiter(
             own.requests_per_second,
             source=kind.name,
             telemetry=self._telemetry,
@@ -72,10 +71,11 @@ class Connections:
         client = ApiClient(
             base_url=own.base_url,
             tokens=self._token_source(kind.name, own.scope),
-            gate=gate,
+            limiter=limiter,
             settings=self._settings.api,
             telemetry=self._telemetry,
             operations=kind.operations,
+            clock=self._clock,
             monotonic=self._monotonic,
         )
         self._clients.append(client)
