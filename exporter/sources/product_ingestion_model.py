@@ -112,7 +112,7 @@ class Entry:
     """One submission for one target; `number` is its id, `place` where it stands in the answer, times are Unix seconds.
 
     `made` is when the API says that it was created, whatever our clock says; `created` the same, if it can be shown.
-    `off_sale` is when a deprecated offer leaves the store, infinity if that is not told.
+    `off_sale` is when a deprecated offer leaves the store.
     """
 
     target: str
@@ -123,7 +123,7 @@ class Entry:
     made: float
     created: float | None
     lifecycle: str = ""
-    off_sale: float = float("inf")
+    off_sale: float | None = None
 
     @property
     def outcome(self) -> OfferStatus:
@@ -193,15 +193,15 @@ def _lifecycle(raw: Any, values: UnknownValues) -> str:
     return known
 
 
-def _day(raw: Any, values: UnknownValues) -> float:
+def _day(raw: Any, values: UnknownValues) -> float | None:
     """A day, which may be yet to come, as Unix seconds."""
     if raw is None:
-        return float("inf")
+        return None
     try:
         return datetime.fromisoformat(str(raw)[:10]).replace(tzinfo=UTC).timestamp()
     except (ValueError, OverflowError):
         values.note("timestamp", raw)
-        return float("inf")
+        return None
 
 
 _STEP_STATUS = {
@@ -253,8 +253,10 @@ def live_of(entries: Sequence[Entry], now: float) -> bool | None:
     What is deprecated leaves the store on the day of its schedule.
     """
     on_sale = _on_sale(entries)
+    if on_sale is not None and on_sale.lifecycle == "deprecated":
+        return None if on_sale.off_sale is None else now < on_sale.off_sale
     if on_sale is not None:
-        return now < on_sale.off_sale
+        return True
     is_known = all(one.outcome is not OfferStatus.UNKNOWN for one in entries if one.target == "live")
     return False if is_known else None
 
