@@ -119,6 +119,9 @@ class UnknownValues:
             return None
 
 
+_KINDS = {type(None): "null", str: "text", list: "list", dict: "unreadable object"}
+
+
 class Reading:
     """How one answer is read: `what` names it, `unusable` counts the entries that had to be left out."""
 
@@ -130,7 +133,7 @@ class Reading:
     def leave_out(self, raw: Any, place: str) -> None:
         """Note that there is no object where one belongs."""
         self.unusable += 1
-        self._values.note("entry", f"{type(raw).__name__} at {place} of {self.what}")
+        self._values.note("entry", f"{_KINDS.get(type(raw), 'number')} at {place} of {self.what}")
 
 
 def decode(shape: TypeAdapter[Shape], body: bytes, reading: Reading) -> Shape:

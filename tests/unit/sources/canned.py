@@ -157,7 +157,7 @@ class Bench:
             clock=self.clock,
             monotonic=self.clock,
         )
-        self.source = self.kind(self.client, self.telemetry, self.kind.settings(**self.options))  # type: ignore[call-arg]
+        self.source = self.kind(self.client, self.telemetry, self.kind.settings(**self.options))
 
     def deadline(self, seconds: float = 60) -> Deadline:
         return Deadline(seconds, self.clock)

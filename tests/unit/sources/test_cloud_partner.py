@@ -129,7 +129,7 @@ def test_odd_fields_of_the_list_cost_only_themselves(api: Api) -> None:
 
 def test_ids_that_cannot_be_used(api: Api) -> None:
     """The first of several wins; dots would lead elsewhere in the path; another case is another offer."""
-    ids = ["vm", "vm", "", None, ".", "..", [], "VM"]
+    ids: list[Any] = ["vm", "vm", "", None, ".", "..", [], "VM"]
     assert [one.offer_id for one in api.offers([ENTRY | {"id": one} for one in ids])] == ["vm", "VM"]
     assert api.odd() == {"offer_id": 6}
 
@@ -177,8 +177,8 @@ def test_undecodable_status(api: Api, body: Any) -> None:
 
 
 def test_what_only_the_list_knows_is_kept(api: Api) -> None:
-    described = {"display_name": "My VM", "offer_type": "vm", "version": 3, "changed": 5.0}
-    expected = Offer("contoso", "gateway", OfferStatus.SUCCEEDED, "cloud_partner", **described)  # type: ignore[arg-type]
+    described: dict[str, Any] = {"display_name": "My VM", "offer_type": "vm", "version": 3, "changed": 5.0}
+    expected = Offer("contoso", "gateway", OfferStatus.SUCCEEDED, "cloud_partner", **described)
     assert api.status({"status": "succeeded"}, offer(**described)) == expected
     assert api.fetch(told=offer(**described)) == expected
 

@@ -71,7 +71,7 @@ def workflow(target: str | None, *steps: dict[str, Any], **fields: Any) -> dict[
     return {"type": "Push", "state": "InProgress", "targetEnvironment": target, "workflowSteps": list(steps)} | fields
 
 
-DRAFT = {"state": "InProgress", "substate": "InDraft"}
+DRAFT: dict[str, Any] = {"state": "InProgress", "substate": "InDraft"}
 RUNNING = submission(state="InProgress", substate="Publishing")
 FAILED = submission(state="InProgress", substate="Failed")
 

@@ -69,7 +69,7 @@ def test_what_is_listed_without_submissions_is_not_served_here(world: World) -> 
     assert caught.value.listed.waiting_on is Party.NOBODY
     assert not caught.value.is_lasting
     with pytest.raises(NotServedError) as caught:
-        world.fetch(world.listed(TYPES[world.kind]))  # type: ignore[index]
+        world.fetch(world.listed(TYPES[world.kind]))
     assert caught.value.is_lasting
 
 
@@ -100,7 +100,7 @@ def test_what_the_answer_itself_says_lasts(world: World, body: Any, status: int)
 )
 def test_any_other_refusal_is_a_failure(world: World, status: int, said: str) -> None:
     world.refuse(Answer(said, status))
-    for kind in ("x", TYPES[world.kind]):  # type: ignore[index]
+    for kind in ("x", TYPES[world.kind]):
         with pytest.raises(RefusedError):
             world.fetch(world.listed(kind))
 
