@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from exporter.domain.errors import DecodeError, NotFoundError, RefusedError, SourceError
 from exporter.domain.offers import Offer, OfferStatus
-from exporter.domain.texts import text
+from exporter.domain.texts import identifier, text
 from exporter.sources.base import Answer, NotServedError, OfferQuery, Source
 from exporter.sources.deadline import Deadline
 from exporter.sources.failures import says_unsupported
@@ -82,7 +82,7 @@ class ProductSource(Source, Generic[Known]):
         for product in self._products(deadline):
             offer = self._listed(publisher_id, product)
             if not offer.offer_id or not offer.product_id or offer.offer_id in offers:
-                self._values.note("offer_id", offer.offer_id or product.guid, publisher_id=publisher_id)
+                self._values.note("offer_id", product.offer_id or product.guid, publisher_id=publisher_id)
             else:
                 offers[offer.offer_id] = offer
         return tuple(offers.values())
@@ -115,7 +115,7 @@ class ProductSource(Source, Generic[Known]):
     def _listed(self, publisher_id: str, product: Product) -> Offer:
         return Offer(
             publisher_id=publisher_id,
-            offer_id=self._values.identifier("offer_id", product.offer_id, publisher_id=publisher_id),
+            offer_id=identifier(product.offer_id),
             status=OfferStatus.UNKNOWN,
             source=self.name,
             display_name=text(product.title),
@@ -131,7 +131,7 @@ class ProductSource(Source, Generic[Known]):
             return error
         listed = replace(known, status=OfferStatus.UNKNOWN, source=self.name, is_listed_only=True, tells_messages=False)
         return NotServedError(
-            f"{self.name} lists {known.offer_id} but tells no submissions of it: {error}",
+            f"{self.name} tells no submissions of {known.offer_id}: {error}",
             listed,
             is_lasting=says_so or known.offer_type.lower() in self.elsewhere,
         )

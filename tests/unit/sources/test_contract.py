@@ -95,7 +95,7 @@ class TestDiscovery:
         alike = "x" * 400
         world.dialect.put_list(world.canned, [Spec(alike + "a"), Spec(alike + "b"), Spec(alike * 2), Spec("bell\a")])
         assert list(world.list_offers()) == [alike + "a", alike + "b"]
-        assert world.bench.odd()["offer_id"] >= 2
+        assert world.bench.odd() == {"offer_id": 2}
 
     def test_one_entry_that_is_no_object_costs_only_itself(self, world: World, dialect: Dialect) -> None:
         world.put(Spec("gateway"), Spec("insights"))

@@ -84,7 +84,9 @@ def test_what_is_listed_without_submissions_is_not_served_here(world: World) -> 
 @pytest.mark.parametrize("status", [400, 404])
 def test_what_the_answer_itself_says_lasts(world: World, body: Any, status: int) -> None:
     world.refuse(Answer(body, status))
-    with pytest.raises(NotServedError, match=r"tells no submissions of it: \w+ was answered with 40") as caught:
+    with pytest.raises(
+        NotServedError, match=r"_\w+ tells no submissions of gateway: \w+ was answered with 40"
+    ) as caught:
         world.fetch(world.listed())
     assert caught.value.is_lasting
 
