@@ -137,9 +137,10 @@ class Offer:
     """One offer as a source tells it; times are in Unix seconds, what the source cannot tell is None or empty.
 
     `status` is that of the newest submission, `live` tells whether an earlier or the same one is on sale, and `live_since`
-    since when. `product_id` is the GUID by which the Partner Center APIs know the offer, `submission` what its source
-    recognises an unchanged submission by. `lifecycle` is what the source says of the offer on sale, such as `deprecated`.
-    With `is_listed_only` the source tells no more than that the offer exists, without `tells_messages` none of its messages.
+    since when. `product_id` is the GUID by which the Partner Center APIs know the offer, `submission` the state of its newest
+    submission in the API's own words: while that is the same, so are its details once it is over. `lifecycle` is what the
+    source says of the offer on sale, such as `deprecated`. With `is_listed_only` the source tells no more than that the
+    offer exists, without `tells_messages` none of its messages.
     """
 
     publisher_id: str
@@ -164,6 +165,10 @@ class Offer:
     def key(self) -> tuple[str, str]:
         """What tells this offer from all others: publisher id and offer id."""
         return self.publisher_id, self.offer_id
+
+    def reuses(self, before: Offer) -> bool:
+        """True if it is about the same submission in the same state as one that was told before."""
+        return bool(self.submission) and (self.source, self.submission) == (before.source, before.submission)
 
     @property
     def waiting_on(self) -> Party:

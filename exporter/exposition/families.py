@@ -211,6 +211,12 @@ FAMILIES: tuple[Family[Any], ...] = (
         lambda row: row.interval,
     ),
     Value(
+        PublisherRecord,
+        "publisher_offers_left_out",
+        "Offers that the last refresh had no time to ask for; the next one begins with them.",
+        lambda row: row.left_out,
+    ),
+    Value(
         SourceRecord,
         "source_up",
         "1 if this source could be read in the last refresh: its list or, without that, an offer named in the settings.",

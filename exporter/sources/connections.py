@@ -42,13 +42,24 @@ class Connections:
         self._wait = wait
         self._tokens: dict[str, TokenSource] = {}
         self._clients: list[ApiClient] = []
-        self.limiters: dict[str, RateLimiter] = {}
+        self._limiters: dict[str, RateLimiter] = {}
         names = {name for publisher in settings.publishers for name in publisher.sources}
         self.sources: Mapping[str, Source] = {one.name: self._source(one) for one in sources if one.name in names}
 
     def secrets(self) -> tuple[str, ...]:
         """The secrets that are held now, for the log's blotting."""
         return tuple(secret for tokens in self._tokens.values() for secret in tokens.secrets())
+
+    def pauses(self) -> Mapping[str, float]:
+        """Until when each source wants not to be asked, on the monotonic clock."""
+        return {name: limiter.paused_until for name, limiter in self._limiters.items()}
+
+    def pause(self, pauses: Mapping[str, float]) -> None:
+        """Take over the pauses of connections that are no longer used."""
+        now = self._monotonic()
+        for name, until in pauses.items():
+            if name in self._limiters and until > now:
+                self._limiters[name].pause(until - now)
 
     def close(self) -> None:
         """Close all idle connections."""
@@ -60,7 +71,7 @@ class Connections:
         return kind(self._client(kind, own), self._telemetry, own)
 
     def _client(self, kind: type[Source], own: SourceSettings) -> ApiClient:
-        limiter = self.limiters[kind.name] = RateLimiter(
+        limiter = self._limiters[kind.name] = RateLimiter(
             own.requests_per_second,
             source=kind.name,
             telemetry=self._telemetry,

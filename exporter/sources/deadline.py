@@ -20,6 +20,10 @@ class Deadline:
         """The time on its clock."""
         return self._monotonic()
 
+    def part(self, share: float) -> Deadline:
+        """An earlier one, after this share of the time that is left."""
+        return Deadline(self.remaining() * share, self._monotonic)
+
     def end(self) -> None:
         """Make it pass now."""
         self._at = self._monotonic()

@@ -46,19 +46,15 @@ class RateLimiter:
 
     @property
     def paused_until(self) -> float:
-        """By the monotonic clock; a reload hands it on, because the API does not forget either."""
+        """Until when nothing is asked, on the monotonic clock."""
         return self._paused_until
-
-    @paused_until.setter
-    def paused_until(self, moment: float) -> None:
-        with self._lock:
-            self._paused_until = max(self._paused_until, moment)
-            if self._paused_until > self._monotonic():
-                self._metric.labels(self._source).set(self._clock() + self._paused_until - self._monotonic())
 
     def pause(self, seconds: float) -> None:
         """Ask nothing for some seconds, at most `MAX_PAUSE`; a longer pause that is under way stays."""
-        self.paused_until = self._monotonic() + min(seconds, MAX_PAUSE)
+        with self._lock:
+            now = self._monotonic()
+            self._paused_until = max(self._paused_until, now + min(seconds, MAX_PAUSE))
+            self._metric.labels(self._source).set(self._clock() + self._paused_until - now)
 
     def acquire(self, deadline: Deadline) -> None:
         """Wait until one more request may be made.

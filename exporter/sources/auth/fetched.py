@@ -122,22 +122,21 @@ class FetchedToken:
         return kept if kept is not None and self._clock() < kept.expires_on else None
 
     def _ask(self, deadline: Deadline) -> AccessToken:
-        kept, state = self._kept, tuple(one.state() for one in self._files)
-        if kept is None or state != self._state:
-            self._discard()
-        cools_down = state == self._state and abs(self._clock() - self._failed_at) < COOL_DOWN
-        if self._failure is not None and cools_down:
-            return self._fall_back(self._failure)
-        self._state = state
-        try:
-            fresh = self._fetch(deadline)
-        except CredentialError as error:
-            return self._failed(error, deadline)
-        self._failure = None
-        if self._kept is kept:  # otherwise it was dropped meanwhile
-            self._kept = fresh
-        self._count(fresh)
-        return fresh
+        before, state = self._kept, tuple(one.state() for one in self._files)
+        error = self._failure if state == self._state else None
+        if error is None or abs(self._clock() - self._failed_at) >= COOL_DOWN:
+            if before is None or state != self._state:
+                self._discard()
+            self._state = state
+            try:
+                return self._keep(self._fetch(deadline), before)
+            except CredentialError as failure:
+                error = failure
+                self._failed(failure, deadline)
+        kept = self._usable()
+        if kept is None:
+            raise CredentialError(str(error)) from error
+        return kept
 
     def _fetch(self, deadline: Deadline) -> AccessToken:
         limit = Deadline(min(FETCH_TIMEOUT, deadline.remaining()), deadline.now)
@@ -156,26 +155,23 @@ class FetchedToken:
             current_deadline.reset(reset)
         return token
 
-    def _count(self, fresh: AccessToken) -> None:
+    def _keep(self, fresh: AccessToken, before: AccessToken | None) -> AccessToken:
+        self._failure = None
+        if self._kept is before:  # otherwise it was dropped meanwhile, and this one may be the same
+            self._kept = fresh
         if fresh.token not in self._last_two[-1:]:
             self._last_two = (*self._last_two, fresh.token)[-2:]
             self._refreshes.inc()
             self._expiry.labels(self._source).set(fresh.expires_on)
+        return fresh
 
-    def _failed(self, error: CredentialError, deadline: Deadline) -> AccessToken:
+    def _failed(self, error: CredentialError, deadline: Deadline) -> None:
         self._failures.inc()
         self._discard()
         if deadline.remaining():  # otherwise it was not given the time that it may need
             self._failure, self._failed_at = error, self._clock()
-        kept = self._fall_back(error)
-        log.warning("token not replaced, the old one is still good", source=self._source, error=str(error))
-        return kept
-
-    def _fall_back(self, error: CredentialError) -> AccessToken:
-        kept = self._usable()
-        if kept is None:
-            raise CredentialError(str(error)) from error
-        return kept
+        if self._usable():
+            log.warning("token not replaced, the old one is still good", source=self._source, error=str(error))
 
     def _discard(self) -> None:
         """Forget the credential with all that it keeps, also that a 503 wants an hour without requests."""

@@ -45,7 +45,7 @@ def connect(given: CommandLine, sources: tuple[type[Source], ...] = SOURCES) -> 
 
 def test_only_the_sources_in_use_are_made(tmp_path: Path) -> None:
     connections = connect(settings(tmp_path, publishers=["a", {"id": "b", "sources": ["product_ingestion"]}]))
-    assert list(connections.sources) == list(connections.limiters) == ["cloud_partner", "product_ingestion"]
+    assert list(connections.sources) == ["cloud_partner", "product_ingestion"]
     connections.close()
 
 
@@ -60,7 +60,18 @@ def test_sources_share_the_token_of_a_scope(tmp_path: Path) -> None:
 
 def test_each_api_has_a_pace_of_its_own(tmp_path: Path) -> None:
     connections = connect(settings(tmp_path, partner_center={"requests_per_second": 2}))
-    assert [one._rate for one in connections.limiters.values()] == [10, 2, 5]
+    assert [one._rate for one in connections._limiters.values()] == [10, 2, 5]
+
+
+def test_pauses_are_handed_on(tmp_path: Path) -> None:
+    """After a reload other connections ask the same APIs, which do not forget; what is over changes nothing."""
+    old, new = connect(settings(tmp_path)), connect(settings(tmp_path, publishers=["contoso"]))
+    old._limiters["cloud_partner"].pause(30)
+    old._limiters["partner_center"].pause(20)
+    new.pause(old.pauses() | {"product_ingestion": NOW + 5})
+    assert new.pauses() == {"cloud_partner": NOW + 30}
+    new.pause({"cloud_partner": NOW - 1})
+    assert new.pauses() == {"cloud_partner": NOW + 30}
 
 
 def test_a_file_that_is_missing_is_told_at_once(tmp_path: Path) -> None:

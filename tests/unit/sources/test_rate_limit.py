@@ -17,10 +17,8 @@ from tests.unit.make import NOW, Clock
 class House:
     """A limiter; waiting moves both clocks."""
 
-    def __init__(self, rate: float = 2.0, before: House | None = None) -> None:
-        self.monotonic: Clock = before.monotonic if before else Clock(50.0)
-        self.clock: Clock = before.clock if before else Clock(NOW)
-        self.telemetry = Telemetry()
+    def __init__(self, rate: float = 2.0) -> None:
+        self.monotonic, self.clock, self.telemetry = Clock(50.0), Clock(NOW), Telemetry()
         self.waits: list[float] = []
         self.during: Callable[[], object] = lambda: None
         self.limiter = RateLimiter(
@@ -95,19 +93,6 @@ def test_a_shorter_pause_shortens_nothing() -> None:
     house.limiter.pause(5)
     assert house.paused_until == NOW + 30
     assert house.enter() == 20
-
-
-def test_pause_is_handed_on() -> None:
-    """After a reload another limiter speaks to the same API; what never paused, and what is over, changes nothing."""
-    old = House()
-    new = House(before=old)
-    new.limiter.paused_until = old.limiter.paused_until
-    assert (new.paused_until, new.enter()) == (None, 0)
-    old.limiter.pause(30)
-    new.limiter.paused_until = old.limiter.paused_until
-    assert new.paused_until == NOW + 30
-    new.limiter.paused_until = float("-inf")
-    assert new.enter() == 30
 
 
 def test_pause_that_grows_while_it_is_sat_out() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from exporter.config.settings import AuthSettings
 from exporter.domain.errors import CredentialError
@@ -100,7 +101,7 @@ def tokens(endpoint: Endpoint, authority: Authority) -> TokenSource:
         method="client_secret",
         tenant_id="tenant",
         client_id="client",
-        client_secret="hush-this-secret",
+        client_secret=SecretStr("hush-this-secret"),
         authority=endpoint.url,
     )
     return token_source(
@@ -129,6 +130,12 @@ def test_endpoint_that_drips(endpoint: Endpoint, tokens: TokenSource, what: str)
     assert endpoint.heard_out == 0
     endpoint.drips = ""
     assert tokens.token(within(60)) == "token-2"
+
+
+def test_nobody_is_asked_when_the_time_is_over(endpoint: Endpoint, tokens: TokenSource) -> None:
+    with pytest.raises(CredentialError, match=r"^client_secret: no answer in time$"):
+        tokens.token(within(0))
+    assert endpoint.asked == 0
 
 
 def test_endpoint_that_quotes_the_secret(endpoint: Endpoint, tokens: TokenSource) -> None:

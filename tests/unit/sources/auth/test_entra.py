@@ -13,12 +13,11 @@ from azure import identity
 from azure.core.exceptions import ClientAuthenticationError
 
 from exporter.config.settings import AuthSettings
-from exporter.domain.errors import ConfigError, CredentialError
-from exporter.sources.auth.entra import credential_expiry, token_source
-from exporter.sources.auth.tokens import FileToken, StaticToken, TokenSource
+from exporter.domain.errors import CredentialError
+from exporter.sources.auth.entra import token_source
+from exporter.sources.auth.tokens import TokenSource
 from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
-from tests.certificates import client_certificate
 from tests.unit.make import NOW, Clock
 
 APP: dict[str, Any] = {"tenant_id": "tenant", "client_id": "client"}
@@ -57,8 +56,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Made]:
 
     def maker(name: str) -> Any:
         def make(*arguments: Any, **options: Any) -> Fake:
-            transport = options.pop("transport", None)
-            assert (name == "AzureCliCredential") == (transport is None)
+            assert name == "AzureCliCredential" or options.pop("transport")
             Fake.made.append(Made(name, arguments, options))
             return Fake()
 
@@ -72,12 +70,12 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Made]:
     return Fake.made
 
 
-def build(telemetry: Telemetry | None = None, ca_file: Path | None = None, **auth: Any) -> TokenSource:
+def build(telemetry: Telemetry | None = None, **auth: Any) -> TokenSource:
     return token_source(
         AuthSettings(**auth),
         scope="scope",
         source="cloud_partner",
-        ca_file=ca_file,
+        ca_file=None,
         telemetry=telemetry or Telemetry(),
         clock=Clock(),
     )
@@ -144,56 +142,6 @@ def test_workload_identity(made: list[Made], tmp_path: Path, monkeypatch: pytest
     assert made[-1].options == LIMITS
 
 
-@pytest.mark.parametrize(
-    ("auth", "complaint"),
-    [
-        (
-            {},
-            (
-                "method workload_identity needs tenant_id (AZURE_TENANT_ID), client_id (AZURE_CLIENT_ID), "
-                "federated_token_file (AZURE_FEDERATED_TOKEN_FILE); is the pod labelled for the webhook?"
-            ),
-        ),
-        (APP | {"federated_token_file": "/nonexistent"}, "cannot read /nonexistent: No such file or directory"),
-    ],
-)
-def test_workload_identity_without_its_webhook(made: list[Made], auth: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(ConfigError) as error:
-        build(method="workload_identity", **auth)
-    assert error.value.problems == [("auth", complaint)]
-    assert made == []
-
-
-def test_client_secret_file(made: list[Made], tmp_path: Path) -> None:
-    file = tmp_path / "secret"
-    file.write_text("one\n", encoding="utf-8")
-    tokens = build(method="client_secret", client_secret_file=file, **APP)
-    tokens.token(Deadline(60, Clock()))
-    file.write_text("second\n", encoding="utf-8")
-    tokens.token(Deadline(60, Clock()))
-    assert [one.arguments[2] for one in made] == ["one", "one", "second"]
-    assert "second" in tokens.secrets()
-
-
-def test_certificate(made: list[Made], tmp_path: Path) -> None:
-    """Its expiry is told from the start, and anew when it is replaced."""
-    telemetry, file = Telemetry(), tmp_path / "client.pem"
-
-    def told() -> float | None:
-        return telemetry.registry.get_sample_value(
-            "azure_marketplace_exporter_credential_expiry_timestamp_seconds", {"credential": "client_certificate"}
-        )
-
-    first = client_certificate(file, days=10)
-    tokens = build(telemetry, method="client_certificate", certificate_file=file, **APP)
-    assert told() == first
-    tokens.token(Deadline(60, Clock()))
-    second = client_certificate(file, days=20)
-    tokens.token(Deadline(60, Clock()))
-    assert told() == second
-    assert [one.arguments for one in made] == [("tenant", "client", str(file))] * 3
-
-
 def test_what_was_told_of_another_credential_is_taken_back(made: list[Made]) -> None:
     """After a reload the metrics speak of the new credential only."""
     telemetry = Telemetry()
@@ -210,45 +158,6 @@ def test_what_was_told_of_another_credential_is_taken_back(made: list[Made]) -> 
     build(telemetry, token="t")
     assert values(expiry, {"credential": "client_secret"}) is None
     assert values(token, {"source": "cloud_partner"}) is None
-
-
-def test_given_tokens(made: list[Made], tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    file.write_text("t", encoding="utf-8")
-    assert isinstance(build(token="t"), StaticToken)
-    assert isinstance(build(method="token", token_file=file), FileToken)
-    assert made == []
-
-
-@pytest.mark.parametrize(
-    "auth",
-    [
-        {"token": "two words"},
-        {"token_file": "/nonexistent"},
-        {"method": "client_secret", "client_secret_file": "/nonexistent"} | APP,
-        {"method": "client_certificate", "certificate_file": "/nonexistent"} | APP,
-    ],
-)
-def test_unusable_at_the_start(auth: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError) as error:
-        build(**auth)
-    assert [where for where, _ in error.value.problems] == ["auth"]
-
-
-def test_what_the_library_finds_wrong() -> None:
-    """The real one, which asks nobody for that."""
-    with pytest.raises(ConfigError, match="client_secret: Invalid tenant ID"):
-        build(method="client_secret", tenant_id="a/b", client_id="c", client_secret="s")
-
-
-@pytest.mark.parametrize("what", ["missing", "garbage"])
-def test_authorities(tmp_path: Path, what: str) -> None:
-    path = tmp_path / "ca.pem"
-    if what == "garbage":
-        path.write_text("garbage", encoding="utf-8")
-    with pytest.raises(ConfigError) as error:
-        build(ca_file=path, token="t")
-    assert error.value.problems[0][0] == "api.ca_file"
 
 
 @pytest.mark.parametrize(
@@ -279,14 +188,3 @@ def test_what_a_fetch_raises(made: list[Made], error: Exception, said: str) -> N
     with pytest.raises(CredentialError) as raised:
         tokens.token(Deadline(60, Clock()))
     assert str(raised.value) == said
-
-
-def test_expiry_of_garbage(tmp_path: Path) -> None:
-    file = tmp_path / "client.pem"
-    file.write_text("garbage", encoding="utf-8")
-    with pytest.raises(CredentialError, match=f"^{file} holds no PEM certificate$"):
-        credential_expiry(AuthSettings(method="client_certificate", certificate_file=file, **APP))
-
-
-def test_expiry_that_nobody_knows() -> None:
-    assert credential_expiry(AuthSettings(method="managed_identity")) is None

@@ -29,8 +29,8 @@ class Library:
     `error` is what a fetch fails with, `takes` the seconds that it needs, `again` the token that comes again and again.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self, clock: Clock, files: tuple[WatchedFile, ...]) -> None:
+        self.clock, self.files = clock, files
         self.built = self.closed = self.fetched = 0
         self.error: Exception | None = None
         self.takes = 0.0
@@ -39,6 +39,8 @@ class Library:
         self.may_answer.set()
 
     def build(self) -> Any:
+        for one in self.files:
+            one.read()
         self.built += 1
         kept = Kept(SimpleNamespace(get_token=self.fetch, close=self.close), self.clock)
         return SimpleNamespace(get_token=lambda scope: self.wait(kept, scope), close=self.close)
@@ -65,7 +67,8 @@ class House:
 
     def __init__(self, *files: Path) -> None:
         self.clock, self.telemetry = Clock(), Telemetry()
-        self.library = Library(self.clock)
+        watched = tuple(WatchedFile(one) for one in files)
+        self.library = Library(self.clock, watched)
         self.tokens = FetchedToken(
             self.library.build,
             method="client_secret",
@@ -73,7 +76,7 @@ class House:
             source="cloud_partner",
             telemetry=self.telemetry,
             clock=self.clock,
-            files=tuple(WatchedFile(one) for one in files),
+            files=watched,
             given=("in the settings",),
         )
 
@@ -120,7 +123,6 @@ def test_secrets(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("in a file", encoding="utf-8")
     house = House(secret)
-    house.tokens._files[0].read()
     assert house.tokens.secrets() == ("in the settings", "in a file")
     for _ in range(3):
         house.later(LIFETIME)
@@ -205,13 +207,11 @@ def test_changed_file_is_used_at_once(tmp_path: Path) -> None:
     assert [house.later(0), house.later(1)] == ["token-1", "token-1"]
     secret.write_text("second", encoding="utf-8")
     assert house.later(1) == "token-2"
-    house.library.error = ValueError("no")
     secret.unlink()
     assert [house.later(1), house.later(1)] == ["token-2", "token-2"], "away for a moment"
-    assert house.library.fetched == 3
-    house.library.error = None
-    secret.write_text("the fourth one", encoding="utf-8")
-    assert house.later(1) == "token-4"
+    assert house.told("token_refresh_failures_total") == 1
+    secret.write_text("the third one", encoding="utf-8")
+    assert house.later(1) == "token-3"
 
 
 def test_threads_share_one_fetch() -> None:
