@@ -137,9 +137,10 @@ class ProductSource(Source, Generic[Known]):
         )
 
     def _check_whole(self, query: OfferQuery, submissions: Listing[Known]) -> None:
-        """Where something is left out, it may be the newest submission: then an older one must not take its place."""
-        usable = [one for one in submissions.entries if one.has_status]
+        """What is left out may be the newest submission: one that is older than what was told must not take its place."""
+        usable = [one.number for one in submissions.entries if one.has_status]
         told = query.told.submission.partition("/")[0] if query.told is not None else ""
-        is_whole = submissions.is_whole and len(usable) == len(submissions.entries)
-        if not is_whole and told and told not in {one.number for one in usable}:
+        if (submissions.is_whole and len(usable) == len(submissions.entries)) or not told.isdecimal():
+            return
+        if max((int(one) for one in usable if one.isdecimal()), default=-1) < int(told):
             raise DecodeError(f"the submissions of {query.offer_id} cannot be read: the one told before is left out")
