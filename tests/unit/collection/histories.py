@@ -89,6 +89,9 @@ class Client:
     rng: random.Random
     base_url: str = "https://api.example"
 
+    def clock(self) -> float:
+        return self.upstream.now()
+
     def get(self, operation: str, path: str, *, params: Mapping[str, str], deadline: Deadline) -> bytes:
         deadline.check()
         if self.rng.random() < self.upstream.sick.get(self.source, 0.05):

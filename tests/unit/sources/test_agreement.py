@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from exporter.config.settings import Settings
+from exporter.config.settings import Settings, with_sources
 from exporter.domain.offers import Offer, OfferStatus
 from exporter.simulator import Simulator, demo, serve_in_thread
+from exporter.sources.base import OfferQuery
 from exporter.sources.connections import Connections
 from exporter.sources.deadline import Deadline
+from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Telemetry
 
 EPOCH = 1_800_000_000.0
@@ -36,22 +39,21 @@ class World:
     def __init__(self, url: str, clock: Moment) -> None:
         self.clock = clock
         self.telemetry = Telemetry()
-        names = ("cloud_partner", "partner_center", "product_ingestion")
         fast = {"base_url": url, "requests_per_second": 1000}
-        given = Settings(
-            publishers=[{"id": "contoso", "sources": names}],  # type: ignore[arg-type]
-            api=fast,  # type: ignore[arg-type]
-            partner_center=fast,  # type: ignore[arg-type]
-            product_ingestion=fast,  # type: ignore[arg-type]
-            auth={"token": "any"},  # type: ignore[arg-type]
-        )
+        publisher = {"id": "contoso", "sources": [one.name for one in SOURCES]}
+        given: dict[str, Any] = {"publishers": [publisher], "auth": {"token": "any-token"}}
+        given |= {one.section: fast for one in SOURCES}
         self.connections = Connections(
-            given, telemetry=self.telemetry, clock=clock, monotonic=lambda: EPOCH, wait=lambda _: False
+            with_sources(Settings, SOURCES)(**given),
+            telemetry=self.telemetry,
+            clock=clock,
+            monotonic=lambda: EPOCH,
+            wait=lambda _: False,
         )
 
     def offer(self, source: str, offer_id: str) -> Offer:
-        deadline = Deadline(60, lambda: EPOCH)
-        return self.connections.sources[source].fetch_offer("contoso", offer_id, None, deadline)
+        query = OfferQuery("contoso", offer_id)
+        return self.connections.sources[source].fetch_offer(query, Deadline(60, lambda: EPOCH)).offer
 
     def unknown(self) -> float:
         name = "azure_marketplace_exporter_unknown_values_total"
