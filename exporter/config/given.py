@@ -15,7 +15,7 @@ from exporter.config.flags import flag_problems
 from exporter.config.problems import dotted, is_unknown, words
 from exporter.config.settings import ENV_PREFIX
 from exporter.config.table import Option, unknown
-from exporter.config.yaml_file import Document, read_mapping
+from exporter.config.yaml_file import Document, read_mapping, read_part
 from exporter.domain.errors import ConfigError, Problem
 
 __all__ = ["Given"]
@@ -52,6 +52,7 @@ class Given:
                 file = read_mapping("config.file", Path(path))
             except ConfigError as error:
                 problems += error.problems
+                file = read_part("web", Path(path))  # for the health check
         _anchor(file, [one.name for one in options if one.kind == "FILE"], Path(path).parent)
         problems += _unknown_keys(file, options)
         return cls(options, flags, variables, file, tuple(problems))
