@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, CliSettingsSource, EnvSettingsSource, SettingsError
+from pydantic_settings import BaseSettings, CliSettingsSource, EnvSettingsSource
 
 from exporter.config.flags import flag_problems
 from exporter.config.problems import dotted, is_unknown, words
@@ -89,10 +89,7 @@ class Given:
 
 
 def _flags(model: type[BaseSettings], arguments: Sequence[str]) -> dict[str, Any]:
-    try:
-        return dict(CliSettingsSource[Any](model, cli_parse_args=list(arguments))())
-    except SettingsError:  # a list whose brackets or quotes do not match
-        raise ConfigError([("command line", "a value cannot be read; look at its brackets and quotes")]) from None
+    return dict(CliSettingsSource[Any](model, cli_parse_args=list(arguments))())
 
 
 def _variables(model: type[BaseSettings], environ: Mapping[str, str], options: Sequence[Option]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "product_ingestion.requests_per_second": ("0.5", 0.5),
     "product_ingestion.version": ("2022-03-01-preview2", "2022-03-01-preview2"),
     "auth.token_file": ("/token", Path("/token")),
-    "auth.client_id": ("c", "c"),
+    "auth.client_id": ("None", "None"),
     "auth.authority": ("https://login.microsoftonline.us/", "https://login.microsoftonline.us"),
     "collection.mode": ("on_scrape", "on_scrape"),
     "collection.interval": ("2m", 120.0),
