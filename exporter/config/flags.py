@@ -20,13 +20,14 @@ def flag_problems(arguments: Sequence[str], options: Sequence[Option]) -> Iterat
         if not argument.startswith("-"):
             yield argument, _hint(argument, list(known))
             continue
-        flag, equals, _ = argument.partition("=")
+        flag, equals, value = argument.partition("=")
         option = known.get(flag)
         takes_value = option is None or bool(option.kind)
         # What follows an unknown flag is taken for its value.
-        has_value = bool(equals) or (takes_value and bool(left) and not left[0].startswith("-"))
-        if has_value and not equals:
-            left.popleft()
+        if not equals and takes_value and left and not left[0].startswith("-"):
+            equals, value = "=", left.popleft()
+        # argparse takes a value of two dashes for the end of all options.
+        has_value = bool(equals) and not (takes_value and value == "--")
         if option is None:
             yield flag, unknown(flag, [one.flag for one in options if one.flag])
         elif option.is_secret:

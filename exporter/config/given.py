@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, CliSettingsSource, EnvSettingsSource, SettingsError
+from pydantic_settings import BaseSettings, CliSettingsSource, EnvSettingsSource
 
 from exporter.config.flags import flag_problems
 from exporter.config.problems import dotted, is_unknown, words
 from exporter.config.settings import ENV_PREFIX
 from exporter.config.table import Option, unknown
-from exporter.config.yaml_file import Document, read_mapping
+from exporter.config.yaml_file import Document, read_mapping, read_part
 from exporter.domain.errors import ConfigError, Problem
 
 __all__ = ["Given"]
@@ -52,6 +52,7 @@ class Given:
                 file = read_mapping("config.file", Path(path))
             except ConfigError as error:
                 problems += error.problems
+                file = read_part("web", Path(path))  # for the health check
         _anchor(file, [one.name for one in options if one.kind == "FILE"], Path(path).parent)
         problems += _unknown_keys(file, options)
         return cls(options, flags, variables, file, tuple(problems))
@@ -88,10 +89,7 @@ class Given:
 
 
 def _flags(model: type[BaseSettings], arguments: Sequence[str]) -> dict[str, Any]:
-    try:
-        return dict(CliSettingsSource[Any](model, cli_parse_args=list(arguments))())
-    except SettingsError:  # a list whose brackets or quotes do not match
-        raise ConfigError([("command line", "a value cannot be read; look at its brackets and quotes")]) from None
+    return dict(CliSettingsSource[Any](model, cli_parse_args=list(arguments))())
 
 
 def _variables(model: type[BaseSettings], environ: Mapping[str, str], options: Sequence[Option]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class CommandLine(Settings):
         cli_kebab_case=True,
         cli_implicit_flags="toggle",
         cli_avoid_json=True,
+        cli_parse_none_str="\0",  # so that a text may be None
         cli_exit_on_error=False,
     )
 

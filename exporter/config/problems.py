@@ -14,10 +14,12 @@ _WORDS = {
     "bool": "takes true or false",
     "date": "takes a day that exists, written as YYYY-MM-DD",
     "dict": "takes a mapping",
+    "extra_forbidden": "unknown",
     "finite_number": "takes a number",
     "float": "takes a number",
     "frozen_set": "takes a list",
     "int": "takes a whole number",
+    "invalid_key": "unknown",
     "literal": "must be {expected}",
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
@@ -46,8 +48,6 @@ def words(error: ErrorDetails, *, is_duration: bool = False) -> str:
         return "has no value; give it one, or leave it out"
     if kind == "value_error":
         return str(error["ctx"]["error"])
-    if is_unknown(error):
-        return "unknown"
     context = {name: _bound(value, is_duration=is_duration) for name, value in error.get("ctx", {}).items()}
     # Such as int_parsing and int_from_float, for which the same holds.
     found = _WORDS.get(kind) or _WORDS.get(kind.partition("_")[0]) or "cannot be used"

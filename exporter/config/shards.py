@@ -27,7 +27,7 @@ class Shard:
     total: int
 
     def has(self, publisher_id: str, offer_id: str) -> bool:
-        """Tell whether an offer belongs to this shard."""
+        """Whether an offer belongs to this shard."""
         if self.total == 1:
             return True
         key = f"{publisher_id}/{offer_id}".encode()

@@ -13,7 +13,7 @@ from yaml.reader import ReaderError
 
 from exporter.domain.errors import ConfigError
 
-__all__ = ["Document", "read_mapping"]
+__all__ = ["Document", "read_mapping", "read_part"]
 
 MAX_SIZE = 1_000_000
 # What YAML's parser quotes may be the file's own words; not so what it expects or finds, such as ',' or '<stream end>'.
@@ -66,6 +66,16 @@ def read_mapping(where: str, path: Path) -> Document:
     if not isinstance(content, dict | None):
         raise ConfigError([(where, f"{path} holds no mapping at its top level")])
     return Document(content or {}, path, root)
+
+
+def read_part(key: str, path: Path) -> Document:
+    """One key at the top of a file that cannot be read as a whole; empty if that cannot be read either."""
+    try:
+        found = re.search(rf"^{key}:.*(\n([ \t#].*)?$)*", _text(key, path), re.MULTILINE)
+        content = yaml.load(found[0], _Loader) if found else None  # noqa: S506 - a safe loader by another name
+    except (ConfigError, RecursionError, yaml.YAMLError):
+        content = None
+    return Document(content or {})
 
 
 def _text(where: str, path: Path) -> str:

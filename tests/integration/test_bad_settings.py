@@ -74,12 +74,18 @@ def test_a_disk_that_is_full(command: Path) -> None:
 
 
 def test_a_running_exporter_is_healthy_whatever_became_of_its_file(
-    simulator: StartSimulator, exporter: StartExporter, run: Run, write_settings: WriteSettings
+    simulator: StartSimulator, exporter: StartExporter, run: Run, write_settings: WriteSettings, tmp_path: Path
 ) -> None:
     address = exporter({"api": {"base_url": simulator().url}}).url.partition("//")[2]
-    for changes in ({"log": {"level": "loud"}}, {"web": {"tls": True}}, {"auth": {"method": "magic"}}):
-        web = {"listen_address": [address], **changes.pop("web", {})}
-        file = write_settings({**changes, "web": web})
+    good = write_settings({"web": {"listen_address": [address]}}).read_text(encoding="utf-8")
+    file = tmp_path / "edited.yaml"
+    for edited in (
+        good + "log: {level: loud}",
+        good + "log: [",
+        good + "auth: {}",
+        good.replace("web:", "web:\n  tls: 1"),
+    ):
+        file.write_text(edited, encoding="utf-8")
         assert run(f"--config.file={file}", "--config.check").exit_code == 2
         done = run(f"--config.file={file}", "--healthcheck")
         assert (done.exit_code, done.output, done.log) == (0, "healthy\n", "")

@@ -23,7 +23,7 @@ def _locked(name: str) -> dict[str, set[str]]:
 
 
 def _wanted(locked: dict[str, set[str]]) -> Iterator[tuple[str, str, str]]:
-    """Tell who asks whom for which extra, among the packages of a lock that are installed here."""
+    """Who asks whom for which extra, among the packages of a lock that are installed here."""
     installed = {canonicalize_name(one.metadata["Name"]) for one in distributions()}
     for name, extras in locked.items():
         if name not in installed:

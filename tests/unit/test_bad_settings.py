@@ -259,6 +259,8 @@ CASES = [
     flags("--no-such|thing|--nor=this", f"--no-such: {HELP}", f"--nor: {HELP}"),
     flags("--log.level", "--log.level: has no value; write --log.level=..."),
     flags("--api.timeout|--once", "--api.timeout: has no value; write --api.timeout=..."),
+    flags("--api.scope=--", "--api.scope: has no value; write --api.scope=..."),
+    flags("--demo=--", "--demo: takes no value; --demo alone means yes"),
     flags("--demo=maybe", "--demo: takes no value; --demo alone means yes"),
     flags("--once|true", "true: is no option; options are written as --name=value"),
     ("", ["--config.file=/no/such"], {}, ["config.file: cannot read /no/such: No such file or directory"]),

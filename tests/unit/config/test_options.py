@@ -39,7 +39,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "product_ingestion.requests_per_second": ("0.5", 0.5),
     "product_ingestion.version": ("2022-03-01-preview2", "2022-03-01-preview2"),
     "auth.token_file": ("/token", Path("/token")),
-    "auth.client_id": ("c", "c"),
+    "auth.client_id": ("None", "None"),
     "auth.authority": ("https://login.microsoftonline.us/", "https://login.microsoftonline.us"),
     "collection.mode": ("on_scrape", "on_scrape"),
     "collection.interval": ("2m", 120.0),
@@ -208,6 +208,9 @@ def test_secrets_by_environment_and_file(write: Write) -> None:
         ("web: {listen_address: 5, config: {file: /w}}", ":10142", "/w"),
         ("web: 5", ":10142", None),
         ("web: [", ":10142", None),
+        ("log: {}\nweb:\n  listen_address:\n  - ':1'\n\n  # here\n  config:\n    file: /w\nlog: {}\n", ":1", "/w"),
+        ("web: {listen_address: ':1'}\nlog: [", ":1", None),
+        ("\tlog: [\nweb: {listen_address: ':1'}", ":1", None),
     ],
 )
 def test_what_the_health_check_reads_of_a_bad_file(
