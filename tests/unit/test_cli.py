@@ -13,8 +13,7 @@ from exporter.cli import main
 from exporter.config.options import help_text
 from exporter.domain.errors import ServeError
 from exporter.service import Service
-from exporter.simulator import Simulator, demo, serve_in_thread
-from exporter.simulator.server import RunningServer
+from exporter.simulator import Listening, Simulator, demo, serve_in_thread
 
 pytestmark = pytest.mark.usefixtures("own_logging", "no_variables")
 
@@ -22,7 +21,7 @@ Captured = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def simulator() -> Iterator[RunningServer]:
+def simulator() -> Iterator[Listening]:
     with serve_in_thread(Simulator(demo(epoch=time.time()), tokens=["sesame"]).app) as server:
         yield server
 
@@ -74,7 +73,7 @@ def test_check(token_file: Path, capsys: Captured) -> None:
     assert capsys.readouterr() == ("", f"auth: {token_file} is empty\n")
 
 
-def test_once(simulator: RunningServer, token_file: Path, capsys: Captured) -> None:
+def test_once(simulator: Listening, token_file: Path, capsys: Captured) -> None:
     base = ["--once", f"--api.base-url={simulator.url}", f"--auth.token-file={token_file}", "--log.level=warning"]
     assert main([*base, "--publishers=contoso"]) == 0
     out, err = capsys.readouterr()
