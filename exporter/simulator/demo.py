@@ -76,6 +76,17 @@ def _contoso(planner: Planner) -> Iterator[OfferPlan]:
         ends_at="displaydummycertify",
         in_cloud_partner=False,
     )
+    yield plan(
+        "scan-engine",
+        "Scan Engine",
+        "container",
+        **seen,
+        into=1.1,
+        ending=Ending.FAILED,
+        ends_at="live",
+        in_cloud_partner=False,
+        tells_little=True,
+    )
     yield plan("assistant-kit", "Assistant Kit", "saas", **seen, into=0.45, rest=_DAILY, in_cloud_partner=False)
 
 

@@ -60,6 +60,7 @@ def listen(
     """
     config = uvicorn.Config(
         app,
+        interface="asgi3",
         http="h11",
         ws="none",
         lifespan="off",

@@ -31,9 +31,9 @@ class OfferPlan:
     the pause between two rounds, None if there is only one. `waiting` is what the top level says during sign-off:
     both `waitingForPublisherReview` and `running` have been met.
 
-    Where APIs have been seen to differ: `keeps_preview` leaves the preview entry in Product Ingestion after go-live,
-    `is_deprecated` marks the live entry there, `hides_workflows` makes the submission API's workflow details 404 at
-    sign-off, `estimates` replaces time frames by step id.
+    Where answers have been seen to differ: `keeps_preview` leaves the preview entry in Product Ingestion after go-live,
+    `is_deprecated` marks the live entry there, `tells_little` leaves out ids and times there, `hides_workflows` makes the
+    submission API's workflow details 404 at sign-off, `estimates` replaces time frames by step id.
     """
 
     publisher: str
@@ -52,6 +52,7 @@ class OfferPlan:
     in_partner_center: bool = False
     keeps_preview: bool = False
     is_deprecated: bool = False
+    tells_little: bool = False
     hides_workflows: bool = False
     estimates: Mapping[str, str] = field(default_factory=dict)
 

@@ -138,7 +138,7 @@ def products(client: Client, **query: str) -> dict[str, dict[str, Any]]:
 
 def test_lists_products_with_relative_links(client: Client) -> None:
     found = products(client)
-    assert len(found) == 11
+    assert len(found) == 12
     assert found["edge-cache"] == {
         "resourceType": "AzureApplication",
         "name": "Contoso Edge Cache",
@@ -153,7 +153,11 @@ def test_lists_products_with_relative_links(client: Client) -> None:
 def test_understands_the_filters_of_real_clients(client: Client) -> None:
     by_offer = "externalIDs/Any(i:i/type eq 'AzureOfferId' and i/value eq 'billing')"
     assert set(products(client, filter=by_offer)) == {"billing"}
-    assert set(products(client, filter="resourceType eq 'AzureContainer'")) == {"ingress", "backup-agent"}
+    assert set(products(client, filter="resourceType eq 'AzureContainer'")) == {
+        "ingress",
+        "backup-agent",
+        "scan-engine",
+    }
     assert client.get(ROOT, **{"$filter": "name eq 'x'"}).status_code == 400
 
 
@@ -169,7 +173,7 @@ def test_refuses_a_list_without_a_product_type_if_told_so(start: Start) -> None:
 def test_the_last_page_leads_nowhere_if_told_so(start: Start) -> None:
     client = start(demo(epoch=EPOCH), quirks=[Quirk.NEXT_PAGE_MISSING], page_size=20)
     first = client.get(ROOT).json()
-    assert len(first["value"]) == 11
+    assert len(first["value"]) == 12
     answer = client.get("/" + first["nextLink"])
     assert (answer.status_code, answer.json()) == (404, "Not Found")
 
