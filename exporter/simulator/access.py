@@ -67,40 +67,31 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
     return await answer_error(request, ApiError(refusal.status_code, refusal.detail.replace(" ", ""), refusal.detail))
 
 
-@dataclass(frozen=True, slots=True)
-class _Issued:
-    audience: str
-    expires: float
-
-
 @dataclass(slots=True)
 class TokenStore:
     """The tokens that this simulator has issued; a revoked one stays known, so that it is refused everywhere."""
 
     clock: Clock
     lifetime: float = 3600.0
-    _tokens: dict[str, _Issued] = field(default_factory=dict)
+    _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def issue(self, audience: str) -> tuple[str, float]:
         """Make a token for an audience; returns it and the Unix time of its expiry."""
         token = f"simulated.{secrets.token_urlsafe(24)}"
         expires = self.clock() + self.lifetime
-        self._tokens[token] = _Issued(audience.rstrip("/"), expires)
+        self._tokens[token] = audience.rstrip("/"), expires
         return token, expires
 
-    def is_known(self, token: str) -> bool:
-        """True for a token that was issued here, be it still valid or not."""
-        return token in self._tokens
-
-    def is_valid(self, token: str, audience: str) -> bool:
-        """True for a token that was issued here for that audience and has not expired."""
-        issued = self._tokens.get(token)
-        return issued is not None and issued.audience == audience and self.clock() < issued.expires
+    def is_valid(self, token: str, audience: str) -> bool | None:
+        """Whether the token is for that audience and has not expired; None if it was not issued here."""
+        if token not in self._tokens:
+            return None
+        issued_for, expires = self._tokens[token]
+        return issued_for == audience and self.clock() < expires
 
     def revoke_all(self) -> int:
         """End all tokens issued so far; returns their number."""
-        for token, issued in self._tokens.items():
-            self._tokens[token] = _Issued(issued.audience, 0.0)
+        self._tokens = {token: (audience, 0.0) for token, (audience, _) in self._tokens.items()}
         return len(self._tokens)
 
 
@@ -130,6 +121,7 @@ class Gate:
             raise refusal(401, "InvalidAuthenticationToken", message)
 
     def _is_good(self, token: str, audience: str) -> bool:
-        if self.issued.is_known(token):
-            return self.issued.is_valid(token, audience)
+        is_valid = self.issued.is_valid(token, audience)
+        if is_valid is not None:
+            return is_valid
         return token in self.accepted if self.accepted or self.require_audience else True

@@ -41,12 +41,11 @@ class Authority:
     client_secrets: Collection[str] | None = None
 
     def routes(self) -> list[Route]:
-        """The routes of the endpoints and of their discovery."""
+        """The routes of the endpoints and of their discovery, which msal asks for."""
         return [
             Route("/{tenant}/oauth2/token", self._token_for_resource, methods=["POST"]),
             Route("/{tenant}/oauth2/v2.0/token", self._token_for_scope, methods=["POST"]),
             Route("/{tenant}/v2.0/.well-known/openid-configuration", self._configuration),
-            Route("/common/discovery/instance", self._instance),
         ]
 
     async def _token_for_resource(self, request: Request) -> Response:
@@ -109,13 +108,6 @@ class Authority:
                 "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
             }
         )
-
-    async def _instance(self, request: Request) -> Response:
-        """Answer that this host is its own authority."""
-        host = request.base_url.netloc
-        tenant = f"{request.base_url}common/v2.0/.well-known/openid-configuration"
-        metadata = [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}]
-        return JSONResponse({"tenant_discovery_endpoint": tenant, "api-version": "1.1", "metadata": metadata})
 
 
 async def _form(request: Request) -> dict[str, str]:

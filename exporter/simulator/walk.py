@@ -105,18 +105,13 @@ class OfferState:
         return all(step.status == "complete" for step in self.phase(phase))
 
 
-_STEP_AT_END = {
-    Ending.REJECTED: "rejected",
-    Ending.BLOCKED: "blocked",
-    Ending.FAILED: "blocked",
-    Ending.CANCELED: "canceled",
+_AT_END = {
+    Ending.REJECTED: ("rejected", "failed"),
+    Ending.BLOCKED: ("blocked", "running"),
+    Ending.FAILED: ("blocked", "failed"),
+    Ending.CANCELED: ("canceled", "canceled"),
 }
-_OFFER_AT_END = {
-    Ending.REJECTED: "failed",
-    Ending.BLOCKED: "running",
-    Ending.FAILED: "failed",
-    Ending.CANCELED: "canceled",
-}
+"""Statuses of the step in which a round ends, and of the offer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +184,15 @@ def _step(this: _Round, stage: Stage, begin: float, duration: float) -> StepStat
     if this.elapsed < begin + duration or (is_end and this.plan.ending is Ending.STUCK):
         progress = 0 if stage.phase is Phase.SIGNOFF else min(95, int(100 * (this.elapsed - begin) / duration))
         return StepState(stage, stage.busy, progress, since, None, notes_of(stage.busy, stage.name, since))
-    status = _STEP_AT_END[this.plan.ending] if is_end else "complete"
+    status = _AT_END[this.plan.ending][0] if is_end else "complete"
     notes = notes_of("inProgress", stage.name, since) + notes_of(status, stage.name, ended)
     return StepState(stage, status, 100 if status == "complete" else 60, since, ended, notes)
 
 
 def _status(plan: OfferPlan, steps: tuple[StepState, ...]) -> str:
     by_id = {step.stage.step_id: step.status for step in steps}
-    if plan.ending in _STEP_AT_END and by_id[plan.ends_at] == _STEP_AT_END[plan.ending]:
-        return _OFFER_AT_END[plan.ending]
+    if plan.ending in _AT_END and by_id[plan.ends_at] == _AT_END[plan.ending][0]:
+        return _AT_END[plan.ending][1]
     if all(status == "complete" for status in by_id.values()):
         return "succeeded"
     return plan.waiting if by_id.get(SIGNOFF) == "waitingForPublisherReview" else "running"

@@ -22,7 +22,7 @@ PATTERNS = {
     "ingestion_submissions": INGESTION + r"/submission/(?P<offer>[^/]+)",
     "token": r"/[^/]+/oauth2/(v2\.0/)?token",
     "managed_identity": r"/msi/token",
-    "discovery": r".*/\.well-known/openid-configuration|/common/discovery/instance",
+    "discovery": r".*/\.well-known/openid-configuration",
     "control": r"/control/.*",
 }
 COMPILED = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
