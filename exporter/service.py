@@ -1,4 +1,4 @@
-"""The running exporter: an engine, what it has published, and the web in front of it."""
+"""The running exporter: it wires the collection, what it publishes, and the web in front of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -16,10 +17,12 @@ import structlog
 from exporter.collection.engine import Engine
 from exporter.collection.snapshot import Snapshot
 from exporter.collection.state import NoState, StateFile, StateKeeper
+from exporter.collection.workers import Workers
 from exporter.config.settings import Settings
 from exporter.domain.errors import ConfigError, Problem
 from exporter.exposition.publication import Publication
 from exporter.pages.pages import Pages
+from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Telemetry, package_version
 from exporter.web.app import WebApp
 from exporter.web.current import Current
@@ -28,7 +31,6 @@ from exporter.web.server import listen, serve
 
 __all__ = ["Service"]
 
-STOP_TIMEOUT = 5.0
 SWITCH_INTERVAL = 0.0005
 """Seconds for which a thread computes while others wait; Python's own 5 ms are as long as a whole scrape."""
 
@@ -40,7 +42,7 @@ def _leave(*_: object) -> NoReturn:
 
 
 def _fixed(settings: Settings) -> tuple[object, ...]:
-    """Give what a reload cannot change."""
+    """What a reload cannot change."""
     return settings.web, settings.log, settings.collection.state_file
 
 
@@ -67,10 +69,10 @@ class Service:
         with _noted(problems):
             self._web_config = Current(settings.web.config.file)
         self._load = load
-        self._reloading = threading.Lock()
-        self._ending = threading.Lock()
+        self._changing = threading.Lock()
         self._closed = False
-        self.telemetry = Telemetry()
+        self._reloads = Reloads(self._reload)
+        self.telemetry = Telemetry(one.name for one in SOURCES)
         self.publication = Publication(
             Snapshot(),
             registry=self.telemetry.registry,
@@ -89,8 +91,7 @@ class Service:
             settings,
             telemetry=self.telemetry,
             publish=self.publication.publish,
-            done=lambda snapshot: self._state.save(snapshot),  # noqa: PLW0108 - the state file comes later
-            latest=lambda: self.publication.snapshot,
+            save=lambda snapshot: self._state.save(snapshot),  # noqa: PLW0108 - the state file comes later
             clock=time.time,
             monotonic=time.monotonic,
         )
@@ -100,15 +101,14 @@ class Service:
         signal.signal(signal.SIGTERM, _leave)  # until the web takes over the signals
         web = self._settings.web
         listeners = inherited() if web.systemd_socket else listen(web.listen_address)
-        self.restore()
+        before = self.restore()
         address = {"external_url": web.external_url} if web.external_url else {}
         log.info("starting", version=package_version(), publishers=len(self._settings.publishers), **address)
-        signal.signal(
-            signal.SIGHUP, lambda *_: threading.Thread(target=self._reload_quietly, name="reload", daemon=True).start()
-        )
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.freeze()
-        self.engine.start()
+        with self._changing:  # a reload waits for the start
+            signal.signal(signal.SIGHUP, lambda *_: self._reloads.request())
+            self.engine.start(before)
         serve(
             self._app().build(),
             listeners,
@@ -121,33 +121,31 @@ class Service:
 
     def once(self) -> Snapshot:
         """Refresh once, without serving."""
-        self.restore()
-        self.engine.adopt()
+        self.engine.adopt(self.restore())
         try:
             return self.engine.refresh()
         finally:
             self.close()
 
-    def restore(self) -> None:
-        """Take the state file, if there is to be one, and show what it holds."""
+    def restore(self) -> Snapshot:
+        """Take the state file, if there is to be one, and read what it holds."""
         if self._settings.collection.state_file is not None:
             self._state = StateFile(self._settings.collection.state_file)
-            self.publication.publish(self._state.load())
+        return self._state.load()
 
     def close(self) -> None:
         """End the collection, and keep what is known."""
-        with self._ending:
+        with self._changing:
             self._closed = True
-        self.engine.stop(STOP_TIMEOUT)
-        self._state.save(self.publication.snapshot)
-        self._state.close()
+            self._state.save(self.engine.stop())
+            self._state.close()
 
     def is_alive(self) -> bool:
-        """Tell whether it collects; between two engines of a reload there is none, and nothing is wrong."""
-        return self.engine.is_alive or self._reloading.locked()
+        """True while it collects."""
+        return self.engine.is_alive
 
     def secrets(self) -> tuple[str, ...]:
-        """Give the secrets that it holds now, for the log's blotting."""
+        """The secrets that it holds now, for the log's blotting."""
         return (*self._settings.secrets(), *self.engine.secrets())
 
     def _app(self) -> WebApp:
@@ -166,43 +164,67 @@ class Service:
         )
 
     def reload(self) -> None:
-        """Read settings and secrets again; what changes upstream is swapped after the refresh that is under way.
+        """Read settings and secrets again, and wait for that.
 
         Raises:
             ConfigError: the new settings are wrong; the old ones stay in force.
         """
-        with self._reloading:
+        self._reloads.request().result()
+
+    def _reload(self) -> None:
+        with self._changing:
+            if self._closed:  # the state file may be another process's by now
+                return
             try:
                 settings = self._load()
-                engine = self._engine(settings) if settings != self._settings else None
-            except ConfigError as error:
+                changed = settings != self._settings
+                if changed:
+                    self._swap(settings)
+            except Exception as error:
                 self._loaded(well=False)
-                for where, what in error.problems:
+                for where, what in error.problems if isinstance(error, ConfigError) else ():
                     log.error("configuration not reloaded", where=where, error=what)  # noqa: TRY400 - no bug, so no traceback
                 raise
-            if engine is not None:
-                self._swap(settings, engine)
             self._loaded(well=True)
-            log.info("configuration reloaded", changed=engine is not None)
+            log.info("configuration reloaded", changed=changed)
 
-    def _swap(self, settings: Settings, engine: Engine) -> None:
+    def _swap(self, settings: Settings) -> None:
+        """Replace the engine; what the old one is at counts no more, and its successor begins at once."""
+        engine = self._engine(settings)
         if _fixed(settings) != _fixed(self._settings):
             log.warning("changes of web, log and collection.state_file need a restart")
-        self.engine.retire()
-        with self._ending:
-            if self._closed:  # told to end in the meantime: the state file may be another process's by now
-                return
-            self.publication.stale_after = settings.collection.stale_after
-            self._settings, self.engine = settings, engine
-            engine.start()
-
-    def _reload_quietly(self) -> None:
-        try:
-            self.reload()
-        except ConfigError:
-            return  # logged and counted; who sends a signal reads no answer
+        before = self.engine.stop()
+        self.publication.stale_after = settings.collection.stale_after
+        pauses = self.engine.pauses()
+        self._settings, self.engine = settings, engine
+        engine.start(before, pauses)
 
     def _loaded(self, *, well: bool) -> None:
-        self.telemetry.gauge("config_last_reload_successful").set(well)
+        self.telemetry.config_last_reload_successful.set(well)
         if well:
-            self.telemetry.gauge("config_last_reload_success_timestamp_seconds").set(time.time())
+            self.telemetry.config_last_reload_success_timestamp_seconds.set(time.time())
+
+
+class Reloads:
+    """Runs one reload at a time; all that are asked for before it begins are one."""
+
+    def __init__(self, reload: Callable[[], None]) -> None:
+        self._reload = reload
+        self._worker = Workers(1, "reload")
+        self._waiting: Future[None] | None = None
+
+    def request(self) -> Future[None]:
+        """Have a reload begin after now."""
+        waiting = self._waiting
+        if waiting is None or waiting.running() or waiting.done():
+            waiting = self._waiting = self._worker.submit("reload", self._run)
+        return waiting
+
+    def _run(self) -> None:
+        try:
+            self._reload()
+        except ConfigError:
+            raise
+        except Exception:
+            log.exception("reload broke")
+            raise

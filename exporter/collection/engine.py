@@ -1,29 +1,41 @@
-"""The collection as one thing that can be started, stopped and replaced: sources, collector, schedule."""
+"""The collection: it owns the newest snapshot, and can be started, stopped and replaced."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
+from queue import Empty, SimpleQueue
 
-from exporter.collection.collector import Collector
-from exporter.collection.on_scrape import SingleFlight
+import structlog
+
+from exporter.collection.fetch import Fetch
+from exporter.collection.history import not_later
 from exporter.collection.prober import Prober
-from exporter.collection.schedule import Background
-from exporter.collection.snapshot import Snapshot
+from exporter.collection.refresh import Refresh
+from exporter.collection.refresher import Background, Refresher
+from exporter.collection.snapshot import PublisherRecord, Snapshot
 from exporter.collection.workers import Workers
-from exporter.config.settings import Settings
+from exporter.config.selection import Selection
+from exporter.config.settings import PublisherSettings, Settings
 from exporter.sources.connections import Connections
+from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["Engine"]
+
+AGING = 10.0
+"""Seconds between two looks for offers that have become stale."""
+
+log = structlog.get_logger("exporter.collection")
 
 
 class Engine:
     """Collects what the settings name.
 
-    `publish` gets each new snapshot while a refresh goes on, `done` the last one of it, and `latest` gives back the newest,
-    which outlives the engine; `clock` is Unix time, `monotonic` measures durations, both in seconds.
+    `publish` gets each new snapshot, `save` the last one of each refresh; after `retire` or `stop` neither gets any.
+    `clock` is Unix time, `monotonic` measures durations, both in seconds.
 
     Raises:
         ConfigError: what the settings name is missing or cannot be read.
@@ -35,101 +47,199 @@ class Engine:
         *,
         telemetry: Telemetry,
         publish: Callable[[Snapshot], None],
-        done: Callable[[Snapshot], None],
-        latest: Callable[[], Snapshot],
+        save: Callable[[Snapshot], None],
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        self._latest = latest
+        self._settings = settings
+        self._telemetry = telemetry
         self._publish = publish
-        self._done = done
-        self._given_up = threading.Event()
+        self._save = save
+        self._clock = clock
+        self._monotonic = monotonic
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._snapshot = Snapshot()
+        self._stale_from = float("inf")
         self._connections = Connections(
-            settings, telemetry=telemetry, clock=clock, monotonic=monotonic, wait=self._given_up.wait
+            settings, telemetry=telemetry, clock=clock, monotonic=monotonic, wait=self._ended.wait
         )
-        self._workers = Workers(settings.api.max_concurrency, "fetch")
+        width = settings.api.max_concurrency
+        self._workers: Mapping[str, Workers] = {name: Workers(width, name) for name in self._connections.sources}
+        rules = settings.collection
+        self._fetch = Fetch(telemetry, clock, rules.stale_after, rules.terminal_interval)
         self.prober = Prober(
             settings.publishers,
             self._connections.sources,
-            shard=settings.collection.shard,
-            latest=latest,
-            limit=settings.api.max_concurrency,
-            seconds=settings.collection.timeout,
-            clock=clock,
+            self._workers,
+            self._fetch,
+            shard=rules.shard,
+            latest=lambda: self._snapshot,
+            seconds=rules.timeout,
             monotonic=monotonic,
         )
-        telemetry.gauge("shard_ordinal").set(settings.collection.shard.ordinal)
-        telemetry.gauge("shards").set(settings.collection.shard.total)
-        self._collector = Collector(
-            publishers=settings.publishers,
-            sources=self._connections.sources,
-            settings=settings.collection,
-            workers=self._workers,
-            telemetry=telemetry,
-            publish=self._show,
-            clock=clock,
-            monotonic=monotonic,
-        )
-        self._patience = settings.collection.timeout
-        self._flights = SingleFlight(self.refresh)
+        telemetry.shard_ordinal.set(rules.shard.ordinal)
+        telemetry.shards.set(rules.shard.total)
+        self._refresher = Refresher(self.refresh)
         self._background = (
-            Background(self.refresh, settings.collection.interval, monotonic=monotonic)
-            if settings.collection.mode == "background"
+            Background(self._refresher, rules.interval, monotonic=monotonic, wait=self._ended.wait)
+            if rules.mode == "background"
             else None
         )
 
-    def refresh(self) -> Snapshot:
-        """Refresh once, here and now."""
-        snapshot = self._collector.refresh(self._latest())
-        if not self._given_up.is_set():
-            self._done(snapshot)
-        return snapshot
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+        return self._snapshot
 
-    def adopt(self) -> None:
+    def adopt(self, before: Snapshot) -> None:
         """Take over what is known of the publishers that it collects, and show that."""
-        self._publish(self._collector.adopt(self._latest()))
+        known = {record.publisher_id: record for record in before.publishers}
+        self._show(
+            Snapshot(
+                tuple(
+                    self._adopted(one, known.get(one.id, PublisherRecord(one.id, None)))
+                    for one in self._settings.publishers
+                )
+            )
+        )
 
-    def start(self) -> None:
-        """Take over what is known, and refresh: from now on by the clock, or once and then whenever somebody scrapes."""
-        self.adopt()
+    def _adopted(self, target: PublisherSettings, record: PublisherRecord) -> PublisherRecord:
+        """Lists that were worked off for another selection tell nothing of what this one leaves out."""
+        rules = self._settings.collection
+        selection = Selection.of(target, rules.shard)
+        sources = tuple(
+            replace(one, is_complete=one.is_complete and selection == record.selection)
+            for one in record.sources
+            if one.source in target.sources
+        )
+        return replace(
+            not_later(record, self._clock()),
+            interval=rules.interval if rules.mode == "background" else None,
+            sources=sources,
+            offers=tuple(one for one in record.offers if selection.has(target.id, one.offer_id)),
+            departed=tuple(one for one in record.departed if selection.has(target.id, one.offer_id)),
+            selection=selection,
+        )
+
+    def start(self, before: Snapshot, pauses: Mapping[str, float] | None = None) -> None:
+        """Take over what is known, and refresh: from now on by the clock, or once and then whenever somebody scrapes.
+
+        `pauses` are those that the APIs have asked for, from the engine before.
+        """
+        self._connections.pause(pauses or {})
+        self.adopt(before)
+        threading.Thread(target=self._age, name="aging", daemon=True).start()
         if self._background is not None:
             self._background.start()
         else:
-            self._flights.join()
+            self._refresher.join()
 
     def flight(self) -> Future[None] | None:
         """Join or start the refresh for a scrape; None in background mode, where scrapes start nothing."""
-        return self._flights.join() if self._background is None else None
+        return self._refresher.join() if self._background is None else None
 
     @property
     def is_alive(self) -> bool:
         """True while it does its work."""
-        return self._background is None or self._background.is_alive
+        return not self._ended.is_set() and (self._background is None or self._background.is_alive)
 
     def secrets(self) -> tuple[str, ...]:
-        """Give the secrets that it holds now, for the log's blotting."""
+        """The secrets that it holds now, for the log's blotting."""
         return self._connections.secrets()
 
-    def retire(self) -> None:
-        """Let the refresh under way be the last, wait for its end, and close all connections."""
-        if self._background is not None:
-            self._background.stop(self._patience)
-        else:
-            self._flights.stop(self._patience)
-        self._close()
+    def pauses(self) -> Mapping[str, float]:
+        """Until when the sources want not to be asked, by name, on the monotonic clock."""
+        return self._connections.pauses()
 
-    def stop(self, timeout: float) -> None:
-        """End within `timeout` seconds, whatever is under way; what a cut-off refresh has found is not shown."""
-        self._given_up.set()
-        if self._background is not None:
-            self._background.stop(timeout)
-        self._close()
+    def stop(self) -> Snapshot:
+        """End now, whatever is under way, and hand over the newest snapshot; from then on it shows nothing more."""
+        self._ended.set()
+        with self._lock:
+            newest = self._snapshot
+        for workers in self._workers.values():
+            workers.close()
+        self._connections.close()
+        return newest
+
+    def refresh(self) -> Snapshot:
+        """Ask for all publishers, each in a thread of its own; never raises for what a source does.
+
+        What is known of a publisher is shown as soon as it is done, so that a slow one holds up none of the others.
+        """
+        deadline = Deadline(self._settings.collection.timeout, self._monotonic)
+        done: SimpleQueue[PublisherRecord] = SimpleQueue()
+        for target in self._settings.publishers:
+            before = not_later(self._snapshot.publisher(target.id), self._clock())
+            arguments = (target, before, deadline, done)
+            threading.Thread(target=self._run, args=arguments, name=f"refresh-{target.id}", daemon=True).start()
+        left = len(self._settings.publishers)
+        while left:
+            snapshot = self._snapshot
+            for record in _drain(done):
+                snapshot, left = snapshot.with_publisher(record), left - 1
+            self._show(snapshot)
+        if not self._ended.is_set():
+            self._save(self._snapshot)
+        return self._snapshot
+
+    def _run(
+        self, target: PublisherSettings, before: PublisherRecord, deadline: Deadline, done: SimpleQueue[PublisherRecord]
+    ) -> None:
+        started = self._monotonic()
+        this = Refresh(target, before, self._connections.sources, self._workers, self._fetch, deadline)
+        try:
+            record = this.run()
+        except Exception as error:
+            log.exception("refresh broke", publisher_id=target.id)
+            record = this.without_lists(self._fetch.count(error))
+        if self._ended.is_set():
+            done.put(record)
+            return
+        now = self._clock()
+        record = replace(
+            record,
+            last_refresh=now,
+            last_success=now if record.failure is None else before.last_success,
+            duration=self._monotonic() - started,
+        )
+        self._telemetry.refreshes_total.inc()
+        _report(record)
+        done.put(record)
 
     def _show(self, snapshot: Snapshot) -> None:
-        if not self._given_up.is_set():
+        """Publish a snapshot, unless this engine has ended."""
+        with self._lock:
+            if self._ended.is_set():
+                return
+            self._snapshot = snapshot
+            self._stale_from = snapshot.expires(self._clock(), self._settings.collection.stale_after)
             self._publish(snapshot)
 
-    def _close(self) -> None:
-        self._workers.close()
-        self.prober.close()
-        self._connections.close()
+    def _age(self) -> None:
+        """Publish again what has become stale, so that no scrape has to."""
+        while not self._ended.wait(AGING):
+            if self._clock() >= self._stale_from:
+                self._show(self._snapshot)
+
+
+def _drain(queue: SimpleQueue[PublisherRecord]) -> list[PublisherRecord]:
+    """Wait for one record and take along all that are there by then: one rendering serves them all."""
+    records = [queue.get()]
+    try:
+        while True:
+            records.append(queue.get_nowait())
+    except Empty:
+        return records
+
+
+def _report(record: PublisherRecord) -> None:
+    report = log.info if record.failure is None else log.warning
+    report(
+        "refresh done",
+        publisher_id=record.publisher_id,
+        offers=len(record.offers),
+        failed=sum(offer.failure is not None for offer in record.offers),
+        seconds=round(record.duration or 0.0, 3),
+        **({"reason": record.failure.reason, "error": record.failure.text} if record.failure else {}),
+    )

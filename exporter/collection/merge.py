@@ -1,7 +1,8 @@
-"""Several sources, one set of offers: who is asked for which offer.
+"""Several sources, one set of offers: who is asked for which offer, and whose word stands.
 
-An offer that several sources list is taken from the first of them in the order of the settings. A source that refuses an
-offer, or does not know it, leaves it to the next one. What a source told last is not given up because its list fails.
+An offer that several sources list is taken from the first of them, in the order of the settings, that tells it. The source
+that told it last keeps the word: while it fails or refuses, what it told is held until that is stale; only then another
+source may tell the offer. An entry in a list never takes the place of what was told.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.collection.snapshot import Failure, OfferRecord
-from exporter.config.settings import ACCOUNT_SOURCES
 from exporter.domain.errors import ForbiddenError, NotFoundError
 from exporter.domain.offers import Offer
+from exporter.sources.base import NotServedError
 
-__all__ = ["Candidate", "Listing", "Plan", "joined", "make_plans"]
+__all__ = ["REFUSALS", "Candidate", "Inquiry", "Listing", "inquiries", "joined"]
 
 REFUSALS = frozenset({ForbiddenError.reason, NotFoundError.reason})
 
@@ -28,6 +29,7 @@ class Listing:
     """
 
     source: str
+    is_account: bool
     offers: Mapping[str, Offer] = field(default_factory=dict)
     refusal: Failure | None = None
     is_failure: bool = False
@@ -52,43 +54,75 @@ class Candidate:
         return self.listed is not None and self.listed.source == self.source
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How one offer is had.
+class Inquiry:
+    """One offer in one refresh: its candidates are asked one after the other until one tells it.
 
-    `missing` is why the source that told it last cannot be asked; `is_held` tells to keep what is known for now.
+    `before` is what was known, with `is_held` told so recently that nobody takes over from the source that told it;
+    `lost` is why that source cannot be asked. `entry` is the one in a list that belongs to `only_listed`.
     """
 
-    candidates: tuple[Candidate, ...]
-    missing: Failure | None = None
-    is_held: bool = False
+    def __init__(
+        self, before: OfferRecord, candidates: Sequence[Candidate], lost: Failure | None = None, *, is_held: bool
+    ) -> None:
+        self.before = before
+        self._left = list(candidates)
+        self._is_held = is_held and bool(before.told_by)
+        self._of_teller = lost
+        self._of_lister: Failure | None = None
+        self._of_others: Failure | None = None
+        self._unserved: NotServedError | None = None
+        self.entry: Offer | None = None
+        self.was_asked = False
+
+    def next(self) -> Candidate | None:
+        """The source to ask now; None where no other may tell the offer."""
+        is_settled = self._is_held and self._of_teller is not None
+        return self._left.pop(0) if self._left and not is_settled else None
+
+    def failed(self, candidate: Candidate, error: BaseException) -> None:
+        """Take note of why a candidate did not tell the offer."""
+        self.was_asked = True
+        if candidate.source == self.before.told_by:
+            self._of_teller = Failure.of(error)
+        elif isinstance(error, NotServedError):
+            if self._unserved is None:
+                self._unserved, self.entry = error, candidate.listed
+        elif candidate.is_sure:
+            self._of_lister = self._of_lister or Failure.of(error)
+        else:
+            self._of_others = self._of_others or Failure.of(error)
+
+    @property
+    def only_listed(self) -> NotServedError | None:
+        """The entry in a list that is all there is: nobody told more within memory, and nobody failed to."""
+        return None if self._of_teller or self._of_lister or self._is_held else self._unserved
+
+    @property
+    def failure(self) -> Failure:
+        """Why nobody told the offer: the word of the source that told it last counts most, then of one that lists it."""
+        unserved = Failure.of(self._unserved) if self._unserved else None
+        return self._of_teller or self._of_lister or unserved or self._of_others or NOBODY
 
 
-def make_plans(
+NOBODY = Failure(NotFoundError.reason, "no source knows this offer")
+
+
+def inquiries(
+    publisher_id: str,
     wanted: Sequence[str],
     listings: Sequence[Listing],
+    *,
     before: Mapping[str, OfferRecord],
+    departed: Mapping[str, OfferRecord],
     is_fresh: Callable[[OfferRecord], bool],
-) -> dict[str, Plan]:
-    """Plan for the offers that are wanted; without any, for all that are listed, or known from a source without a list."""
-    offer_ids = dict.fromkeys(wanted or (*(offer_id for one in listings for offer_id in one.offers), *before))
-    plans = {
-        offer_id: _plan(offer_id, bool(wanted), listings, before.get(offer_id), is_fresh) for offer_id in offer_ids
-    }
-    return {offer_id: plan for offer_id, plan in plans.items() if plan.candidates or plan.missing}
-
-
-def _plan(
-    offer_id: str,
-    is_named: bool,
-    listings: Sequence[Listing],
-    before: OfferRecord | None,
-    is_fresh: Callable[[OfferRecord], bool],
-) -> Plan:
-    candidates = tuple(_candidates(offer_id, is_named, listings))
-    missing = _missing(listings, before) if before is not None and not is_named else None
-    is_passing = missing is not None and missing.reason not in REFUSALS and before is not None and is_fresh(before)
-    return Plan(candidates, missing, is_held=not candidates or is_passing)
+) -> Iterator[Inquiry]:
+    """Those for the offers that are wanted; without any, for all that are listed, or known from a list that failed."""
+    for offer_id in dict.fromkeys(wanted or (*(one for listing in listings for one in listing.offers), *before)):
+        known = before.get(offer_id) or departed.get(offer_id) or OfferRecord(publisher_id, offer_id)
+        candidates = tuple(_candidates(offer_id, bool(wanted), listings))
+        lost = _lost(listings, known, candidates)
+        if candidates or lost or wanted:
+            yield Inquiry(known, candidates, lost, is_held=is_fresh(known))
 
 
 def _candidates(offer_id: str, is_named: bool, listings: Sequence[Listing]) -> Iterator[Candidate]:
@@ -99,7 +133,7 @@ def _candidates(offer_id: str, is_named: bool, listings: Sequence[Listing]) -> I
             yield Candidate(one.source, one.offers[offer_id])
         elif one.is_askable and is_named and (one.refusal is not None or not is_listed):
             yield Candidate(one.source, known)
-        elif one.is_askable and one.is_failure and known is not None and one.source in ACCOUNT_SOURCES:
+        elif one.is_askable and one.is_failure and known is not None and one.is_account:
             yield Candidate(one.source, known)  # the product's GUID is the same in both, so one's list serves the other
 
 
@@ -107,14 +141,17 @@ def _tells_product(listing: Listing, offer_id: str) -> bool:
     return offer_id in listing.offers and bool(listing.offers[offer_id].product_id)
 
 
-def _missing(listings: Sequence[Listing], before: OfferRecord) -> Failure | None:
-    told_by = before.offer.source if before.offer is not None else None
-    failures = (one.failure for one in listings if told_by in {None, one.source})
-    return next((failure for failure in failures if failure is not None), None)
+def _lost(listings: Sequence[Listing], before: OfferRecord, candidates: Sequence[Candidate]) -> Failure | None:
+    """The failed list of the source that told the offer or, where none did, lists it; it may be asked all the same."""
+    asked = {one.source for one in candidates}
+    origin = before.offer.source if before.offer is not None else ""
+    failures = (one.failure for one in listings if origin in {"", one.source} and one.source not in asked)
+    found = next((failure for failure in failures if failure is not None), None)
+    return found if before.told_by or not candidates else None
 
 
 def joined(listings: Sequence[Listing]) -> Failure | None:
-    """Put the failures of all lists into one."""
+    """The failures of all lists as one."""
     failed = [(one.source, one.failure) for one in listings if one.failure is not None]
     if not failed:
         return None

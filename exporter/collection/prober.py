@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from exporter.collection.history import trace
+from exporter.collection.fetch import Fetch
+from exporter.collection.merge import Candidate
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Snapshot
 from exporter.collection.targets import is_target
 from exporter.collection.workers import Workers
@@ -19,9 +20,10 @@ from exporter.config.selection import Selection
 from exporter.config.settings import PublisherSettings
 from exporter.config.shards import Shard
 from exporter.domain.errors import ExporterError, SourceError
-from exporter.sources.base import Deadline, Source
+from exporter.sources.base import Source
+from exporter.sources.deadline import Deadline
 
-__all__ = ["BusyError", "Prober", "TargetError", "UnknownOfferError"]
+__all__ = ["Prober", "TargetError", "UnknownOfferError"]
 
 MAX_KEPT = 10_000
 
@@ -36,10 +38,6 @@ class UnknownOfferError(TargetError):
     """The settings would allow it, but there is no such offer here: no list has it, or it is another shard's."""
 
 
-class BusyError(ExporterError):
-    """Too many probes are under way."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Target:
     publisher_id: str
@@ -48,35 +46,33 @@ class _Target:
 
 
 class Prober:
-    """Fetches single offers; two that ask for the same one at once share the fetch.
+    """Fetches single offers by the workers of their source; two that ask for the same one at once share the fetch.
 
     Only publishers in the settings can be probed, with the offers named there if any are: whoever reaches the exporter
     must not be able to send its credential elsewhere. Where none are named, the lists tell which offers there are, as soon
-    as all of them are known: an id that somebody has made up must not cost a request. At most `limit` probes run at once,
-    each for at most `seconds`, or for as long as its caller waits if that is shorter: what nobody waits for must not keep
-    others out.
+    as all of them are known: an id that somebody has made up must not cost a request. Each probe has at most `seconds`, or
+    as long as its caller waits if that is shorter: what nobody waits for must not keep others out.
     """
 
     def __init__(
         self,
         publishers: tuple[PublisherSettings, ...],
         sources: Mapping[str, Source],
+        workers: Mapping[str, Workers],
+        fetch: Fetch,
         *,
         shard: Shard,
         latest: Callable[[], Snapshot],
-        limit: int,
         seconds: float,
-        clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
         self._selections = {one.id: Selection.of(one, shard) for one in publishers}
         self._sources = sources
+        self._workers = workers
+        self._fetch = fetch
         self._latest = latest
-        self._limit = limit
         self._seconds = seconds
-        self._clock = clock
         self._monotonic = monotonic
-        self._workers = Workers(limit, "probe")
         self._lock = threading.Lock()
         self._flights: dict[_Target, Future[OfferRecord]] = {}
         self._kept: OrderedDict[_Target, OfferRecord] = OrderedDict()
@@ -88,24 +84,17 @@ class Prober:
 
         Raises:
             TargetError: it may not be probed; UnknownOfferError if that is because there is no such offer here.
-            BusyError: the limit is reached.
         """
         wanted = self._check(target, source)
         with self._lock:
             flight = self._flights.get(wanted)
             if flight is not None:
                 return flight
-            if len(self._flights) >= self._limit:
-                raise BusyError(f"{self._limit} probes are under way; try again")
             deadline = Deadline(min(seconds, self._seconds), self._monotonic)
-            flight = self._workers.submit(self._fetch, wanted, deadline)
+            flight = self._workers[wanted.source].submit("probes", self._ask, wanted, deadline)
             self._flights[wanted] = flight
         flight.add_done_callback(lambda _: self._flights.pop(wanted, None))
         return flight
-
-    def close(self) -> None:
-        """Let the threads end."""
-        self._workers.close()
 
     def _check(self, target: str, source: str | None) -> _Target:
         publisher_id, _, offer_id = target.partition("/")
@@ -122,7 +111,7 @@ class Prober:
         return _Target(publisher_id, offer_id, source or _usual_source(selection, record))
 
     def _known(self, publisher_id: str, offer_id: str, selection: Selection) -> OfferRecord | None:
-        """Give what a refresh has seen of the offer; raises UnknownOfferError if it cannot be one of those here."""
+        """What a refresh has seen of the offer; raises UnknownOfferError if it cannot be one of those here."""
         if not selection.has(publisher_id, offer_id):
             raise UnknownOfferError(f"offer {offer_id} of {publisher_id} is another shard's; this is {selection.shard}")
         snapshot = self._latest()
@@ -131,19 +120,17 @@ class Prober:
             raise UnknownOfferError(f"{publisher_id} lists no offer {offer_id}; a new one is known after a refresh")
         return record
 
-    def _fetch(self, target: _Target, deadline: Deadline) -> OfferRecord:
+    def _ask(self, target: _Target, deadline: Deadline) -> OfferRecord:
         before = self._before(target)
-        listed = before.listed if before else None
+        candidate = Candidate(target.source, before.listed)
         try:
-            offer = self._sources[target.source].fetch_offer(target.publisher_id, target.offer_id, listed, deadline)
+            answer = self._fetch.ask(self._sources[target.source], before, candidate, deadline)
         except SourceError as error:
-            failure = Failure(error.reason, str(error))
+            failure = Failure.of(error)
             about = {"publisher_id": target.publisher_id, "offer_id": target.offer_id}
             log.warning("probe failed", **about, reason=failure.reason, error=failure.text)
             return OfferRecord(target.publisher_id, target.offer_id, failure=failure)
-        now = self._clock()
-        since = trace(offer, before, now)
-        record = OfferRecord(target.publisher_id, target.offer_id, offer, listed, now, since, now)
+        record = self._fetch.told(before, candidate, answer)
         with self._lock:
             self._kept[target] = record
             self._kept.move_to_end(target)
@@ -151,19 +138,20 @@ class Prober:
                 self._kept.popitem(last=False)
         return record
 
-    def _before(self, target: _Target) -> OfferRecord | None:
-        """Give what was last seen of the offer, be it by a probe or by a refresh."""
+    def _before(self, target: _Target) -> OfferRecord:
+        """What was last seen of the offer, be it by a probe or by a refresh."""
         seen = (self._kept.get(target), self._latest().offer(target.publisher_id, target.offer_id))
-        return max((one for one in seen if one is not None), key=lambda one: one.asked or 0, default=None)
+        blank = OfferRecord(target.publisher_id, target.offer_id)
+        return max((one for one in seen if one is not None), key=lambda one: one.last_success or 0, default=blank)
 
 
 def _lists_all(publisher: PublisherRecord, publisher_id: str, selection: Selection) -> bool:
-    """Tell whether all offers of this publisher are in its record, which may be about to be made for other settings."""
+    """Whether all offers of this publisher are in its record, which may be about to be made for other settings."""
     is_it = publisher.publisher_id == publisher_id and publisher.selection == selection
     return is_it and not selection.offers and not publisher.missing
 
 
 def _usual_source(selection: Selection, record: OfferRecord | None) -> str:
-    """Take the source that told this offer last, else the preferred one."""
+    """The source that told this offer last, else the preferred one."""
     told_by = record.offer.source if record is not None and record.offer is not None else ""
     return next((one for one in selection.sources if one == told_by), selection.sources[0])

@@ -1,238 +1,227 @@
-"""One publisher in one refresh."""
+"""One publisher in one refresh: its lists, then each of its offers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, replace
-from operator import itemgetter
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 import structlog
 
-from exporter.collection.history import trace
-from exporter.collection.merge import REFUSALS, Candidate, Listing, Plan, joined, make_plans
+from exporter.collection.fetch import Fetch
+from exporter.collection.merge import REFUSALS, Candidate, Inquiry, Listing, inquiries, joined
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, SourceRecord
-from exporter.config.settings import ACCOUNT_SOURCES, PublisherSettings
-from exporter.domain.errors import DeadlineError, ForbiddenError, NotFoundError, SourceError
-from exporter.domain.offers import Offer, OfferStatus
-from exporter.sources.base import Deadline, NotServedError
+from exporter.collection.workers import Workers
+from exporter.config.settings import PublisherSettings
+from exporter.domain.errors import DeadlineError, NotFoundError, SourceError
+from exporter.domain.offers import Offer
+from exporter.sources.base import Answer, Source
+from exporter.sources.deadline import Deadline
 
-if TYPE_CHECKING:
-    from exporter.collection.collector import Collector
+__all__ = ["Refresh"]
 
-__all__ = ["Round", "describe"]
-
-Result = TypeVar("Result")
+OVER = "the time for this refresh is over"
+LISTS_SHARE = 0.5
+"""The part of a refresh's time that its lists may take, so that one that hangs leaves time for the offers of the others."""
+REMEMBERED = 86400.0
+"""Seconds for which an offer that has left the lists is remembered, should it come back."""
 
 log = structlog.get_logger("exporter.collection")
 
 
-def describe(error: BaseException) -> Failure:
-    """Put a failure into words; what is not one of ours is named by its type only."""
-    if isinstance(error, SourceError):
-        return Failure(error.reason, str(error))
-    return Failure(SourceError.reason, f"unexpected {type(error).__name__}, see the log")
+class _LeftOutError(DeadlineError):
+    """The time was over before anybody was asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What came of asking for one offer, and who answered."""
-
-    record: OfferRecord
-    answered: str
-
-    @property
-    def is_listed_only(self) -> bool:
-        """True if no source tells more than its list."""
-        return self.record.offer is not None and self.record.offer.is_listed_only
+class _Running(NamedTuple):
+    inquiry: Inquiry
+    candidate: Candidate
+    future: Future[Answer]
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One publisher in one refresh."""
+@dataclass(slots=True)
+class Refresh:
+    """One publisher in one refresh; `workers` are those of each source, `before` is what the last refresh left."""
 
-    collector: Collector
     target: PublisherSettings
     before: PublisherRecord
+    sources: Mapping[str, Source]
+    workers: Mapping[str, Workers]
+    fetch: Fetch
     deadline: Deadline
+    _records: dict[str, OfferRecord] = field(default_factory=dict)
+    _running: dict[str, _Running] = field(default_factory=dict)
+    _done: SimpleQueue[str] = field(default_factory=SimpleQueue)
+    _answered: set[str] = field(default_factory=set)
+    _left_out: int = 0
 
-    def collect(self) -> PublisherRecord:
+    def run(self) -> PublisherRecord:
         """Ask for the lists, then for each offer; the result lacks only its times."""
         listings = self._listings()
         if not any(one.is_askable for one in listings):
-            return replace(self.without_lists(joined(listings)), sources=self._health(listings, set()))
-        known = {record.offer_id: record for record in self.before.offers}
-        selection = self.collector.selection(self.target)
-        plans = {
-            offer_id: plan
-            for offer_id, plan in make_plans(self.target.offers, listings, known, self._is_fresh).items()
-            if selection.has(self.target.id, offer_id)
-        }
-        futures = {
-            offer_id: self.collector.workers.submit(self._fetch, offer_id, plan.candidates, known.get(offer_id))
-            for offer_id, plan in plans.items()
-            if not plan.is_held
-        }
-        answered: set[str] = set()
-        records = tuple(
-            self._settle(plan, futures.get(offer_id), known.get(offer_id) or self._blank(offer_id), answered)
-            for offer_id, plan in plans.items()
-        )
-        failures = [record.failure for record in records if record.failure]
+            return replace(self.without_lists(joined(listings)), sources=tuple(self._health(listings)))
+        wanted = {one.before.offer_id: one for one in self._inquiries(listings)}
+        for inquiry in sorted(wanted.values(), key=lambda one: one.before.tried or 0.0):
+            self._advance(inquiry)
+        self._work_off()
+        self._give_up()
+        records = tuple(self._records[offer_id] for offer_id in wanted)
+        failures = [one.failure for one in records if one.failure]
         return replace(
             self.before,
             offers=records,
-            listed=self._count(listings, plans),
+            departed=tuple(self._departed(wanted)),
             failure=joined(listings) or (_summary(failures, len(records)) if failures else None),
-            sources=self._health(listings, answered),
+            sources=tuple(self._health(listings)),
+            left_out=self._left_out,
         )
-
-    def _listings(self) -> list[Listing]:
-        sources = self.collector.sources
-        futures = {
-            name: self.collector.workers.submit(sources[name].list_offers, self.target.id, self.deadline)
-            for name in self.target.sources
-        }
-        return [self._listing(name, future) for name, future in futures.items()]
-
-    def _listing(self, name: str, future: Future[tuple[Offer, ...]]) -> Listing:
-        try:
-            return Listing(name, {offer.offer_id: offer for offer in self._result(future)})
-        except SourceError as error:
-            return self._no_list(name, error)
-        except Exception as error:
-            log.exception("list broke", publisher_id=self.target.id, source=name)
-            return Listing(name, refusal=self.collector.fail(error), is_failure=True, is_askable=False)
-
-    def _no_list(self, name: str, error: SourceError) -> Listing:
-        """With offers named in the settings the list only adds titles: not being allowed to see it is no failure.
-
-        One that is not there at all may still tell a product whose GUID is in the list of another API.
-        """
-        if self.target.offers and describe(error).reason in REFUSALS:
-            return Listing(name, refusal=describe(error))
-        has_sibling = name in ACCOUNT_SOURCES and isinstance(error, NotFoundError) and len(self.target.sources) > 1
-        is_askable = bool(self.target.offers) and not isinstance(error, DeadlineError)
-        return Listing(name, refusal=self.collector.fail(error), is_failure=True, is_askable=is_askable or has_sibling)
 
     def without_lists(self, failure: Failure | None) -> PublisherRecord:
         """Nothing can be asked and nothing is deleted: all that was known stays, marked as failed."""
         known = {record.offer_id: record for record in self.before.offers}
-        for offer_id in self.collector.selection(self.target).named(self.target.id):
-            known.setdefault(offer_id, self._blank(offer_id))
+        for offer_id in self.before.selection.named(self.target.id):
+            known.setdefault(offer_id, OfferRecord(self.target.id, offer_id))
         offers = tuple(replace(one, failure=failure) for one in known.values())
-        return replace(self.before, failure=failure, offers=offers)
+        return replace(self.before, failure=failure, offers=offers, left_out=0)
 
-    def _blank(self, offer_id: str) -> OfferRecord:
-        return OfferRecord(self.target.id, offer_id)
+    def _listings(self) -> list[Listing]:
+        deadline = self.deadline.part(LISTS_SHARE)
+        futures = {
+            name: self.workers[name].submit(self.target.id, self.sources[name].list_offers, self.target.id, deadline)
+            for name in self.target.sources
+        }
+        return [self._listing(name, future, deadline) for name, future in futures.items()]
 
-    def _is_fresh(self, record: OfferRecord) -> bool:
-        return record.is_fresh(self.collector.clock(), self.collector.settings.stale_after)
+    def _listing(self, name: str, future: Future[tuple[Offer, ...]], deadline: Deadline) -> Listing:
+        source = self.sources[name]
+        try:
+            offers = future.result(deadline.remaining())
+        except (FutureTimeoutError, CancelledError):
+            future.cancel()
+            return self._no_list(source, DeadlineError("the time for the lists of this refresh is over"))
+        except SourceError as error:
+            return self._no_list(source, error)
+        except Exception as error:
+            log.exception("list broke", publisher_id=self.target.id, source=name)
+            failure = self.fetch.count(error)
+            return Listing(name, source.is_account, refusal=failure, is_failure=True, is_askable=False)
+        return Listing(name, source.is_account, {offer.offer_id: offer for offer in offers})
 
-    def _count(self, listings: Sequence[Listing], plans: Mapping[str, Plan]) -> int | None:
-        """Count the offers of all lists, and those known from a list that is missing now."""
-        if all(one.refusal is not None for one in listings):
-            return self.before.listed
-        listed = {offer_id for one in listings for offer_id in one.offers}
-        return len(listed) + sum(not plan.candidates for plan in plans.values())
+    def _no_list(self, source: Source, error: SourceError) -> Listing:
+        """With offers named in the settings the list only adds titles: not being allowed to see it is no failure.
 
-    def _health(self, listings: Sequence[Listing], answered: set[str]) -> tuple[SourceRecord, ...]:
-        before = {one.source: one for one in self.before.sources}
-        return tuple(self._source(one, before.get(one.source), one.source in answered) for one in listings)
-
-    def _source(self, listing: Listing, before: SourceRecord | None, has_answered: bool) -> SourceRecord:
-        """A source is well that gave its list or, where that is not needed, one of the offers."""
-        before = before or SourceRecord(listing.source)
-        if listing.refusal is not None and not has_answered:
-            return replace(before, failure=listing.refusal)
-        if listing.refusal is not None:
-            return replace(before, last_success=self.collector.clock(), failure=None)
-        return SourceRecord(listing.source, len(listing.offers), self.collector.clock(), is_complete=True)
-
-    def _fetch(self, offer_id: str, candidates: Sequence[Candidate], before: OfferRecord | None) -> Fetched:
-        """Ask one source after the other until one tells the offer; raises why not if none does."""
-        if before is not None and self._is_at_rest(before, candidates[0].listed):
-            return Fetched(replace(before, last_success=self.collector.clock()), candidates[0].source)
-        refusals: list[tuple[bool, SourceError]] = []
-        unserved: tuple[Candidate, Offer] | None = None
-        for candidate in candidates:
-            known = candidate.listed or _last_told(before, candidate.source)
-            try:
-                offer = self.collector.sources[candidate.source].fetch_offer(
-                    self.target.id, offer_id, known, self.deadline
-                )
-                return Fetched(self._record(offer_id, offer, candidate, before), candidate.source)
-            except NotServedError as error:
-                unserved = unserved or (candidate, error.listed)
-            except (NotFoundError, ForbiddenError) as error:
-                refusals.append((candidate.is_sure, error))
-        if unserved is None or any(is_sure for is_sure, _ in refusals):
-            raise max(refusals, key=itemgetter(0))[1]
-        return Fetched(self._record(offer_id, unserved[1], unserved[0], before), unserved[0].source)
-
-    def _record(self, offer_id: str, offer: Offer, candidate: Candidate, before: OfferRecord | None) -> OfferRecord:
-        if before is not None and before.offer == offer:
-            offer = before.offer  # so that two snapshots of the same offers need the memory of one
-        now = self.collector.clock()
-        since = trace(offer, before, now)
-        return OfferRecord(self.target.id, offer_id, offer, candidate.listed, now, since, now)
-
-    def _is_at_rest(self, before: OfferRecord, listed: Offer | None) -> bool:
-        """Tell whether the list alone proves that nothing has changed, so that the steps need not be asked for."""
-        if before.offer is None or before.asked is None or before.failure is not None or listed is None:
-            return False
-        age = self.collector.clock() - before.asked
-        return (
-            before.offer.status.is_terminal
-            and listed.status.is_terminal
-            and listed.changed is not None
-            and listed == before.listed
-            and 0 <= age < self.collector.settings.terminal_interval
+        One that is not there at all may still tell a product whose GUID is in the list of another API.
+        """
+        if self.target.offers and error.reason in REFUSALS:
+            return Listing(source.name, source.is_account, refusal=Failure.of(error))
+        has_sibling = source.is_account and isinstance(error, NotFoundError) and len(self.target.sources) > 1
+        is_askable = bool(self.target.offers) and not isinstance(error, DeadlineError)
+        return Listing(
+            source.name,
+            source.is_account,
+            refusal=self.fetch.count(error),
+            is_failure=True,
+            is_askable=is_askable or has_sibling,
         )
 
-    def _settle(
-        self, plan: Plan, future: Future[Fetched] | None, before: OfferRecord, answered: set[str]
-    ) -> OfferRecord:
-        if future is None:
-            return replace(before, failure=plan.missing)
-        try:
-            fetched = self._result(future)
-        except SourceError as error:
-            failure = self.collector.fail(error)
-        except Exception as error:
-            log.exception("fetch broke", publisher_id=self.target.id, offer_id=before.offer_id)
-            failure = self.collector.fail(error)
+    def _inquiries(self, listings: Sequence[Listing]) -> Iterator[Inquiry]:
+        known = {one.offer_id: one for one in self.before.offers}
+        departed = {one.offer_id: one for one in self.before.departed}
+        found = inquiries(
+            self.target.id,
+            self.target.offers,
+            listings,
+            before=known,
+            departed=departed,
+            is_fresh=self.fetch.is_fresh,
+        )
+        selection = self.before.selection
+        return (one for one in found if selection.has(self.target.id, one.before.offer_id))
+
+    def _advance(self, inquiry: Inquiry) -> None:
+        """Ask the next source for the offer or, where there is none, settle it."""
+        candidate = inquiry.next()
+        if candidate is None:
+            self._settle(self.fetch.untold(inquiry))
+        elif self.fetch.is_at_rest(inquiry.before, candidate):
+            self._answered.add(candidate.source)
+            self._settle(self.fetch.still(inquiry.before))
         else:
-            answered.add(fetched.answered)
-            if fetched.is_listed_only and plan.missing is not None and self._is_fresh(before):
-                return replace(before, failure=plan.missing)  # better than to forget what the missing one had told
-            return fetched.record
-        if before.failure != failure:
-            log.warning(
-                "offer not fetched",
-                publisher_id=self.target.id,
-                offer_id=before.offer_id,
-                reason=failure.reason,
-                error=failure.text,
-            )
-        return replace(before, failure=failure)
+            offer_id = inquiry.before.offer_id
+            future = self.workers[candidate.source].submit(self.target.id, self._ask, inquiry, candidate)
+            self._running[offer_id] = _Running(inquiry, candidate, future)
+            future.add_done_callback(lambda _: self._done.put(offer_id))
 
-    def _result(self, future: Future[Result]) -> Result:
+    def _ask(self, inquiry: Inquiry, candidate: Candidate) -> Answer:
+        if not self.deadline.remaining():
+            raise _LeftOutError(OVER)
+        return self.fetch.ask(self.sources[candidate.source], inquiry.before, candidate, self.deadline)
+
+    def _work_off(self) -> None:
+        while self._running:
+            try:
+                offer_id = self._done.get(timeout=self.deadline.remaining())
+            except Empty:
+                return
+            self._take(self._running.pop(offer_id))
+
+    def _take(self, run: _Running) -> None:
         try:
-            return future.result(self.deadline.remaining())
-        except FutureTimeoutError:
-            if not future.cancel() and future.done():
-                return future.result()  # it ended at the last moment, or this is the error that it raised itself
-            raise DeadlineError("the time for this refresh is over") from None
+            answer = run.future.result(0)
+        except Exception as error:
+            if not isinstance(error, SourceError | CancelledError):
+                log.exception("fetch broke", publisher_id=self.target.id, offer_id=run.inquiry.before.offer_id)
+            self._failed(run, error)
+        else:
+            self._answered.add(run.candidate.source)
+            self._settle(self.fetch.told(run.inquiry.before, run.candidate, answer))
 
+    def _failed(self, run: _Running, error: Exception) -> None:
+        """Go on with the next source, while there is time."""
+        self.fetch.failed(run.inquiry, run.candidate, error)
+        if self.deadline.remaining():
+            self._advance(run.inquiry)
+        else:
+            self._end(run.inquiry, is_left_out=isinstance(error, _LeftOutError))
 
-def _last_told(before: OfferRecord | None, source: str) -> Offer | None:
-    """Give what is known of an offer that is in no list; of another source's word only what describes it."""
-    if before is None or before.offer is None or before.offer.source in {"", source}:
-        return before.offer if before is not None else None
-    return replace(before.offer, status=OfferStatus.UNKNOWN)
+    def _give_up(self) -> None:
+        for run in self._running.values():
+            is_left_out = run.future.cancel()
+            self.fetch.failed(run.inquiry, run.candidate, DeadlineError(OVER))
+            self._end(run.inquiry, is_left_out=is_left_out)
+
+    def _end(self, inquiry: Inquiry, *, is_left_out: bool) -> None:
+        """Settle an offer that nobody told in time; one that nobody was asked for comes first in the next refresh."""
+        record = self.fetch.untold(inquiry)
+        if is_left_out:
+            self._left_out += 1
+            record = replace(record, tried=inquiry.before.tried)
+        self._settle(record)
+
+    def _settle(self, record: OfferRecord) -> None:
+        self._records[record.offer_id] = record
+
+    def _departed(self, wanted: Mapping[str, Inquiry]) -> Iterator[OfferRecord]:
+        gone = {one.offer_id: one for one in (*self.before.departed, *self.before.offers)}
+        for offer_id, record in gone.items():
+            if offer_id not in wanted and self.fetch.is_younger(record, REMEMBERED):
+                yield record
+
+    def _health(self, listings: Sequence[Listing]) -> Iterator[SourceRecord]:
+        """A source is well that gave its list or, where that is not needed, one of the offers."""
+        before = {one.source: one for one in self.before.sources}
+        now = self.fetch.clock()
+        for one in listings:
+            known = before.get(one.source) or SourceRecord(one.source)
+            if one.refusal is None:
+                yield SourceRecord(one.source, tuple(one.offers), now, is_complete=True)
+            elif one.source in self._answered:
+                yield replace(known, last_success=now, failure=None)
+            else:
+                yield replace(known, failure=one.refusal)
 
 
 def _summary(failures: list[Failure], total: int) -> Failure:

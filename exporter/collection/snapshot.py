@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from exporter.config.selection import Selection
+from exporter.domain.errors import SourceError
 from exporter.domain.offers import Offer
 
 __all__ = ["Failure", "OfferRecord", "PublisherRecord", "Since", "Snapshot", "SourceRecord"]
@@ -17,6 +18,13 @@ class Failure:
 
     reason: str
     text: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Put an error into words; one that is not ours is named by its type only."""
+        if isinstance(error, SourceError):
+            return cls(error.reason, str(error))
+        return cls(SourceError.reason, f"unexpected {type(error).__name__}, see the log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,8 @@ class Since:
 class OfferRecord:
     """What is known of one offer; after a failed fetch it keeps the offer of the last good one.
 
-    `listed` is the entry of the list that belongs to `offer`, `asked` when its steps were last asked for.
+    `listed` is the entry of the list that belongs to `offer`, `asked` when its details were last told, `tried` when it was
+    last asked for at all.
     """
 
     publisher_id: str
@@ -43,6 +52,12 @@ class OfferRecord:
     since: Since | None = None
     last_success: float | None = None
     failure: Failure | None = None
+    tried: float | None = None
+
+    @property
+    def told_by(self) -> str:
+        """The source that told the status that is shown; empty if none did."""
+        return "" if self.offer is None or self.offer.is_listed_only else self.offer.source
 
     def is_fresh(self, now: float, stale_after: float) -> bool:
         """True if there is an offer to show that is younger than `stale_after`."""
@@ -51,33 +66,43 @@ class OfferRecord:
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """How one source did for one publisher; `failure` tells why nothing could be read from it, `listed` counts its list.
+    """How one source did for one publisher; `failure` tells why nothing could be read from it.
 
-    With `is_complete` a list of it has been worked off since the publisher's selection is what it is: from then on a list
-    that fails leaves the offers as they were, but never as a part of them.
+    `offers` are the ids in its last good list. With `is_complete` a list of it has been worked off since the publisher's
+    selection is what it is: from then on a list that fails leaves the offers as they were, but never as a part of them.
     """
 
     source: str
-    listed: int | None = None
+    offers: tuple[str, ...] | None = None
     last_success: float | None = None
     failure: Failure | None = None
     is_complete: bool = False
 
+    @property
+    def listed(self) -> int | None:
+        """Offers in its last good list."""
+        return None if self.offers is None else len(self.offers)
+
 
 @dataclass(frozen=True, slots=True)
 class PublisherRecord:
-    """What is known of one publisher; before its first refresh nothing but the interval and what is to be collected."""
+    """What is known of one publisher; before its first refresh nothing but the interval and what is to be collected.
+
+    `departed` are offers that left the lists less than a day ago, `left_out` counts those that the last refresh had no
+    time to ask for.
+    """
 
     publisher_id: str
     interval: float | None
     offers: tuple[OfferRecord, ...] = ()
-    listed: int | None = None
     last_refresh: float | None = None
     last_success: float | None = None
     duration: float | None = None
     failure: Failure | None = None
     sources: tuple[SourceRecord, ...] = ()
     selection: Selection = field(default_factory=Selection)
+    departed: tuple[OfferRecord, ...] = ()
+    left_out: int | None = None
 
     @property
     def up(self) -> bool | None:
@@ -85,8 +110,14 @@ class PublisherRecord:
         return None if self.last_refresh is None else self.failure is None
 
     @property
+    def listed(self) -> int | None:
+        """Offers in the last good lists of all sources, each counted once; None while there is no list."""
+        lists = [one.offers for one in self.sources if one.offers is not None]
+        return len({offer_id for offers in lists for offer_id in offers}) if lists else None
+
+    @property
     def missing(self) -> tuple[str, ...]:
-        """Name the sources whose lists are still to come; none where the settings name the offers."""
+        """Sources whose lists are still to come; none where the settings name the offers."""
         told = {one.source for one in self.sources if one.is_complete}
         return () if self.selection.offers else tuple(one for one in self.selection.sources if one not in told)
 
@@ -103,32 +134,36 @@ class Snapshot:
         return all(publisher.last_refresh is not None for publisher in self.publishers)
 
     def publisher(self, publisher_id: str) -> PublisherRecord:
-        """Get one publisher; KeyError if there is none of this id."""
+        """One publisher; KeyError if there is none of this id."""
         for publisher in self.publishers:
             if publisher.publisher_id == publisher_id:
                 return publisher
         raise KeyError(publisher_id)
 
     def offer(self, publisher_id: str, offer_id: str) -> OfferRecord | None:
-        """Get what is known of one offer, if anything is."""
+        """What is known of one offer, if anything is."""
         for publisher in self.publishers:
             if publisher.publisher_id == publisher_id:
                 return next((one for one in publisher.offers if one.offer_id == offer_id), None)
         return None
 
     def with_publisher(self, record: PublisherRecord) -> Snapshot:
-        """Make a snapshot in which this record takes the place of the one with the same id."""
+        """The snapshot in which this record takes the place of the one with the same id."""
         return replace(
             self,
             publishers=tuple(record if one.publisher_id == record.publisher_id else one for one in self.publishers),
         )
 
     def expires(self, now: float, stale_after: float) -> float:
-        """Tell when the next offer that is fresh now becomes stale; infinity if none does."""
-        ages = (
-            record.last_success + stale_after
-            for publisher in self.publishers
-            for record in publisher.offers
-            if record.last_success is not None and record.is_fresh(now, stale_after)
+        """When the next offer that is fresh now becomes stale; infinity if none does."""
+        return min(
+            (
+                (record.last_success or 0.0) + stale_after
+                for record in self._records()
+                if record.is_fresh(now, stale_after)
+            ),
+            default=float("inf"),
         )
-        return min(ages, default=float("inf"))
+
+    def _records(self) -> Iterator[OfferRecord]:
+        return (record for publisher in self.publishers for record in publisher.offers)

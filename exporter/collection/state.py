@@ -1,7 +1,7 @@
 """The state file: what is known, kept over restarts.
 
-It is written atomically (a new file, synced, renamed over the old one), carries its format and version, and belongs to one
-process at a time. A file that cannot be used is set aside under another name and never deleted.
+It is written atomically (a new file that only its owner may read, synced, renamed over the old one), carries its format and
+version, and belongs to one process at a time. A file that cannot be used is set aside under another name and never deleted.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
+import tempfile
 import threading
 import time
 from io import FileIO
@@ -20,12 +22,13 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
-from exporter.domain.errors import StateFileError
+from exporter.domain.errors import ConfigError, StateFileError
 
-__all__ = ["NoState", "StateFile", "StateKeeper"]
+__all__ = ["NoState", "StateFile", "StateKeeper", "check"]
 
 FORMAT = "azure-marketplace-exporter state"
 VERSION = 1
+MAX_SIZE = 256 * 1024 * 1024
 
 _SNAPSHOT = TypeAdapter(Snapshot)
 _PUBLISHER = TypeAdapter(PublisherRecord)
@@ -64,6 +67,24 @@ class NoState:
         """Nobody is waiting."""
 
 
+def check(path: Path | None) -> None:
+    """See whether a file can be kept there; without the lock, which a running exporter may hold.
+
+    Raises:
+        ConfigError: it cannot be written or read.
+    """
+    if path is None:
+        return
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+        _read(path)
+    except OSError as error:
+        raise ConfigError([("collection.state_file", f"cannot keep {path}: {error.strerror}")]) from error
+    except StateFileError as error:
+        where, _, what = str(error).partition(": ")
+        raise ConfigError([(where, what)]) from error
+
+
 class StateFile:
     """Keeps the snapshot in a file.
 
@@ -80,7 +101,7 @@ class StateFile:
     def _take(self) -> FileIO:
         path = self._path.with_name(self._path.name + ".lock")
         try:
-            lock = path.open("ab+", buffering=0)
+            lock = open(path, "ab+", buffering=0, opener=_private)  # noqa: SIM115 - held until the end
         except OSError as error:
             raise StateFileError(f"collection.state_file: cannot write {path}: {error.strerror}") from error
         try:
@@ -100,12 +121,9 @@ class StateFile:
 
     def load(self) -> Snapshot:
         """Read what was kept; a file that cannot be used is set aside with a warning."""
-        try:
-            content = self._path.read_bytes()
-        except FileNotFoundError:
+        content = _read(self._path)
+        if content is None:
             return Snapshot()
-        except OSError as error:
-            raise StateFileError(f"collection.state_file: cannot read {self._path}: {error.strerror}") from error
         try:
             return _decode(content)
         except ValueError as error:
@@ -140,7 +158,7 @@ class StateFile:
 
     def _write(self, content: bytes) -> None:
         fresh = self._path.with_name(self._path.name + ".new")
-        with fresh.open("wb") as file:
+        with open(fresh, "wb", opener=_private) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -151,6 +169,32 @@ class StateFile:
         """Release the file for another process, once a write that is under way has ended."""
         with self._saving:
             self._lock.close()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _read(path: Path) -> bytes | None:
+    """Read a regular file of a bearable size, None if there is none; a pipe or a device would never end."""
+    try:
+        with open(path, "rb", opener=_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise StateFileError(f"collection.state_file: {path} is no regular file")
+            if status.st_size > MAX_SIZE:
+                raise StateFileError(f"collection.state_file: {path} is larger than {MAX_SIZE} bytes; move it away")
+            return file.read(MAX_SIZE)
+    except IsADirectoryError as error:
+        raise StateFileError(f"collection.state_file: {path} is no regular file") from error
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateFileError(f"collection.state_file: cannot read {path}: {error.strerror}") from error
 
 
 def _sync_folder(folder: Path) -> None:

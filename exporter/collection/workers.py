@@ -1,4 +1,4 @@
-"""A fixed number of threads that work off calls.
+"""A fixed number of threads that work off calls of several parties in turn.
 
 The standard pool joins its threads when the interpreter ends, so one request that hangs would hold up the exit for as long
 as it pleases; these threads are daemons.
@@ -7,10 +7,10 @@ as it pleases; these threads are daemons.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import SimpleQueue
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 __all__ = ["Workers"]
 
@@ -24,12 +24,15 @@ class Workers:
     def __init__(self, count: int, name: str) -> None:
         self._count = count
         self._name = name
-        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
-        self._lock = threading.Lock()
+        self._threads = 0
+        self._closed = False
+        self._changed = threading.Condition()
+        self._queues: dict[str, deque[tuple[Future[Any], Callable[[], None]]]] = {}
 
-    def submit(self, call: Callable[Args, Result], *args: Args.args, **kwargs: Args.kwargs) -> Future[Result]:
-        """Queue a call; its result or exception is in the future."""
+    def submit(
+        self, party: str, call: Callable[Args, Result], *args: Args.args, **kwargs: Args.kwargs
+    ) -> Future[Result]:
+        """Queue a call behind those of the same party; parties that wait are served in turn, one call each."""
         future: Future[Result] = Future()
 
         def work() -> None:
@@ -40,19 +43,41 @@ class Workers:
             except BaseException as error:  # noqa: BLE001 - the future hands it to whoever waits
                 future.set_exception(error)
 
-        with self._lock:
-            if len(self._threads) < self._count:
-                thread = threading.Thread(target=self._run, name=f"{self._name}-{len(self._threads)}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
-        self._queue.put(work)
+        with self._changed:
+            if self._closed:
+                future.cancel()
+                return future
+            self._queues.setdefault(party, deque()).append((future, work))
+            if self._threads < self._count:
+                name = f"{self._name}-{self._threads}"
+                self._threads += 1
+                threading.Thread(target=self._run, name=name, daemon=True).start()
+            self._changed.notify()
         return future
 
     def close(self) -> None:
-        """Let every thread end after the call it is at."""
-        for _ in self._threads:
-            self._queue.put(None)
+        """Every thread ends after the call it is at; what waits is cancelled."""
+        with self._changed:
+            self._closed = True
+            waiting = [future for queue in self._queues.values() for future, _ in queue]
+            self._queues.clear()
+            self._changed.notify_all()
+        for future in waiting:
+            future.cancel()
 
     def _run(self) -> None:
-        while (work := self._queue.get()) is not None:
+        while (work := self._next()) is not None:
             work()
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._changed:
+            while not self._queues and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                return None
+            party = next(iter(self._queues))
+            queue = self._queues.pop(party)
+            _, work = queue.popleft()
+            if queue:
+                self._queues[party] = queue  # behind the others
+            return work

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from exporter.config.settings import AuthSettings, PublisherSettings, Settings
+from exporter.config.settings import AuthSettings, PublisherSettings, Settings, SourceSettings
 
 __all__ = ["demo_settings"]
 
@@ -16,12 +16,13 @@ INTERVAL = 5.0
 
 def demo_settings(settings: Settings, api_url: str) -> Settings:
     """Point the settings at the simulator; what concerns the web and the logs stays as the user wants it."""
+    fields = type(settings).model_fields
+    sections = [name for name in fields if isinstance(getattr(settings, name), SourceSettings) and name != "api"]
     return settings.model_copy(
         update={
             "publishers": tuple(_publisher(one) for one in PUBLISHERS),
             "api": settings.api.model_copy(update={"base_url": api_url, "ca_file": None}),
-            "partner_center": settings.partner_center.model_copy(update={"base_url": api_url}),
-            "product_ingestion": settings.product_ingestion.model_copy(update={"base_url": api_url}),
+            **{name: getattr(settings, name).model_copy(update={"base_url": api_url}) for name in sections},
             "auth": AuthSettings(token=SecretStr("demo")),
             "collection": settings.collection.model_copy(update={"interval": INTERVAL}),
         }

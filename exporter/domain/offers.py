@@ -137,7 +137,8 @@ class Offer:
     """One offer as a source tells it; times are in Unix seconds, what the source cannot tell is None or empty.
 
     `status` is that of the newest submission, `live` tells whether an earlier or the same one is on sale, and `live_since`
-    since when. `product_id` is the GUID by which the Partner Center APIs know the offer. With `is_listed_only` the source
+    since when. `product_id` is the GUID by which the Partner Center APIs know the offer, `submission` the state of its newest
+    submission in the API's own words: while that is the same, so are its details once it is over. With `is_listed_only` the source
     tells no more than that the offer exists, without `tells_messages` none of its messages.
     """
 
@@ -154,6 +155,7 @@ class Offer:
     live: bool | None = None
     live_since: float | None = None
     product_id: str = ""
+    submission: str = ""
     is_listed_only: bool = False
     tells_messages: bool = True
 
@@ -161,6 +163,10 @@ class Offer:
     def key(self) -> tuple[str, str]:
         """What tells this offer from all others: publisher id and offer id."""
         return self.publisher_id, self.offer_id
+
+    def reuses(self, before: Offer) -> bool:
+        """True if it is about the same submission in the same state as one that was told before."""
+        return bool(self.submission) and (self.source, self.submission) == (before.source, before.submission)
 
     @property
     def waiting_on(self) -> Party:

@@ -9,7 +9,6 @@ differently.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -17,7 +16,8 @@ from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, So
 from exporter.domain.errors import REASONS
 from exporter.domain.estimates import upper_bound_seconds
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Party, Step, StepStatus
-from exporter.telemetry.metrics import OWN_METRICS
+from exporter.sources.registry import SOURCES
+from exporter.telemetry.metrics import Documented, Telemetry
 
 __all__ = ["FAMILIES", "Documented", "Family", "OfferRow", "StepRow", "documented"]
 
@@ -211,6 +211,12 @@ FAMILIES: tuple[Family[Any], ...] = (
         lambda row: row.interval,
     ),
     Value(
+        PublisherRecord,
+        "publisher_offers_left_out",
+        "Offers that the last refresh had no time to ask for; the next one begins with them.",
+        lambda row: row.left_out,
+    ),
+    Value(
         SourceRecord,
         "source_up",
         "1 if this source could be read in the last refresh: its list or, without that, an offer named in the settings.",
@@ -367,16 +373,6 @@ FAMILIES: tuple[Family[Any], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Documented:
-    """One line of the metric reference; `labels` maps each label to its values, if they are known."""
-
-    name: str
-    kind: str
-    help: str
-    labels: dict[str, tuple[str, ...]]
-
-
 def documented() -> tuple[Documented, ...]:
     """List every metric that the exporter defines: those of the snapshot, then its own."""
     snapshot = (
@@ -385,5 +381,4 @@ def documented() -> tuple[Documented, ...]:
         )
         for one in FAMILIES
     )
-    own = (Documented(one.name, one.kind.__name__.lower(), one.help, one.labels) for one in OWN_METRICS.values())
-    return (*snapshot, *own)
+    return (*snapshot, *Telemetry(one.name for one in SOURCES).documented)

@@ -1,81 +1,90 @@
-"""What every source can do, and the time it is given."""
+"""What a source of offers declares, and what it can do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, Self
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
 
-from exporter.domain.errors import DeadlineError, NotFoundError
-from exporter.domain.offers import Offer, OfferStatus
+from exporter.config.settings import SourceSettings
+from exporter.domain.errors import NotFoundError, SourceError
+from exporter.domain.offers import Offer
+from exporter.sources.deadline import Deadline
+from exporter.sources.http import ApiClient
+from exporter.telemetry.metrics import Telemetry
 
-__all__ = ["Deadline", "NotServedError", "Source"]
-
-
-class Deadline:
-    """A moment by which something must have ended; `monotonic` is the clock it is measured on, in seconds."""
-
-    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._at = monotonic() + seconds
-
-    def now(self) -> float:
-        """Tell the time on its clock."""
-        return self._monotonic()
-
-    def end(self) -> None:
-        """Make it pass now."""
-        self._at = self._monotonic()
-
-    def remaining(self) -> float:
-        """Tell how many seconds are left, never less than 0."""
-        return max(0.0, self._at - self._monotonic())
-
-    def check(self) -> None:
-        """Raise DeadlineError once the time is over."""
-        if self._monotonic() >= self._at:
-            raise DeadlineError("the time for this refresh is over")
+__all__ = ["Answer", "NotServedError", "OfferQuery", "Source"]
 
 
 class NotServedError(NotFoundError):
     """The API lists the offer but tells no submissions of it; `listed` is all that it knows.
 
-    The submission API does so for virtual machines and containers, whose submissions belong to another API.
+    `is_lasting` if that is so for offers of this kind, by documentation or by the answer's own words; otherwise the next
+    refresh asks again.
     """
 
-    def __init__(self, message: str, listed: Offer) -> None:
+    def __init__(self, message: str, listed: Offer, *, is_lasting: bool) -> None:
         self.listed = listed
+        self.is_lasting = is_lasting
         super().__init__(message)
 
-    @classmethod
-    def of(cls, known: Offer, source: str, publisher_id: str, offer_id: str) -> Self:
-        """Make one out of what any list tells of the offer."""
-        listed = Offer(
-            publisher_id=publisher_id,
-            offer_id=offer_id,
-            status=OfferStatus.UNKNOWN,
-            source=source,
-            display_name=known.display_name,
-            offer_type=known.offer_type,
-            product_id=known.product_id,
-            is_listed_only=True,
-            tells_messages=False,
-        )
-        return cls(f"{source} lists {offer_id} but tells no submissions of it", listed)
 
+@dataclass(frozen=True, slots=True)
+class OfferQuery:
+    """One offer to fetch.
 
-class Source(Protocol):
-    """One upstream API that can list the offers of a publisher and tell their status.
-
-    Both calls raise the `SourceError` that names the phase that failed; both may be made from several threads at once.
-    An offer that `fetch_offer` does not find is a `NotFoundError`; another source may still know it.
+    `listed` is its entry in a list of this refresh, be it of another API of the same account. `told` is what this source
+    told of it last: details that cannot be read now are kept from there while the submission is the same. With `may_reuse`
+    they are recent enough that an unchanged submission at rest need not be asked for them again.
     """
 
-    name: str
+    publisher_id: str
+    offer_id: str
+    listed: Offer | None = None
+    told: Offer | None = None
+    may_reuse: bool = False
 
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a source told of an offer; `gaps` are the failures of requests for details, which `offer` has from before."""
+
+    offer: Offer
+    gaps: tuple[SourceError, ...] = ()
+
+
+class Source(ABC):
+    """One upstream API that can list the offers of a publisher and tell their status.
+
+    `name` is its label value and what `publishers[].sources` calls it, `title` what people call it, `operations` are the
+    names under which its requests are counted. Its options stand in the section `section` of the settings, which has the
+    shape `settings`. With `is_account` its lists are those of the account that the credential belongs to, whatever the
+    publisher, and name products by the GUIDs that all such APIs share.
+
+    Both calls raise the SourceError that names the phase that failed; both may be made from several threads at once.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    operations: ClassVar[tuple[str, ...]]
+    section: ClassVar[str]
+    settings: ClassVar[type[SourceSettings]]
+    is_account: ClassVar[bool]
+
+    @abstractmethod
+    def __init__(self, client: ApiClient, telemetry: Telemetry, settings: SourceSettings) -> None:
+        """`settings` is its own section."""
+
+    @abstractmethod
     def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
         """List all offers of a publisher, each id once, without their steps."""
-        ...
 
-    def fetch_offer(self, publisher_id: str, offer_id: str, listed: Offer | None, deadline: Deadline) -> Offer:
-        """Fetch one offer with its steps; `listed` is its entry in a list, which knows what the status does not."""
-        ...
+    @abstractmethod
+    def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
+        """Fetch one offer with its steps.
+
+        Raises:
+            NotFoundError: it does not know the offer; another source may.
+            NotServedError: it lists the offer and tells nothing more of it.
+            DecodeError: the answer has no status.
+        """

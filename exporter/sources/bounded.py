@@ -1,13 +1,14 @@
 """HTTP connections on which a whole answer is bounded in time.
 
 A socket's time-out bounds one read, so a server that drips its headers or its body byte by byte could hold a thread for
-days. Here every read gets only what is left for the attempt.
+days. Here every read gets only what is left of `current_deadline`.
 """
 
 from __future__ import annotations
 
 import io
 import socket
+from contextvars import ContextVar
 from http.client import HTTPResponse
 from typing import Any
 
@@ -15,18 +16,21 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from exporter.sources.retries import Call, current_call
+from exporter.sources.deadline import Deadline
 
-__all__ = ["BoundedAdapter"]
+__all__ = ["BoundedAdapter", "current_deadline"]
+
+current_deadline: ContextVar[Deadline] = ContextVar("current_deadline")
+"""By when the answer that this thread waits for must be there; urllib3 has no other way to tell its connections."""
 
 
 class _Reader(io.RawIOBase):
-    """Reads from a socket until the attempt's time is over, then TimeoutError."""
+    """Reads from a socket until the time is over, then TimeoutError."""
 
-    def __init__(self, sock: socket.socket, raw: io.RawIOBase, call: Call) -> None:
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, until: Deadline) -> None:
         self._sock = sock
         self._raw = raw
-        self._until = call.attempt
+        self._until = until
 
     def readable(self) -> bool:
         return True
@@ -47,7 +51,7 @@ class _Response(HTTPResponse):
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
         raw: Any = self.fp.detach()
-        self.fp = io.BufferedReader(_Reader(sock, raw, current_call.get()))
+        self.fp = io.BufferedReader(_Reader(sock, raw, current_deadline.get()))
 
 
 class _Connection(HTTPConnection):

@@ -12,10 +12,12 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
+from exporter.config.settings import ApiSettings, SourceSettings
 from exporter.domain.errors import DecodeError, NotFoundError
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus, slug
 from exporter.domain.texts import text
-from exporter.sources.base import Deadline
+from exporter.sources.base import Answer, OfferQuery, Source
+from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
 from exporter.sources.wire import Oddities, WireModel, decode
 from exporter.telemetry.metrics import Telemetry
@@ -85,13 +87,18 @@ _LIST: TypeAdapter[list[WireOffer] | WireList] = TypeAdapter(list[WireOffer] | W
 _STATUS: TypeAdapter[list[WireStatus] | WireStatus] = TypeAdapter(list[WireStatus] | WireStatus)
 
 
-class CloudPartnerSource:
+class CloudPartnerSource(Source):
     """Offers as the Cloud Partner Portal API knows them."""
 
     name = "cloud_partner"
+    title = "Cloud Partner Portal API"
+    section = "api"
+    settings = ApiSettings
+    is_account = False
     operations = ("list_offers", "offer_status")
 
-    def __init__(self, client: ApiClient, telemetry: Telemetry) -> None:
+    def __init__(self, client: ApiClient, telemetry: Telemetry, settings: SourceSettings) -> None:
+        del settings
         self._client = client
         self._odd = Oddities(telemetry, self.name)
 
@@ -113,8 +120,9 @@ class CloudPartnerSource:
                 offers[offer.offer_id] = offer
         return tuple(offers.values())
 
-    def fetch_offer(self, publisher_id: str, offer_id: str, listed: Offer | None, deadline: Deadline) -> Offer:
+    def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
         """Fetch one offer with its steps; raises SourceError."""
+        publisher_id, offer_id, listed = query.publisher_id, query.offer_id, query.listed
         try:
             body = self._client.get(
                 "offer_status",
@@ -124,14 +132,14 @@ class CloudPartnerSource:
             )
         except NotFoundError:
             if listed is not None and listed.status is OfferStatus.NEVER_PUBLISHED:
-                return listed  # there is no submission whose status could be found
+                return Answer(listed)  # there is no submission whose status could be found
             raise
         answer = decode(_STATUS, body, f"the status of {publisher_id}/{offer_id}")
         if isinstance(answer, list):
             if len(answer) != 1:
                 raise DecodeError(f"the status of {publisher_id}/{offer_id} is a list of {len(answer)} answers")
             answer = answer[0]
-        return Offer(
+        offer = Offer(
             publisher_id=publisher_id,
             offer_id=offer_id,
             status=self._odd.state(OfferStatus, "offer_status", answer.status),
@@ -143,6 +151,7 @@ class CloudPartnerSource:
             steps=self._steps(answer.steps[:MAX_STEPS]),
             messages=self._messages(answer.messages),
         )
+        return Answer(offer)
 
     def _listed(self, publisher_id: str, entry: WireOffer) -> Offer:
         return Offer(

@@ -7,24 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from exporter.config.settings import ApiSettings, PartnerCenterSettings, ProductIngestionSettings, Settings, SourceName
+from exporter.config.settings import Settings, SourceSettings
 from exporter.sources.auth.entra import token_source
 from exporter.sources.auth.tokens import TokenSource
 from exporter.sources.base import Source
-from exporter.sources.cloud_partner import CloudPartnerSource
 from exporter.sources.http import ApiClient
-from exporter.sources.partner_center import PartnerCenterSource
-from exporter.sources.product_ingestion import ProductIngestionSource
 from exporter.sources.rate_limit import Gate
+from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["Connections"]
-
-_OPERATIONS: dict[SourceName, tuple[str, ...]] = {
-    "cloud_partner": CloudPartnerSource.operations,
-    "partner_center": PartnerCenterSource.operations,
-    "product_ingestion": ProductIngestionSource.operations,
-}
 
 
 class Connections:
@@ -52,51 +44,57 @@ class Connections:
         self._wait = wait
         self._tokens: dict[str, TokenSource] = {}
         self._clients: list[ApiClient] = []
-        names = dict.fromkeys(name for publisher in settings.publishers for name in publisher.sources)
-        self.sources: Mapping[str, Source] = {name: self._source(name) for name in names}
+        self._gates: dict[str, Gate] = {}
+        names = {name for publisher in settings.publishers for name in publisher.sources}
+        self.sources: Mapping[str, Source] = {one.name: self._source(one) for one in SOURCES if one.name in names}
 
     def secrets(self) -> tuple[str, ...]:
         """Give the secrets that are held now, for the log's blotting."""
         return tuple(secret for tokens in self._tokens.values() for secret in tokens.secrets())
+
+    def pauses(self) -> Mapping[str, float]:
+        """Until when each source wants not to be asked, on the monotonic clock."""
+        return {name: gate.paused_until for name, gate in self._gates.items()}
+
+    def pause(self, pauses: Mapping[str, float]) -> None:
+        """Take over the pauses of connections that are no longer used."""
+        now = self._monotonic()
+        for name, until in pauses.items():
+            if name in self._gates and until > now:
+                self._gates[name].pause(until - now)
 
     def close(self) -> None:
         """Close all idle connections."""
         for client in self._clients:
             client.close()
 
-    def _source(self, name: SourceName) -> Source:
-        if name == "partner_center":
-            client = self._client(name, self._settings.partner_center)
-            return PartnerCenterSource(client, self._telemetry, self._settings.collection.terminal_interval)
-        if name == "product_ingestion":
-            own = self._settings.product_ingestion
-            return ProductIngestionSource(self._client(name, own), self._telemetry, own.version)
-        return CloudPartnerSource(self._client(name, self._settings.api), self._telemetry)
+    def _source(self, kind: type[Source]) -> Source:
+        own = self._settings.section(kind)
+        return kind(self._client(kind, own), self._telemetry, own)
 
-    def _client(
-        self, name: SourceName, own: ApiSettings | PartnerCenterSettings | ProductIngestionSettings
-    ) -> ApiClient:
+    def _client(self, kind: type[Source], own: SourceSettings) -> ApiClient:
         gate = Gate(
             own.requests_per_second,
-            source=name,
+            source=kind.name,
             telemetry=self._telemetry,
             clock=self._clock,
             monotonic=self._monotonic,
             wait=self._wait,
         )
+        self._gates[kind.name] = gate
         client = ApiClient(
             base_url=own.base_url,
-            tokens=self._token_source(name, own.scope),
+            tokens=self._token_source(kind.name, own.scope),
             gate=gate,
             settings=self._settings.api,
             telemetry=self._telemetry,
-            operations=_OPERATIONS[name],
+            operations=kind.operations,
             monotonic=self._monotonic,
         )
         self._clients.append(client)
         return client
 
-    def _token_source(self, name: SourceName, scope: str) -> TokenSource:
+    def _token_source(self, name: str, scope: str) -> TokenSource:
         """Make it once per scope; in metrics a shared one goes by the source that came first."""
         if scope not in self._tokens:
             self._tokens[scope] = token_source(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
@@ -59,10 +59,13 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = following if following is not error else None
 
 
-def refusal(operation: str, status: int, body: bytes) -> SourceError:
-    """Name the error of an answer that is no success; its text shows at most what the error body says, cleaned."""
+def refusal(operation: str, status: int, body: bytes, blot: Callable[[str], str]) -> SourceError:
+    """Name the error of an answer that is no success; its text shows at most what the error body says, cleaned.
+
+    `blot` hides secrets, because an API may quote the token that it refuses.
+    """
     kind = _REFUSALS.get(status, UpstreamError if status >= requests.codes.server_error else RefusedError)
-    detail = _error_detail(body)
+    detail = text(blot(_error_detail(body)))
     return kind(f"{operation} was answered with {status}{': ' + detail if detail else ''}")
 
 
@@ -70,6 +73,6 @@ def _error_detail(body: bytes) -> str:
     """Take code and message out of an error body `{"error": {"code", "message"}}`; it is optional."""
     try:
         error: Any = json.loads(body[:ERROR_BODY])["error"]
-        return text(f"{error['code']}: {error['message']}")
+        return f"{error['code']}: {error['message']}"
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""

@@ -10,11 +10,12 @@ import urllib3
 from exporter.config.settings import ApiSettings
 from exporter.domain.errors import DecodeError
 from exporter.sources.auth.tokens import TokenSource
-from exporter.sources.base import Deadline
 from exporter.sources.bounded import BoundedAdapter
+from exporter.sources.deadline import Deadline
 from exporter.sources.failures import lost, refusal
 from exporter.sources.rate_limit import Gate
 from exporter.sources.retries import Call, PoliteRetry, current_call
+from exporter.telemetry.blotting import Blotter
 from exporter.telemetry.metrics import Telemetry, package_version
 
 __all__ = ["ApiClient"]
@@ -63,7 +64,7 @@ class ApiClient:
         self._session.proxies, self._verify = found["proxies"], found["verify"]
         self._session.trust_env = False
         for operation in operations:
-            telemetry.histogram("api_request_duration_seconds").labels(operation)
+            telemetry.api_request_duration_seconds.labels(operation)
 
     @property
     def base_url(self) -> str:
@@ -83,13 +84,13 @@ class ApiClient:
             SourceError: the subclass names the phase that failed; its text shows at most what the API's error body
                 says, cleaned and shortened.
         """
-        token = self._tokens.token()
+        token = self._tokens.token(deadline)
         status, body = self._ask(operation, path, params, deadline, token)
         if status == requests.codes.unauthorized and self._tokens.drop(token):
-            status, body = self._ask(operation, path, params, deadline, self._tokens.token())
+            status, body = self._ask(operation, path, params, deadline, self._tokens.token(deadline))
         if status == requests.codes.ok:
             return body
-        raise refusal(operation, status, body)
+        raise refusal(operation, status, body, Blotter(self._tokens.secrets))
 
     def _ask(
         self, operation: str, path: str, params: Mapping[str, str], deadline: Deadline, token: str

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 from pydantic import Field, TypeAdapter
 
 from exporter.domain.errors import DecodeError
-from exporter.sources.base import Deadline
+from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
 from exporter.sources.wire import WireModel, decode
 

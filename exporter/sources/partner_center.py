@@ -6,16 +6,18 @@ submissions belong to the Product Ingestion API.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
+from exporter.config.settings import HttpUrl, Rate, SourceSettings
 from exporter.domain.errors import NotFoundError, RefusedError
 from exporter.domain.offers import Message, Offer, OfferStatus, Step
 from exporter.domain.texts import text
-from exporter.sources.base import Deadline, NotServedError
+from exporter.sources.base import Answer, NotServedError, OfferQuery, Source
+from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
 from exporter.sources.paging import Page, Pages
 from exporter.sources.partner_center_model import (
@@ -68,19 +70,35 @@ class _Kept:
     until: float
 
 
-class PartnerCenterSource:
+class PartnerCenterSettings(SourceSettings):
+    """Where the Partner Center submission API is, and how fast it may be asked."""
+
+    base_url: HttpUrl = "https://api.partner.microsoft.com"
+    """Where the Partner Center submission API is."""
+    scope: str = "https://api.partner.microsoft.com/.default"
+    """OAuth scope of tokens for the Partner Center submission API."""
+    requests_per_second: Rate = 5.0
+    """Most requests per second to the Partner Center submission API, on average."""
+
+
+class PartnerCenterSource(Source):
     """Offers as the Partner Center submission API knows them; its list is that of the account, whatever the publisher.
 
     What is told about a submission at rest, and that a product has none here, is asked for again after `rest` seconds.
     """
 
     name = "partner_center"
+    title = "Partner Center submission API"
+    section = "partner_center"
+    settings = PartnerCenterSettings
+    is_account = True
     operations = ("center_products", "center_submissions", "center_workflow", "center_reports", "center_validations")
 
-    def __init__(self, client: ApiClient, telemetry: Telemetry, rest: float = 0.0) -> None:
+    def __init__(self, client: ApiClient, telemetry: Telemetry, settings: SourceSettings) -> None:
+        del settings
         self._client = client
         self._odd = Oddities(telemetry, self.name)
-        self._rest = rest
+        self._rest = 3600.0
         self._kept: dict[str, _Kept] = {}
 
     def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
@@ -97,15 +115,16 @@ class PartnerCenterSource:
                 offers[offer.offer_id] = offer
         return tuple(offers.values())
 
-    def fetch_offer(self, publisher_id: str, offer_id: str, listed: Offer | None, deadline: Deadline) -> Offer:
+    def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
         """Fetch one offer with its steps; raises SourceError."""
+        publisher_id, offer_id, listed = query.publisher_id, query.offer_id, query.listed or query.told
         known = listed if listed is not None and listed.product_id else self._find(publisher_id, offer_id, deadline)
-        submissions = self._submissions(publisher_id, offer_id, known, deadline)
+        submissions = self._submissions(offer_id, known, deadline)
         newest = deciding(submissions)
         status = OfferStatus.NEVER_PUBLISHED if newest is None else status_of(newest, self._odd)
         details = _Details() if newest is None else self._details(known.product_id, newest, status, deadline)
         live, live_since = live_of(submissions, self._odd)
-        return Offer(
+        offer = Offer(
             publisher_id=publisher_id,
             offer_id=offer_id,
             status=status,
@@ -120,6 +139,7 @@ class PartnerCenterSource:
             live_since=live_since,
             product_id=known.product_id,
         )
+        return Answer(offer)
 
     def _listed(self, publisher_id: str, product: WireProduct) -> Offer:
         return Offer(
@@ -132,6 +152,10 @@ class PartnerCenterSource:
             product_id=text(product.id),
         )
 
+    def _unserved(self, known: Offer, offer_id: str) -> NotServedError:
+        listed = replace(known, status=OfferStatus.UNKNOWN, source=self.name, is_listed_only=True, tells_messages=False)
+        return NotServedError(f"{self.name} lists {offer_id} but tells no submissions of it", listed, is_lasting=True)
+
     def _find(self, publisher_id: str, offer_id: str, deadline: Deadline) -> Offer:
         quoted = offer_id.replace("'", "''")
         wanted = f"externalIDs/Any(i:i/type eq 'AzureOfferId' and i/value eq '{quoted}')"
@@ -142,10 +166,8 @@ class PartnerCenterSource:
                 return offer
         raise NotFoundError(f"{self.name} has no product with the offer id {offer_id}")
 
-    def _submissions(
-        self, publisher_id: str, offer_id: str, known: Offer, deadline: Deadline
-    ) -> tuple[WireSubmission, ...]:
-        unserved = NotServedError.of(known, self.name, publisher_id, offer_id)
+    def _submissions(self, offer_id: str, known: Offer, deadline: Deadline) -> tuple[WireSubmission, ...]:
+        unserved = self._unserved(known, offer_id)
         kept = self._kept.get(known.product_id)
         if kept is not None and kept.submission is None and deadline.now() < kept.until:
             raise unserved

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import TypeAdapter
+from pydantic import AfterValidator, TypeAdapter
 
+from exporter.config.settings import HttpUrl, Rate, SourceSettings
 from exporter.domain.errors import NotFoundError, RefusedError
 from exporter.domain.offers import Offer, OfferStatus
 from exporter.domain.texts import text
-from exporter.sources.base import Deadline, NotServedError
+from exporter.sources.base import Answer, NotServedError, OfferQuery, Source
+from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
 from exporter.sources.paging import Page, Pages
 from exporter.sources.product_ingestion_model import Entry, live_of, status_of, steps_of
@@ -76,19 +79,46 @@ _SUBMISSIONS = Pages(
 )
 
 
-class ProductIngestionSource:
+_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview\d*)?")
+
+
+def _version(value: str) -> str:
+    if not _VERSION.fullmatch(value):
+        raise ValueError(f"{value!r} is no version; write a day, such as 2022-07-01 or 2022-03-01-preview2")
+    return value
+
+
+class ProductIngestionSettings(SourceSettings):
+    """Where the Product Ingestion API is, which version of it is meant, and how fast it may be asked."""
+
+    base_url: HttpUrl = "https://graph.microsoft.com"
+    """Where the Product Ingestion API is."""
+    scope: str = "https://graph.microsoft.com/.default"
+    """OAuth scope of tokens for the Product Ingestion API."""
+    requests_per_second: Rate = 5.0
+    """Most requests per second to the Product Ingestion API, on average."""
+    version: Annotated[str, AfterValidator(_version)] = "2022-07-01"
+    """What is sent as `$version`; each resource comes in its newest version that is not newer than this."""
+
+
+class ProductIngestionSource(Source):
     """Offers as the Product Ingestion API knows them; its list is that of the account, whatever the publisher.
 
     `version` is what is sent as `$version`.
     """
 
     name = "product_ingestion"
+    title = "Product Ingestion API"
+    section = "product_ingestion"
+    settings = ProductIngestionSettings
+    is_account = True
     operations = ("ingestion_products", "ingestion_submissions")
 
-    def __init__(self, client: ApiClient, telemetry: Telemetry, version: str) -> None:
+    def __init__(self, client: ApiClient, telemetry: Telemetry, settings: SourceSettings) -> None:
         self._client = client
         self._odd = Oddities(telemetry, self.name)
-        self._version = {"$version": version}
+        assert isinstance(settings, ProductIngestionSettings)  # noqa: S101 - it is what this class declares
+        self._version = {"$version": settings.version}
 
     def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
         """List all offers of the account, each id once; their status is not in the list. Raises SourceError."""
@@ -101,8 +131,9 @@ class ProductIngestionSource:
                 offers[offer.offer_id] = offer
         return tuple(offers.values())
 
-    def fetch_offer(self, publisher_id: str, offer_id: str, listed: Offer | None, deadline: Deadline) -> Offer:
+    def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
         """Fetch one offer with draft, preview and live as its steps; raises SourceError."""
+        publisher_id, offer_id, listed = query.publisher_id, query.offer_id, query.listed or query.told
         known = listed if listed is not None and listed.product_id else self._find(publisher_id, offer_id, deadline)
         path = f"{ROOT}/submission/{quote(known.product_id, safe='')}"
         try:
@@ -110,10 +141,10 @@ class ProductIngestionSource:
         except (NotFoundError, RefusedError) as error:
             if isinstance(error, RefusedError) and known.offer_type.lower() not in ELSEWHERE:
                 raise
-            raise NotServedError.of(known, self.name, publisher_id, offer_id) from error
+            raise self._unserved(known, offer_id) from error
         entries = self._entries(submissions)
         status = status_of(entries)
-        return Offer(
+        offer = Offer(
             publisher_id=publisher_id,
             offer_id=offer_id,
             status=status,
@@ -126,10 +157,15 @@ class ProductIngestionSource:
             product_id=known.product_id,
             tells_messages=False,
         )
+        return Answer(offer)
 
     def _products(self, selection: dict[str, str], deadline: Deadline) -> tuple[WireProduct, ...]:
         params = selection | self._version
         return _PRODUCTS.read(self._client, f"{ROOT}/product", params=params, deadline=deadline)
+
+    def _unserved(self, known: Offer, offer_id: str) -> NotServedError:
+        listed = replace(known, status=OfferStatus.UNKNOWN, source=self.name, is_listed_only=True, tells_messages=False)
+        return NotServedError(f"{self.name} lists {offer_id} but tells no submissions of it", listed, is_lasting=True)
 
     def _find(self, publisher_id: str, offer_id: str, deadline: Deadline) -> Offer:
         for product in self._products({"externalId": offer_id}, deadline):

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from exporter.domain.errors import SourceError, ThrottledError
-from exporter.sources.base import Deadline
+from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["MAX_PAUSE", "Gate"]
@@ -38,7 +38,7 @@ class Gate:
         self._clock = clock
         self._wait = wait
         self._source = source
-        self._paused_until = telemetry.gauge("api_paused_until_timestamp_seconds")
+        self._paused_until = telemetry.api_paused_until_timestamp_seconds
         self._lock = threading.Lock()
         self._open_at = float("-inf")
         self._tokens = self._burst
@@ -67,6 +67,12 @@ class Gate:
             now = self._monotonic()
             self._open_at = max(self._open_at, now + seconds)
             self._paused_until.labels(self._source).set(self._clock() + self._open_at - now)
+
+    @property
+    def paused_until(self) -> float:
+        """Until when nobody may pass, on the monotonic clock."""
+        with self._lock:
+            return self._open_at
 
     def sleep(self, seconds: float, deadline: Deadline, too_long: SourceError | None) -> None:
         """Spend some seconds; raises `too_long`, or DeadlineError if there is none, when the deadline is nearer."""

@@ -12,7 +12,8 @@ from urllib3 import BaseHTTPResponse, Retry
 from urllib3.exceptions import InvalidHeader
 
 from exporter.domain.errors import SourceError, UpstreamError
-from exporter.sources.base import Deadline
+from exporter.sources.bounded import current_deadline
+from exporter.sources.deadline import Deadline
 from exporter.sources.failures import lost
 from exporter.sources.rate_limit import MAX_PAUSE, Gate
 from exporter.telemetry.metrics import Telemetry
@@ -47,17 +48,16 @@ class Call:
         self.gate.enter(self.deadline)
         self.started = self.deadline.now()
         self.attempt = Deadline(min(self.timeout, self.deadline.remaining()), self.monotonic)
+        current_deadline.set(self.attempt)
 
     def count(self, code: str) -> None:
         """End an attempt: its status code, or `none` if no answer came."""
         if math.isnan(self.started):
             return
-        self.telemetry.counter("api_requests_total").labels(self.operation, code).inc()
-        self.telemetry.histogram("api_request_duration_seconds").labels(self.operation).observe(
-            self.deadline.now() - self.started
-        )
+        self.telemetry.api_requests_total.labels(self.operation, code).inc()
+        self.telemetry.api_request_duration_seconds.labels(self.operation).observe(self.deadline.now() - self.started)
         if code == str(TOO_MANY):
-            self.telemetry.counter("api_throttled_total").inc()
+            self.telemetry.api_throttled_total.inc()
         self.started = math.nan
 
 
@@ -107,7 +107,7 @@ class PoliteRetry(Retry):
             seconds = self.get_backoff_time() if asked is None else asked
             call.gate.sleep(seconds, call.deadline, self._why(call, response, seconds))
         call.enter()
-        call.telemetry.counter("api_retries_total").inc()
+        call.telemetry.api_retries_total.inc()
 
     def _why(self, call: Call, response: BaseHTTPResponse | None, seconds: float) -> SourceError | None:
         """Name what the wait is for, should it be longer than the time that is left."""

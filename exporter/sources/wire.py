@@ -103,7 +103,7 @@ class Oddities:
     """Counts what cannot be used as it is, and logs each raw value once."""
 
     def __init__(self, telemetry: Telemetry, source: str) -> None:
-        self._counter = telemetry.counter("unknown_values_total")
+        self._counter = telemetry.unknown_values_total
         self._log = structlog.get_logger("exporter.sources").bind(source=source)
         self._seen: set[tuple[str, str]] = set()
         self._lock = threading.Lock()

@@ -9,12 +9,9 @@ from typing import Any, TextIO
 import structlog
 
 from exporter.config.settings import LogSettings
+from exporter.telemetry.blotting import Blotter
 
 __all__ = ["set_up"]
-
-HIDDEN = "[hidden]"
-SHORTEST = 6
-"""Shorter texts are no secrets, and blotting them out would only make holes in words."""
 
 
 def set_up(settings: LogSettings, secrets: Callable[[], tuple[str, ...]], stream: TextIO | None = None) -> None:
@@ -41,8 +38,7 @@ def set_up(settings: LogSettings, secrets: Callable[[], tuple[str, ...]], stream
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _as_one_line,
-                _Blot(secrets),
+                _clean(Blotter(secrets)),
                 renderer,
             ],
         )
@@ -64,25 +60,17 @@ def set_up(settings: LogSettings, secrets: Callable[[], tuple[str, ...]], stream
     )
 
 
-class _Blot:
-    """Replaces every known secret in every value of a line."""
+def _clean(blot: Blotter) -> Any:
+    """Make every value a text without secrets, then without line breaks.
 
-    def __init__(self, secrets: Callable[[], tuple[str, ...]]) -> None:
-        self._secrets = secrets
+    Logfmt has none, and text from outside must not forge a line. Escaped first, a secret of several lines would not be
+    recognised.
+    """
 
-    def __call__(self, _: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        secrets = [secret for secret in self._secrets() if len(secret) >= SHORTEST]
-        for key, value in event.items():
-            if isinstance(value, str):
-                for secret in secrets:
-                    value = value.replace(secret, HIDDEN)  # noqa: PLW2901 - each secret in turn
-                event[key] = value
-        return event
+    def clean(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {
+            key: value if isinstance(value, int | float) else blot(str(value)).replace("\r", "\\r").replace("\n", "\\n")
+            for key, value in event.items()
+        }
 
-
-def _as_one_line(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Make everything a text without line breaks: logfmt has none, and text from outside must not forge a line."""
-    return {
-        key: value if isinstance(value, int | float) else str(value).replace("\r", "\\r").replace("\n", "\\n")
-        for key, value in event.items()
-    }
+    return clean

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -41,7 +41,6 @@ class WebApp:
     flight: Callable[[], Future[None] | None]
     reload: Callable[[], None] | None
     probe: Callable[[str, str | None, float], Future[OfferRecord]]
-    renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def build(self) -> Starlette:
         """Make the ASGI application."""
@@ -65,7 +64,6 @@ class WebApp:
     async def metrics(self, request: Request) -> Response:
         """Answer a scrape in the format and encoding that its headers prefer."""
         await self._fly(scrape_timeout(request))
-        await self._renew()
         openmetrics = wants_openmetrics(joined(request, "accept"))
         gzip = accepts_gzip(joined(request, "accept-encoding"))
         body = self.publication.metrics(openmetrics=openmetrics, gzip=gzip)
@@ -86,7 +84,7 @@ class WebApp:
 
     async def ready(self, _: Request) -> Response:
         """Tell whether there has been a first refresh of every publisher."""
-        if self.publication.snapshot.is_complete:
+        if self.publication.is_ready:
             return PlainTextResponse("ready\n")
         return PlainTextResponse("the first refresh is under way\n", 503)
 
@@ -105,13 +103,6 @@ class WebApp:
         flight = self.flight()
         if flight is not None:
             await asyncio.wait([asyncio.wrap_future(flight)], timeout=seconds)
-
-    async def _renew(self) -> None:
-        """Let what has become stale be left out, off the event loop and once for all who ask; happens in an outage only."""
-        if self.publication.is_due:
-            async with self.renewing:
-                if self.publication.is_due:
-                    await run_in_threadpool(self.publication.renew)
 
 
 def _chunks(pieces: Iterable[bytes]) -> Iterator[memoryview]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from exporter.collection.prober import BusyError, TargetError, UnknownOfferError
+from exporter.collection.prober import TargetError, UnknownOfferError
 from exporter.collection.snapshot import OfferRecord
 from exporter.exposition.negotiation import OPENMETRICS, TEXT, wants_openmetrics
 from exporter.exposition.publication import Publication
@@ -27,7 +27,7 @@ GRACE = 0.25  # for the answer of a fetch that has used all of its time; half of
 
 @dataclass(frozen=True, slots=True)
 class ProbeRoutes:
-    """Answers `/probe` and `/sd`; `probe` starts a fetch of at most so many seconds, and raises TargetError or BusyError."""
+    """Answers `/probe` and `/sd`; `probe` starts a fetch of at most so many seconds, and raises TargetError."""
 
     publication: Publication
     probe: Callable[[str, str | None, float], Future[OfferRecord]]
@@ -44,8 +44,6 @@ class ProbeRoutes:
             return PlainTextResponse(f"{error}\n", 404)
         except TargetError as error:
             return PlainTextResponse(f"{error}\n", 400)
-        except BusyError as error:
-            return PlainTextResponse(f"{error}\n", 503, headers={"Retry-After": "1"})
         try:
             record = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(flight)), seconds + GRACE)
         except TimeoutError:

@@ -19,7 +19,7 @@ FRAMES = ("< 15 min", "~2-3 days", "< 1 day", "< 1 hour", "~2-5 days")
 def snapshot(offers: int) -> Snapshot:
     """Make one publisher with so many offers of eight steps, each in another state."""
     records = tuple(_record(number) for number in range(offers))
-    return Snapshot((PublisherRecord("contoso", 300.0, records, offers, NOW, NOW, 3.5),))
+    return Snapshot((PublisherRecord("contoso", 300.0, records, NOW, NOW, 3.5),))
 
 
 def _record(number: int) -> OfferRecord:

@@ -194,6 +194,16 @@ def test_token_endpoint_is_broken(
     assert "Traceback" not in done.log
 
 
+def test_token_endpoint_that_drips(site: Site, exporter: StartExporter, secret: Path) -> None:
+    """No refresh waits for it longer than it may; when the endpoint is well again, so is the exporter."""
+    site.control("POST", "faults", json={"operation": "token", "kind": "trickle", "seconds": 0.3})
+    watched = exporter(client_secret(site, secret) | {"collection": {"timeout": "1s"}})
+    watched.wait_for_sample(UP, 0)
+    wait_until(lambda: watched.samples()[FAILURES] >= 2, "two fetches that were ended")
+    site.control("DELETE", "faults")
+    watched.wait_for_sample(UP, 1)
+
+
 def test_client_certificate(site: Site, exporter: StartExporter, tmp_path: Path) -> None:
     """A certificate that is replaced is used at once, and its expiry told."""
     file = tmp_path / "client.pem"

@@ -39,6 +39,26 @@ def test_token_is_never_shown(
         assert TOKEN not in text
 
 
+@pytest.mark.parametrize("quoted", [TOKEN, TOKEN[:20] + "..."], ids=["whole", "shortened"])
+def test_api_that_quotes_the_token(
+    simulator: StartSimulator, exporter: StartExporter, tmp_path: Path, quoted: str
+) -> None:
+    """Its error is shown without it, wherever errors are shown, and though it stands where long texts are cut."""
+    api = simulator("--token", TOKEN)
+    api.put_offer("contoso", "linux-vm", OFFER)
+    said = {"error": {"code": "BadToken", "message": f"{'no ' * 76}{quoted}"}}
+    api.control("POST", "faults", json={"kind": "respond", "operation": "offer_status", "status": 400, "body": said})
+    state = tmp_path / "state.json"
+    watched = exporter({"api": {"base_url": api.url}, "collection": {"state_file": str(state)}})
+    watched.wait_for_sample('azure_marketplace_offer_up{offer_id="linux-vm",publisher_id="contoso"}', 0)
+    seen = [watched.get(path).text for path in ("/", "/metrics", "/api/v1/offers", "/offers/contoso/linux-vm")]
+    assert watched.terminate() == 0
+    seen += [state.read_text(encoding="utf-8"), watched.log]
+    assert sum("BadToken" in text and "[hidden]" in text for text in seen) >= 3
+    for text in seen:
+        assert TOKEN[:9] not in text
+
+
 @pytest.mark.parametrize("token", ["two words", "two\nlines", "Ünïcödé"])
 @pytest.mark.parametrize("action", ["--once", "--config.check"])
 def test_unusable_token(

@@ -41,7 +41,7 @@ def record(shown: Offer | None = None, *, success: float | None = NOW, **fields:
 
 
 def snapshot(*records: OfferRecord, **fields: Any) -> Snapshot:
-    known: dict[str, Any] = {"last_refresh": NOW, "last_success": NOW, "duration": 1.5, "listed": len(records)}
+    known: dict[str, Any] = {"last_refresh": NOW, "last_success": NOW, "duration": 1.5}
     return Snapshot((PublisherRecord("contoso", 300.0, records, **(known | fields)),))
 
 

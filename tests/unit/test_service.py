@@ -6,6 +6,8 @@ import asyncio
 import errno
 import signal
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from exporter import service as module
-from exporter.collection.engine import Engine
+from exporter.collection.snapshot import Snapshot
 from exporter.config.settings import (
     ApiSettings,
     AuthSettings,
@@ -60,6 +62,13 @@ def text(service: Service) -> str:
     return b"".join(service.publication.metrics(openmetrics=False, gzip=False)).decode()
 
 
+def wait_for(condition: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 10
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.01)
+    return condition()
+
+
 def test_once(make: Make) -> None:
     service = Service(make(), make)
     assert "publisher_up{" not in text(service)
@@ -76,8 +85,7 @@ def test_state_is_kept_over_restarts(make: Make, tmp_path: Path) -> None:
     state = str(tmp_path / "state")
     first = Service(make(state_file=state), make).once()
     second = Service(make(state_file=state), make)
-    second.restore()
-    known, restored = first.offer("contoso", "vm"), second.publication.snapshot.offer("contoso", "vm")
+    known, restored = first.offer("contoso", "vm"), second.restore().offer("contoso", "vm")
     assert restored == known
     with pytest.raises(StateFileError, match="is in use by process"):
         Service(make(state_file=state), make).restore()
@@ -161,36 +169,58 @@ def test_reload(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other publishers from now on; what is known of those that stay is kept."""
 
     def change(ask: Ask) -> None:
+        assert wait_for(lambda: ask("GET", "/-/ready").status_code == 200)
         assert ask("POST", "/-/reload").status_code == 200
         shown = ask("GET", "/metrics").text
         assert 'azure_marketplace_offer_up{offer_id="vm",publisher_id="contoso"} 1.0\n' in shown
         assert 'azure_marketplace_publisher_refresh_interval_seconds{publisher_id="fabrikam"} 300.0\n' in shown
 
     service = Service(make(), lambda: make("contoso", "fabrikam", stale_after="2h"))
-    service.publication.publish(Service(make(), make).once())
     run(service, monkeypatch, change)
     assert service.publication.stale_after == 7200.0
 
 
-def test_healthy_during_a_reload(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the end of one engine and the start of the next one, which may have much to render."""
-    statuses: list[int] = []
+def test_ready_stays_ready(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reload that adds a publisher must not take a pod out of its Service."""
 
-    def reload(ask: Ask) -> None:
-        adopt = Engine.adopt
+    def change(ask: Ask) -> None:
+        assert wait_for(lambda: ask("GET", "/-/ready").status_code == 200)
+        assert ask("POST", "/-/reload").status_code == 200
+        assert ask("GET", "/-/ready").status_code == ask("GET", "/-/healthy").status_code == 200
 
-        def look(engine: Engine) -> None:
-            assert not engine.is_alive
-            statuses.append(ask("GET", "/-/healthy").status_code)
-            adopt(engine)
+    run(Service(make(), lambda: make("contoso", "stranger")), monkeypatch, change)
 
-        monkeypatch.setattr(Engine, "adopt", look)
+
+def test_reloads_that_wait_are_one(make: Make) -> None:
+    go_on, loads = threading.Event(), []
+
+    def load() -> Settings:
+        loads.append(1)
+        assert go_on.wait(10)
+        return make()
+
+    service = Service(make(), load)
+    first = service._reloads.request()
+    assert wait_for(lambda: bool(loads))
+    waiting = {service._reloads.request() for _ in range(100)}
+    go_on.set()
+    first.result(10)
+    for one in waiting:
+        one.result(10)
+    assert (len(waiting), len(loads)) == (1, 2)
+    service.close()
+
+
+def test_an_unexpected_error_during_a_reload_is_told(make: Make) -> None:
+    def broken() -> Settings:
+        raise ZeroDivisionError
+
+    service = Service(make(), broken)
+    with capture_logs() as logs, pytest.raises(ZeroDivisionError):
         service.reload()
-
-    service = Service(make(), lambda: make("fabrikam"))
-    run(service, monkeypatch, reload)
-    assert statuses == [200]
-    assert not service.is_alive()
+    assert [one["event"] for one in logs] == ["reload broke"]
+    assert f"{LOADED} 0.0\n" in text(service)
+    service.close()
 
 
 def test_reload_of_wrong_settings_changes_nothing(make: Make) -> None:
@@ -204,7 +234,6 @@ def test_reload_of_wrong_settings_changes_nothing(make: Make) -> None:
     assert service.engine is engine
     assert [(one["where"], one["error"]) for one in logs] == [("log.level", "too loud")]
     assert f"{LOADED} 0.0\n" in text(service)
-    service._reload_quietly()
     service.close()
 
 
@@ -270,7 +299,7 @@ def test_a_state_that_cannot_be_written_ends_nothing(make: Make, tmp_path: Path)
     service.restore()
     (tmp_path / "state.new").mkdir()
     with capture_logs() as logs:
-        service.engine.adopt()
+        service.engine.adopt(Snapshot())
         for _ in range(3):
             service.engine.refresh()
     assert [one["event"] for one in logs].count("state file not written") == 1
@@ -309,7 +338,7 @@ def test_a_folder_that_cannot_hold_the_state(make: Make) -> None:
 
 
 def test_a_reload_that_ends_after_the_end_starts_nothing(make: Make) -> None:
-    """It waits for the refresh under way, and SIGTERM may come meanwhile."""
+    """SIGTERM may come while it reads the settings."""
     service = Service(make(), lambda: make(interval="2m"))
     engine = service.engine
     service.close()

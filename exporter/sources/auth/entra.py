@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import ssl
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
@@ -14,16 +12,13 @@ from urllib.parse import urlsplit
 
 from exporter.config.settings import AuthSettings
 from exporter.domain.errors import ConfigError, CredentialError
-from exporter.domain.texts import text
-from exporter.sources.auth.tokens import AccessToken, FetchedToken, FileToken, StaticToken, TokenSource, WatchedFile
+from exporter.sources.auth.fetched import FetchedToken, Kept, reason
+from exporter.sources.auth.tokens import FileToken, StaticToken, TokenSource, WatchedFile
+from exporter.sources.auth.transport import transport
 from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["credential_expiry", "token_source"]
 
-CONNECT_TIMEOUT = 10
-READ_TIMEOUT = 20
-RETRIES = 0
-"""None, because azure-core sleeps for as long as a Retry-After says, were it a year; we ask again after a while."""
 # Authorities whose instances Microsoft's library knows; another one (Azure Stack, a test) must not be looked up at Microsoft.
 _KNOWN_AUTHORITIES = {"login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn"}
 
@@ -45,14 +40,13 @@ def token_source(
     if ca_file is not None:
         _check_authorities(ca_file)
     try:
-        expiry = credential_expiry(auth)
-        tokens = _token_source(auth, scope=scope, source=source, ca_file=ca_file, telemetry=telemetry, clock=clock)
+        tokens = _given(auth) or _fetched(auth, ca_file, telemetry, clock, scope=scope, source=source)
+        # A reload may have changed the kind of credential; what was told of the old one is no longer true.
+        telemetry.credential_expiry_timestamp_seconds.clear()
+        telemetry.token_expiry_timestamp_seconds.remove(source)
+        _tell_expiry(auth, telemetry)
     except CredentialError as error:
         raise ConfigError([("auth", str(error))]) from error
-    # A reload may have changed the kind of credential; what was told of the old one is no longer true.
-    telemetry.gauge("credential_expiry_timestamp_seconds").clear()
-    telemetry.gauge("token_expiry_timestamp_seconds").remove(source)
-    _tell_expiry(auth, expiry, telemetry)
     return tokens
 
 
@@ -63,45 +57,65 @@ def _check_authorities(path: Path) -> None:
         raise ConfigError([("api.ca_file", f"{path} holds no certificates in PEM form: {error}")]) from error
 
 
-def _token_source(
+def _given(auth: AuthSettings) -> TokenSource | None:
+    if auth.token is not None:
+        return StaticToken(auth.token)
+    return None if auth.token_file is None else FileToken(auth.token_file)
+
+
+def _fetched(
     auth: AuthSettings,
-    *,
-    scope: str,
-    source: str,
     ca_file: Path | None,
     telemetry: Telemetry,
     clock: Callable[[], float],
+    **names: str,
 ) -> TokenSource:
-    if auth.token is not None:
-        return StaticToken(auth.token)
-    if auth.token_file is not None:
-        tokens = FileToken(auth.token_file)
-        tokens.token()
-        return tokens
     files = tuple(WatchedFile(one) for one in (auth.client_secret_file, auth.certificate_file) if one is not None)
-    _read(files)
+    given = () if auth.client_secret is None else (auth.client_secret.get_secret_value(),)
+
+    def build() -> Any:
+        for one in files:
+            one.read()  # for its complaint, and to know what must be blotted out
+        _tell_expiry(auth, telemetry)
+        credential = _credential(auth, ca_file)
+        return Kept(credential, clock) if auth.method in ("azure_cli", "default") else credential
+
+    return FetchedToken(build, method=auth.method, telemetry=telemetry, clock=clock, files=files, given=given, **names)
+
+
+def _tell_expiry(auth: AuthSettings, telemetry: Telemetry) -> None:
+    expiry = credential_expiry(auth)
+    if expiry is not None:
+        telemetry.credential_expiry_timestamp_seconds.labels(auth.method).set(expiry)
+
+
+def credential_expiry(auth: AuthSettings) -> float | None:
+    """When the credential itself expires, in Unix seconds: a certificate's notAfter, or the configured day.
+
+    Raises:
+        CredentialError: the certificate cannot be read.
+    """
+    if auth.client_secret_expires_on is not None:
+        return datetime.combine(auth.client_secret_expires_on, time(), UTC).timestamp()
+    if auth.certificate_file is None:
+        return None
+    from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415 - only a certificate needs it
+
+    pem = WatchedFile(auth.certificate_file).read()
+    try:
+        return load_pem_x509_certificate(pem.encode()).not_valid_after_utc.timestamp()
+    except ValueError as error:
+        raise CredentialError(f"{auth.certificate_file} holds no PEM certificate") from error
+
+
+def _credential(auth: AuthSettings, ca_file: Path | None) -> Any:
+    """Make a credential of azure-identity's, which asks nobody yet; CredentialError with what it says is wrong."""
     if auth.method == "workload_identity":
         _check_workload_identity(auth)
-    _credential(auth, ca_file).close()  # making one asks nobody, and tells what is wrong with the settings
-
-    def fetch() -> AccessToken:
-        _read(files)
-        _tell_expiry(auth, credential_expiry(auth), telemetry)  # a certificate may have been replaced
-        with closing(_credential(auth, ca_file)) as credential:
-            try:
-                token: AccessToken = credential.get_token(scope)
-            except Exception as error:
-                # Whatever the library raises, without a token nothing can be asked.
-                raise CredentialError(f"{auth.method}: {_reason(error)}") from error
-            return token
-
-    return FetchedToken(fetch, source=source, telemetry=telemetry, clock=clock, files=files)
-
-
-def _read(files: tuple[WatchedFile, ...]) -> None:
-    """See whether they can be read, and take note of what is in them, for the log's blotting."""
-    for one in files:
-        one.read()
+    try:
+        return _new_credential(auth, ca_file)
+    except (ValueError, OSError) as error:
+        raise CredentialError(f"{auth.method}: {reason(error)}") from error
 
 
 def _check_workload_identity(auth: AuthSettings) -> None:
@@ -111,9 +125,7 @@ def _check_workload_identity(auth: AuthSettings) -> None:
         "client_id": (auth.client_id, "AZURE_CLIENT_ID"),
         "federated_token_file": (auth.federated_token_file, "AZURE_FEDERATED_TOKEN_FILE"),
     }
-    missing = [
-        f"{name} ({variable})" for name, (given, variable) in needed.items() if not (given or os.environ.get(variable))
-    ]
+    missing = [f"{name} ({env})" for name, (given, env) in needed.items() if not (given or os.environ.get(env))]
     if missing:
         raise CredentialError(
             f"method workload_identity needs {', '.join(missing)}; is the pod labelled for the webhook?"
@@ -121,29 +133,11 @@ def _check_workload_identity(auth: AuthSettings) -> None:
     WatchedFile(auth.federated_token_file or Path(os.environ["AZURE_FEDERATED_TOKEN_FILE"])).read()
 
 
-def _tell_expiry(auth: AuthSettings, expiry: float | None, telemetry: Telemetry) -> None:
-    if expiry is not None:
-        telemetry.gauge("credential_expiry_timestamp_seconds").labels(auth.method).set(expiry)
-
-
-def _credential(auth: AuthSettings, ca_file: Path | None) -> Any:
-    """Make a credential of azure-identity's; CredentialError with what it says is wrong."""
-    try:
-        return _new_credential(auth, ca_file)
-    except (ValueError, OSError) as error:
-        raise CredentialError(f"{auth.method}: {_reason(error)}") from error
-
-
 def _new_credential(auth: AuthSettings, ca_file: Path | None) -> Any:
     from azure import identity  # noqa: PLC0415 - 150 ms and 30 MiB that a static token does not need
 
-    options: dict[str, Any] = {
-        "connection_timeout": CONNECT_TIMEOUT,
-        "read_timeout": READ_TIMEOUT,
-        "retry_total": RETRIES,
-    }
-    if ca_file is not None:
-        options["connection_verify"] = str(ca_file)
+    # Without retries, because azure-core sleeps for as long as a Retry-After says, were it a year.
+    options: dict[str, Any] = {"transport": transport(ca_file), "retry_total": 0}
     if auth.authority is not None:
         options["authority"] = auth.authority
         options["disable_instance_discovery"] = urlsplit(auth.authority).hostname not in _KNOWN_AUTHORITIES
@@ -175,37 +169,3 @@ def _secret(auth: AuthSettings) -> str:
     if auth.client_secret is not None:
         return auth.client_secret.get_secret_value()
     return WatchedFile(auth.client_secret_file or Path()).read()
-
-
-_TRACES = re.compile(r"(Trace ID|Correlation ID|Timestamp): \S+( \S+Z)?", re.IGNORECASE)
-
-
-_ADVICE = re.compile(
-    r"(Visit|To mitigate this issue, please refer to the troubleshooting guidelines here at) https://\S+[^.\n]*\.?"
-)
-MAX_REASON = 1500  # the default chain has a sentence for each of its many members
-
-
-def _reason(error: Exception) -> str:
-    """Take what tells what is wrong, such as AADSTS7000215; the body repeats it, and the trace ids differ at every try."""
-    said = _TRACES.sub("", str(error).partition("\nContent: ")[0])
-    return text(_ADVICE.sub("", said), MAX_REASON) or type(error).__name__
-
-
-def credential_expiry(auth: AuthSettings) -> float | None:
-    """Tell when the credential itself expires, in Unix seconds: a certificate's notAfter, or the configured day.
-
-    Raises:
-        CredentialError: the certificate cannot be read.
-    """
-    if auth.client_secret_expires_on is not None:
-        return datetime.combine(auth.client_secret_expires_on, time(), UTC).timestamp()
-    if auth.certificate_file is None:
-        return None
-    from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415 - only a certificate needs it
-
-    pem = WatchedFile(auth.certificate_file).read()
-    try:
-        return load_pem_x509_certificate(pem.encode()).not_valid_after_utc.timestamp()
-    except ValueError as error:
-        raise CredentialError(f"{auth.certificate_file} holds no PEM certificate") from error

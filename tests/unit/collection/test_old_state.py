@@ -15,6 +15,10 @@ from exporter.domain.offers import Offer, OfferStatus, Step, StepStatus
 
 SELECTION = {"selection", "is_complete"}
 SINCE = SELECTION | {
+    "departed",
+    "left_out",
+    "tried",
+    "submission",
     "sources",
     "live",
     "live_since",
@@ -63,28 +67,42 @@ def aged(path: Path, snapshot: Snapshot, names: set[str]) -> Snapshot:
 
 
 def test_are_still_read(tmp_path: Path) -> None:
-    snapshot = Snapshot((PublisherRecord("contoso", 300.0, (RECORD,), listed=1),))
+    snapshot = Snapshot((PublisherRecord("contoso", 300.0, (RECORD,)),))
     assert aged(tmp_path / "state", snapshot, SINCE - {"is_complete"}) == snapshot
 
 
 def test_do_not_tell_whether_they_are_complete(tmp_path: Path) -> None:
     """And so do not count as if they were."""
-    told = SourceRecord("cloud_partner", 1, 5.0)
-    old = PublisherRecord("contoso", 300.0, (RECORD,), listed=1, sources=(told,))
+    told = SourceRecord("cloud_partner", ("vm",), 5.0)
+    old = PublisherRecord("contoso", 300.0, (RECORD,), sources=(told,))
     new = replace(old, sources=(replace(told, is_complete=True),), selection=Selection((), ("cloud_partner",)))
     assert aged(tmp_path / "state", Snapshot((new,)), SELECTION) == Snapshot((old,))
 
 
 def test_keep_what_was_selected(tmp_path: Path) -> None:
     selection = Selection(("vm",), ("cloud_partner", "partner_center"), Shard(1, 3))
-    sources = (SourceRecord("cloud_partner", 1, 5.0, is_complete=True),)
+    sources = (SourceRecord("cloud_partner", ("vm",), 5.0, is_complete=True),)
     snapshot = Snapshot((PublisherRecord("contoso", 300.0, (RECORD,), sources=sources, selection=selection),))
     save(tmp_path / "state", snapshot)
     assert load(tmp_path / "state") == snapshot
 
 
 def test_keep_what_the_sources_told(tmp_path: Path) -> None:
-    sources = (SourceRecord("cloud_partner", 1, 5.0), SourceRecord("partner_center"))
-    snapshot = Snapshot((PublisherRecord("contoso", 300.0, (RECORD,), listed=1, sources=sources),))
+    sources = (SourceRecord("cloud_partner", ("vm",), 5.0), SourceRecord("partner_center"))
+    snapshot = Snapshot((PublisherRecord("contoso", 300.0, (RECORD,), sources=sources),))
     save(tmp_path / "state", snapshot)
     assert load(tmp_path / "state") == snapshot
+
+
+def test_lists_that_were_only_counted_are_no_lists(tmp_path: Path) -> None:
+    """Before 0.2 a source's record had the length of its list, and the publisher's one of all."""
+    path = tmp_path / "state"
+    save(path, Snapshot((PublisherRecord("contoso", 300.0, sources=(SourceRecord("cloud_partner", ("vm",), 5.0),)),)))
+    head, body = path.read_text(encoding="utf-8").splitlines()
+    content = json.loads(body)
+    content["publishers"][0] |= {"listed": 1}
+    content["publishers"][0]["sources"][0] = {"source": "cloud_partner", "listed": 1, "last_success": 5.0}
+    path.write_text(f"{head}\n{json.dumps(content)}\n", encoding="utf-8")
+    assert load(path) == Snapshot(
+        (PublisherRecord("contoso", 300.0, sources=(SourceRecord("cloud_partner", None, 5.0),)),)
+    )

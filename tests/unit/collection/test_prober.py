@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -12,54 +11,53 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.collection import prober as module
-from exporter.collection.prober import BusyError, Prober, TargetError, UnknownOfferError
+from exporter.collection.fetch import Fetch
+from exporter.collection.prober import Prober, TargetError, UnknownOfferError
 from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
+from exporter.collection.workers import Workers
 from exporter.config.selection import Selection
 from exporter.config.settings import PublisherSettings
 from exporter.config.shards import WHOLE, Shard
 from exporter.domain.errors import UpstreamError
 from exporter.domain.offers import Offer, OfferStatus
-from exporter.sources.base import Deadline
+from exporter.sources.base import Answer, OfferQuery
+from exporter.sources.deadline import Deadline
+from exporter.telemetry.metrics import Telemetry
+from tests.unit.collection.world import FakeSource
 from tests.unit.make import NOW, Clock, offer, record, snapshot
 
 
-class Source:
-    """Answers with what a test says, once it lets go."""
-
-    name = "cloud_partner"
+class House:
+    """A prober whose source tells `answer` once it is let go."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, Offer | None, float]] = []
+        self.source, self.clock = FakeSource("cloud_partner"), Clock()
         self.answer: Offer | Exception = offer()
         self.go = threading.Event()
         self.go.set()
+        self.left: list[float] = []
+        self.latest = Snapshot()
+        self.workers = Workers(3, "test")
+        self.prober = self.build()
+        self.source.fetch_offer = self.fetch  # type: ignore[method-assign]  # it has an answer for whatever is asked
 
-    def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
-        raise NotImplementedError
-
-    def fetch_offer(self, publisher_id: str, offer_id: str, listed: Offer | None, deadline: Deadline) -> Offer:
-        self.asked.append((f"{publisher_id}/{offer_id}", listed, deadline.remaining()))
+    def fetch(self, query: OfferQuery, deadline: Deadline) -> Answer:
+        self.source.asked.append(query)
+        self.left.append(deadline.remaining())
         assert self.go.wait(10)
         if isinstance(self.answer, Exception):
             raise self.answer
-        return replace(self.answer, publisher_id=publisher_id, offer_id=offer_id)
-
-
-class House:
-    def __init__(self) -> None:
-        self.source, self.clock = Source(), Clock()
-        self.latest = Snapshot()
-        self.prober = self.build()
+        return Answer(replace(self.answer, publisher_id=query.publisher_id, offer_id=query.offer_id))
 
     def build(self, shard: Shard = WHOLE) -> Prober:
         return Prober(
             (PublisherSettings(id="contoso"), PublisherSettings(id="fabrikam", offers=("vm", "app"))),
             {"cloud_partner": self.source},
+            {"cloud_partner": self.workers},
+            Fetch(Telemetry(), self.clock, 3600.0, 3600.0),
             shard=shard,
             latest=lambda: self.latest,
-            limit=3,
             seconds=60,
-            clock=self.clock,
             monotonic=Clock(0),
         )
 
@@ -71,8 +69,8 @@ class House:
 def house() -> Iterator[House]:
     built = House()
     yield built
-    built.source.go.set()
-    built.prober.close()
+    built.go.set()
+    built.workers.close()
 
 
 def test_probe(house: House) -> None:
@@ -80,7 +78,8 @@ def test_probe(house: House) -> None:
     assert (found.offer, found.failure, found.last_success, found.asked) == (offer(), None, NOW, NOW)
     assert found.since is not None
     assert found.since.status == NOW
-    assert house.source.asked == [("contoso/vm", None, 60)]
+    assert house.source.asked == [OfferQuery("contoso", "vm")]
+    assert house.left == [60]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,7 @@ def test_those_that_may(house: House) -> None:
 
 def listed(*names: str, complete: bool = True, **selection: Any) -> Snapshot:
     """What a refresh has left, with these offers."""
-    sources = (SourceRecord("cloud_partner", len(names), NOW, is_complete=complete),)
+    sources = (SourceRecord("cloud_partner", names, NOW, is_complete=complete),)
     known = Selection(**({"sources": ("cloud_partner",)} | selection))
     return snapshot(*(record(offer(one)) for one in names), sources=sources, selection=known)
 
@@ -172,14 +171,13 @@ def test_offers_of_another_shard(house: House, publisher: str) -> None:
         other.probe(f"{publisher}/vm")
     assert str(error.value) == f"offer vm of {publisher} is another shard's; this is {1 - ordinal}/2"
     assert mine.probe(f"{publisher}/vm").result(10).failure is None
-    mine.close()
 
 
 def test_two_at_once_share_the_fetch(house: House) -> None:
-    house.source.go.clear()
+    house.go.clear()
     flights = [house.prober.probe("contoso/vm") for _ in range(10)]
     assert len({id(one) for one in flights}) == 1
-    house.source.go.set()
+    house.go.set()
     flights[0].result(10)
     house.probe()
     assert len(house.source.asked) == 2
@@ -189,37 +187,30 @@ def test_no_fetch_outlasts_the_scrape_that_asked_for_it(house: House) -> None:
     """Nor the time that any probe has."""
     for seconds in (9.5, 1e9):
         house.prober.probe("contoso/vm", seconds=seconds).result(10)
-    assert [left for _, _, left in house.source.asked] == [9.5, 60]
+    assert house.left == [9.5, 60]
 
 
 def test_who_joins_a_fetch_shares_its_time(house: House) -> None:
-    house.source.go.clear()
+    house.go.clear()
     first = house.prober.probe("contoso/vm", seconds=5)
     assert house.prober.probe("contoso/vm", seconds=50) is first
-    house.source.go.set()
+    house.go.set()
     first.result(10)
-    assert [left for _, _, left in house.source.asked] == [5]
+    assert house.left == [5]
 
 
-def test_limit(house: House) -> None:
-    """So many at once and no more; who is refused may come again."""
-    house.source.go.clear()
-    flights: list[Future[Any]] = [house.prober.probe(f"contoso/vm-{number}") for number in range(3)]
-    with pytest.raises(BusyError, match="3 probes are under way; try again"):
-        house.prober.probe("contoso/vm-3")
-    assert house.prober.probe("contoso/vm-1") is flights[1]
-    house.source.go.set()
-    for one in flights:
-        one.result(10)
-    assert house.probe("contoso/vm-3").failure is None
+def test_all_are_queued(house: House) -> None:
+    """However many come at once: their scrapers know how long they wait."""
+    flights = [house.prober.probe(f"contoso/vm-{number}") for number in range(100)]
+    assert all(one.result(10).failure is None for one in flights)
 
 
 def test_failure(house: House) -> None:
     """It shows the failure alone; the next good one knows since when all holds."""
     house.probe()
-    house.source.answer = UpstreamError("down")
+    house.answer = UpstreamError("down")
     assert house.probe() == OfferRecord("contoso", "vm", failure=Failure("upstream", "down"))
-    house.source.answer = offer()
+    house.answer = offer()
     house.clock.now += 100
     again = house.probe()
     assert again.since is not None
@@ -228,11 +219,11 @@ def test_failure(house: House) -> None:
 
 def test_a_failure_is_logged_once_with_its_reason(house: House) -> None:
     """`probe_success 0` alone tells nobody what to do, and ten who share a fetch need one line."""
-    house.source.answer = UpstreamError("down")
-    house.source.go.clear()
+    house.answer = UpstreamError("down")
+    house.go.clear()
     with capture_logs() as logs:
         flights = [house.prober.probe("contoso/vm") for _ in range(10)]
-        house.source.go.set()
+        house.go.set()
         for one in flights:
             one.result(10)
     about = {"publisher_id": "contoso", "offer_id": "vm", "reason": "upstream", "error": "down"}
@@ -241,25 +232,25 @@ def test_a_failure_is_logged_once_with_its_reason(house: House) -> None:
 
 def test_bug(house: House) -> None:
     """It is the flight's, and holds up nothing."""
-    house.source.answer = ZeroDivisionError()
+    house.answer = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
         house.probe()
-    house.source.answer = offer()
+    house.answer = offer()
     assert house.probe().failure is None
 
 
 def test_what_a_refresh_knows(house: House) -> None:
     """Since-times and the list entry come from whoever has seen the offer last."""
     listed = offer(display_name="VM")
-    house.latest = snapshot(record(offer(), listed=listed, asked=NOW - 5))
+    house.latest = snapshot(record(offer(), listed=listed, success=NOW - 5))
     first = house.probe()
-    assert house.source.asked[-1][1] == listed
+    assert house.source.asked[-1].listed == listed
     assert first.since is not None
     assert first.since.status == NOW - 100
     house.clock.now += 50
     succeeded = offer(status=OfferStatus.SUCCEEDED)
-    house.latest = snapshot(record(succeeded, listed=listed, asked=NOW + 20))
-    house.source.answer = succeeded
+    house.latest = snapshot(record(succeeded, listed=listed, success=NOW + 20))
+    house.answer = succeeded
     second = house.probe()
     assert second.since is not None
     assert second.since.status == NOW - 100, "as the refresh says, though a probe saw another status before that"

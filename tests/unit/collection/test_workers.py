@@ -14,19 +14,19 @@ def test_results_and_errors_are_in_the_future() -> None:
     def fail() -> None:
         raise KeyError("x")
 
-    assert workers.submit(divmod, 7, 2).result(10) == (3, 1)
-    assert workers.submit(int, "ff", base=16).result(10) == 255
+    assert workers.submit("a", divmod, 7, 2).result(10) == (3, 1)
+    assert workers.submit("a", int, "ff", base=16).result(10) == 255
     with pytest.raises(KeyError):
-        workers.submit(fail).result(10)
-    assert workers.submit(str, 1).result(10) == "1"
+        workers.submit("a", fail).result(10)
+    assert workers.submit("a", str, 1).result(10) == "1"
     workers.close()
 
 
 def test_not_more_than_so_many_at_once() -> None:
     workers = Workers(3, "test")
     busy = threading.Barrier(4)
-    names = [workers.submit(lambda: (busy.wait(10), threading.current_thread().name)[1]) for _ in range(3)]
-    after = workers.submit(lambda: threading.current_thread().name)
+    names = [workers.submit("a", lambda: (busy.wait(10), threading.current_thread().name)[1]) for _ in range(3)]
+    after = workers.submit("a", lambda: threading.current_thread().name)
     assert not after.running()
     busy.wait(10)
     assert {one.result(10) for one in names} == {"test-0", "test-1", "test-2"}
@@ -42,10 +42,10 @@ def test_what_is_cancelled_while_it_waits_is_not_called() -> None:
         started.set()
         release.wait(10)
 
-    first = workers.submit(hold)
+    first = workers.submit("a", hold)
     assert started.wait(10)
-    second = workers.submit(called.set)
-    third = workers.submit(str, 3)
+    second = workers.submit("a", called.set)
+    third = workers.submit("a", str, 3)
     assert not first.cancel()
     assert second.cancel()
     release.set()
@@ -54,11 +54,41 @@ def test_what_is_cancelled_while_it_waits_is_not_called() -> None:
     workers.close()
 
 
-def test_close_ends_the_threads_after_what_is_queued() -> None:
-    workers = Workers(2, "closing")
-    futures = [workers.submit(str, one) for one in range(20)]
-    workers.close()
+def test_parties_take_turns() -> None:
+    """Who has little to do does not wait for who has much."""
+    workers = Workers(1, "test")
+    started, go_on, seen = threading.Event(), threading.Event(), list[str]()
+
+    def hold() -> None:
+        started.set()
+        go_on.wait(10)
+
+    workers.submit("a", hold)
+    assert started.wait(10)
+    futures = [workers.submit(party, seen.append, party) for party in "aaabbc"]
+    go_on.set()
     assert not wait(futures, 10).not_done
+    assert "".join(seen) == "abcaba"
+    workers.close()
+
+
+def test_close_cancels_what_waits_and_what_comes_later() -> None:
+    workers = Workers(1, "closing")
+    started, go_on = threading.Event(), threading.Event()
+
+    def hold() -> str:
+        started.set()
+        go_on.wait(10)
+        return "done"
+
+    first = workers.submit("a", hold)
+    assert started.wait(10)
+    second = workers.submit("a", str, 2)
+    workers.close()
+    go_on.set()
+    assert first.result(10) == "done"
+    assert second.cancelled()
+    assert workers.submit("a", str, 3).cancelled()
     for thread in threading.enumerate():
         if thread.name.startswith("closing-"):
             thread.join(10)
@@ -67,5 +97,5 @@ def test_close_ends_the_threads_after_what_is_queued() -> None:
 
 def test_threads_do_not_hold_up_the_exit() -> None:
     workers = Workers(1, "daemon")
-    assert workers.submit(lambda: threading.current_thread().daemon).result(10)
+    assert workers.submit("a", lambda: threading.current_thread().daemon).result(10)
     workers.close()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
@@ -19,7 +20,8 @@ from exporter.domain.errors import REASONS
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
 from exporter.exposition.encoder import encode, encode_offer
 from exporter.exposition.publication import Publication
-from exporter.telemetry.metrics import OWN_METRICS, Telemetry
+from exporter.sources.registry import SOURCES
+from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import NOW, failure, message, offer, record, snapshot, step
 
 from .oracle import oracle
@@ -68,32 +70,39 @@ HOUSE = Snapshot(
                 record(offer("idle", OfferStatus.NEVER_PUBLISHED, live=False)),
                 record(LISTED_ONLY),
             ),
-            listed=6,
             last_refresh=NOW,
             last_success=NOW - 600,
             duration=1.25,
             failure=failure(),
+            left_out=2,
             sources=(
-                SourceRecord("cloud_partner", 5, NOW),
-                SourceRecord("partner_center", 6, NOW - 600, failure("forbidden")),
+                SourceRecord("cloud_partner", ("failing", "idle", "never-seen", "stale", "vm"), NOW),
+                SourceRecord("partner_center", ("idle", "listed"), NOW - 600, failure("forbidden")),
                 SourceRecord("product_ingestion", failure=failure("not_found")),
             ),
         ),
         PublisherRecord("not asked yet", None),
-        PublisherRecord("empty", 300.0, listed=0, last_refresh=NOW, last_success=NOW, duration=0.125),
+        PublisherRecord(
+            "empty",
+            300.0,
+            sources=(SourceRecord("cloud_partner", ()),),
+            last_refresh=NOW,
+            last_success=NOW,
+            duration=0.125,
+        ),
     )
 )
 
 
 def own_registry() -> CollectorRegistry:
     """The exporter's own metrics as they are at the start, without what differs between hosts."""
-    Telemetry()  # switches the library's _created series off, as it does in the exporter
-    registry = CollectorRegistry()
-    for name, metric in OWN_METRICS.items():
-        built = metric.build(registry)
-        if name == "build_info":
-            built.labels("1.2.3", "3.11.0").set(1)  # type: ignore[attr-defined]
-    return registry
+    telemetry = Telemetry(one.name for one in SOURCES)
+    for collector in list(telemetry.registry._collector_to_names):
+        if not isinstance(collector, MetricWrapperBase):
+            telemetry.registry.unregister(collector)
+    telemetry.build_info.clear()
+    telemetry.build_info.labels("1.2.3", "3.11.0").set(1)
+    return telemetry.registry
 
 
 def exposition(shown: Snapshot, *, openmetrics: bool, packed: bool = False) -> bytes:
@@ -170,7 +179,7 @@ records = st.builds(
 sources = st.builds(
     SourceRecord,
     source=texts,
-    listed=st.none() | st.integers(0, 10**6),
+    offers=st.none() | st.lists(texts, max_size=3, unique=True).map(tuple),
     last_success=times,
     failure=st.none() | st.builds(failure, st.sampled_from(REASONS)),
 )
@@ -179,7 +188,7 @@ publishers = st.builds(
     publisher_id=texts,
     interval=times,
     offers=st.lists(records, max_size=3, unique_by=lambda one: one.offer_id).map(tuple),
-    listed=st.none() | st.integers(0, 10**6),
+    left_out=st.none() | st.integers(0, 10**6),
     last_refresh=times,
     last_success=times,
     duration=times,

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from exporter.collection.snapshot import OfferRecord, Snapshot
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
 from exporter.exposition import encoder, own
 from exporter.exposition import publication as module
-from exporter.exposition.publication import HOLD, Publication
-from tests.unit.make import NOW, Clock, failure, offer, record, snapshot
+from exporter.exposition.publication import Publication
+from tests.unit.make import NOW, Clock, failure, record, snapshot
 
 STATUS = 'azure_marketplace_offer_status{offer_id="vm",publisher_id="contoso",status="running"} 1.0'
 UP = 'azure_marketplace_offer_up{offer_id="vm",publisher_id="contoso"}'
@@ -87,74 +87,25 @@ def test_the_newest_snapshot_is_shown(shown: Shown) -> None:
     assert STATUS not in shown.text()
 
 
-def test_an_offer_is_withdrawn_when_it_becomes_stale(shown: Shown) -> None:
-    """Without a new snapshot, at the very second, and with one rendering for all scrapes after it."""
-    shown.publication.publish(snapshot(record(failure=failure())))
-    shown.clock.now = NOW + 3599
+def test_a_stale_offer_is_withdrawn_when_it_is_published_again(shown: Shown) -> None:
+    """A scrape renders nothing, however late it comes; its health series stay."""
+    known = snapshot(record(failure=failure()))
+    shown.publication.publish(known)
+    before = shown.renderings
+    shown.clock.now = NOW + 3600
     assert STATUS in shown.text()
-    before = shown.renderings
-    shown.clock.now = NOW + 3600
-    for _ in range(3):
-        assert STATUS not in shown.text()
-        assert f"{UP} 0.0\n" in shown.text()
-    assert shown.renderings == before + 1
-    assert shown.publication.snapshot.offer("contoso", "vm") is not None
-
-
-def test_offers_are_withdrawn_one_after_the_other(shown: Shown) -> None:
-    old, new = record(offer("old"), success=NOW - 60), record(offer("new"))
-    shown.publication.publish(snapshot(old, new))
-    seen = []
-    for later in (3530, 3545, 3590, 3605):
-        shown.clock.now = NOW + later
-        text = shown.text()
-        seen.append(tuple(name for name in ("old", "new") if f'offer_info{{display_name="",offer_id="{name}"' in text))
-    assert seen == [("old", "new"), ("new",), ("new",), ()]
-    assert shown.renderings == 4
-
-
-def test_a_late_rendering_holds_for_a_while(shown: Shown) -> None:
-    """In an outage offers become stale one by one; rendering all anew for each would keep every scrape waiting."""
-    records = [record(offer(f"offer-{number}"), success=NOW + number) for number in range(30)]
-    shown.publication.publish(snapshot(*records))
-    before = shown.renderings
-    for later in range(30):
-        shown.clock.now = NOW + 3600 + later
-        shown.text()
-    assert shown.renderings == before + 3
-    shown.clock.now = NOW + 3600 + 29 + HOLD
-    assert "offer_info{" not in shown.text()
-
-
-def test_what_is_due_is_renewed_once(shown: Shown) -> None:
-    """So that the event loop need not do it."""
-    due = [shown.publication.is_due]
-    shown.publication.publish(snapshot(record()))
-    due.append(shown.publication.is_due)
-    shown.clock.now = NOW + 3600
-    due.append(shown.publication.is_due)
-    shown.publication.renew()
-    due.append(shown.publication.is_due)
-    assert due == [False, False, True, False]
-    before = shown.renderings
-    assert STATUS not in shown.text()
     assert shown.renderings == before
+    shown.publication.publish(known)
+    assert STATUS not in shown.text()
+    assert f"{UP} 0.0\n" in shown.text()
 
 
-def test_a_snapshot_published_while_an_old_one_is_rendered_again_wins(shown: Shown) -> None:
-    """The scrape that found the old one stale must not put it back."""
-    shown.publication.publish(snapshot(record()))
-    shown.clock.now = NOW + 4000
-    fresh = snapshot(record(offer("fresh"), success=NOW + 4000))
-
-    def publish() -> None:
-        shown.while_rendering = lambda: None
-        shown.publication.publish(fresh)
-
-    shown.while_rendering = publish
-    shown.text()
-    assert shown.publication.snapshot is fresh
-    assert 'offer_id="fresh"' in shown.text()
+def test_ready_with_the_first_whole_refresh_and_for_good(shown: Shown) -> None:
+    ready = [shown.publication.is_ready]
+    for one in (Snapshot((PublisherRecord("new", None),)), snapshot(), Snapshot((PublisherRecord("new", None),))):
+        shown.publication.publish(one)
+        ready.append(shown.publication.is_ready)
+    assert ready == [False, False, True, True]
 
 
 def test_a_clock_that_is_set_back_shows_no_more_and_breaks_nothing(shown: Shown) -> None:

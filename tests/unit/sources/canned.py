@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from exporter.config.settings import ApiSettings
 from exporter.simulator import serve_in_thread
-from exporter.sources.base import Deadline
+from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
 from exporter.sources.rate_limit import Gate
 from exporter.telemetry.metrics import Telemetry
@@ -103,15 +103,15 @@ class Tokens:
     def __init__(self) -> None:
         self.dropped: list[str] = []
 
-    def token(self) -> str:
-        return f"token-{len(self.dropped) + 1}"
+    def token(self, deadline: Deadline) -> str:
+        return self.secrets()[0]
 
     def drop(self, token: str) -> bool:
         self.dropped.append(token)
         return True
 
     def secrets(self) -> tuple[str, ...]:
-        return (self.token(),)
+        return (f"token-{len(self.dropped) + 1}",)
 
 
 @dataclass

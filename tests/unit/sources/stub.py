@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from exporter.config.settings import ApiSettings
 from exporter.sources.auth.tokens import StaticToken, TokenSource
-from exporter.sources.base import Deadline
+from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
 from exporter.sources.rate_limit import Gate
 from exporter.telemetry.metrics import PREFIX, Telemetry

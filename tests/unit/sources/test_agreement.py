@@ -10,8 +10,8 @@ import pytest
 from exporter.config.settings import Settings
 from exporter.domain.offers import Offer, OfferStatus
 from exporter.simulator import Simulator, demo, serve_in_thread
-from exporter.sources.base import Deadline
 from exporter.sources.connections import Connections
+from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 
 EPOCH = 1_800_000_000.0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.domain.errors import DeadlineError
-from exporter.sources.base import Deadline
+from exporter.sources.deadline import Deadline
 from tests.unit.make import Clock
 
 

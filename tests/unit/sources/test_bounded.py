@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 from urllib3.connection import HTTPConnection
 
-from exporter.sources.base import Deadline
 from exporter.sources.bounded import BoundedAdapter
+from exporter.sources.deadline import Deadline
 from exporter.sources.rate_limit import Gate
 from exporter.sources.retries import Call, current_call
 from exporter.telemetry.metrics import Telemetry

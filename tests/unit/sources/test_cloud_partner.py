@@ -13,8 +13,8 @@ import pytest
 
 from exporter.domain.errors import DecodeError, ForbiddenError, NotFoundError
 from exporter.domain.offers import Level, Offer, OfferStatus, Party, StepStatus
-from exporter.sources.base import Deadline
 from exporter.sources.cloud_partner import MAX_MESSAGES, MAX_STEPS, CloudPartnerSource
+from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
 from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import Clock, offer

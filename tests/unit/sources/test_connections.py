@@ -12,8 +12,8 @@ from exporter.config.options import load
 from exporter.config.settings import Settings
 from exporter.domain.errors import ConfigError
 from exporter.simulator import Simulator, demo, serve_in_thread
-from exporter.sources.base import Deadline
 from exporter.sources.connections import Connections
+from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 
 NOW = 1_800_000_000.0

@@ -24,6 +24,7 @@ from exporter.domain.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
+from exporter.sources.deadline import Deadline
 from exporter.sources.failures import ERROR_BODY
 from exporter.sources.http import MAX_BODY
 from tests.unit.make import Clock
@@ -37,7 +38,7 @@ class Turning:
     def __init__(self, *tokens: str) -> None:
         self._tokens = list(tokens)
 
-    def token(self) -> str:
+    def token(self, deadline: Deadline) -> str:
         return self._tokens[0]
 
     def drop(self, token: str) -> bool:

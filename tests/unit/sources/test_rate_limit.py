@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from exporter.domain.errors import DeadlineError, ThrottledError
-from exporter.sources.base import Deadline
+from exporter.sources.deadline import Deadline
 from exporter.sources.rate_limit import MAX_PAUSE, Gate
 from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import NOW, Clock

@@ -21,7 +21,7 @@ from exporter.config.shards import WHOLE
 from exporter.domain.offers import Offer, OfferStatus
 from exporter.pages.discovery import Discovery
 from exporter.pages.documents import PIECE
-from exporter.sources.base import Deadline
+from exporter.sources.deadline import Deadline
 from exporter.web import probe as module
 from exporter.web.guard import BusyError as BusyAnswersError
 from exporter.web.guard import security_headers

@@ -1,22 +1,47 @@
-"""When to refresh in the background."""
+"""One refresh at a time, for all who want one: a clock in the background, or scrapes."""
 
 from __future__ import annotations
 
 import random
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import structlog
 
-__all__ = ["Background"]
+__all__ = ["Background", "Refresher"]
 
 JITTER = 0.05
 
 log = structlog.get_logger("exporter.collection")
 
 
+class Refresher:
+    """Runs `refresh` in a thread, never twice at once."""
+
+    def __init__(self, refresh: Callable[[], object]) -> None:
+        self._refresh = refresh
+        self._lock = threading.Lock()
+        self._flight: Future[None] | None = None
+
+    def join(self) -> Future[None]:
+        """Join the refresh that is under way, or start one; the future is done when it has ended, well or not."""
+        with self._lock:
+            if self._flight is None or self._flight.done():
+                self._flight = Future()
+                threading.Thread(target=self._fly, args=(self._flight,), name="refresh", daemon=True).start()
+            return self._flight
+
+    def _fly(self, flight: Future[None]) -> None:
+        try:
+            self._refresh()
+        except Exception:
+            log.exception("refresh broke; the next one is tried as planned")
+        flight.set_result(None)
+
+
 class Background:
-    """Calls `refresh` again and again in one thread, so that refreshes never overlap.
+    """Starts refreshes by the clock until it is stopped.
 
     The first starts at once. Each next one is planned one interval after the planned start of the last, plus up to five
     per cent, so that many exporters don't ask in step; what a long refresh has missed is skipped. `wait` sleeps for some
@@ -25,31 +50,23 @@ class Background:
 
     def __init__(
         self,
-        refresh: Callable[[], object],
+        refresher: Refresher,
         interval: float,
         *,
         monotonic: Callable[[], float],
-        wait: Callable[[float], bool] | None = None,
+        wait: Callable[[float], bool],
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._refresh = refresh
+        self._refresher = refresher
         self._interval = interval
         self._monotonic = monotonic
-        self._stop = threading.Event()
-        self._wait = wait or self._stop.wait
+        self._wait = wait
         self._jitter = jitter
         self._thread = threading.Thread(target=self.run, name="background", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
-
-    def stop(self, timeout: float) -> bool:
-        """Let the refresh under way be the last, and wait up to `timeout` seconds for it; tells whether it has ended."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
 
     @property
     def is_alive(self) -> bool:
@@ -60,10 +77,7 @@ class Background:
         """Do the thread's work; returns when `wait` says so."""
         planned = self._monotonic()
         while True:
-            try:
-                self._refresh()
-            except Exception:
-                log.exception("refresh broke; the next one is tried as planned")
+            self._refresher.join().result()
             now = self._monotonic()
             planned += self._interval * (1 + int(max(0.0, now - planned) / self._interval))
             if self._wait(planned + self._interval * JITTER * self._jitter() - now):

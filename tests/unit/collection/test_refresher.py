@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.collection.schedule import Background
+from exporter.collection.refresher import Background, Refresher
 from tests.unit.make import Clock
 
 
@@ -18,7 +18,9 @@ class Days:
         self.starts: list[float] = []
         self.waits: list[float] = []
         self._durations = list(durations)
-        self.background = Background(self.refresh, 300.0, monotonic=self.clock, wait=self.wait, jitter=jitter)
+        self.background = Background(
+            Refresher(self.refresh), 300.0, monotonic=self.clock, wait=self.wait, jitter=jitter
+        )
 
     def refresh(self) -> None:
         self.starts.append(self.clock.now - 1000)
@@ -67,38 +69,30 @@ def test_a_refresh_that_raises_is_logged_and_the_next_one_comes() -> None:
         calls.append(1)
         raise RuntimeError("broken")
 
-    background = Background(refresh, 300.0, monotonic=Clock(), wait=lambda _: len(calls) == 2)
+    background = Background(Refresher(refresh), 300.0, monotonic=Clock(), wait=lambda _: len(calls) == 2)
     with capture_logs() as logs:
-        background.run()
+        background.start()
+        background._thread.join(10)
+    assert not background.is_alive
     assert len(calls) == 2
     assert [one["log_level"] for one in logs] == ["error", "error"]
 
 
-def test_thread_starts_and_stops() -> None:
-    refreshed = threading.Event()
-    background = Background(refreshed.set, 1e6, monotonic=Clock())
-    seen = [background.is_alive]
-    background.start()
-    assert refreshed.wait(10)
-    seen.append(background.is_alive)
-    assert background.stop(10)
-    assert [*seen, background.is_alive] == [False, True, False]
-
-
-def test_stop_does_not_wait_for_a_refresh_that_hangs() -> None:
-    started, release = threading.Event(), threading.Event()
+def test_all_who_ask_meanwhile_share_one_refresh() -> None:
+    started, go_on, calls = threading.Event(), threading.Event(), []
 
     def refresh() -> None:
+        calls.append(1)
         started.set()
-        release.wait(10)
+        assert go_on.wait(10)
 
-    background = Background(refresh, 1e6, monotonic=Clock())
-    background.start()
+    refresher = Refresher(refresh)
+    first = refresher.join()
     assert started.wait(10)
-    assert not background.stop(0)
-    release.set()
-    assert background.stop(10)
-
-
-def test_stop_before_start() -> None:
-    assert Background(lambda: None, 1.0, monotonic=Clock()).stop(0)
+    assert {id(refresher.join()) for _ in range(5)} == {id(first)}
+    go_on.set()
+    first.result(10)
+    second = refresher.join()
+    assert second is not first
+    second.result(10)
+    assert len(calls) == 2

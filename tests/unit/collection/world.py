@@ -1,0 +1,182 @@
+"""A collection whose sources, clocks and settings belong to a test; the engine is the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from exporter.collection import engine as module
+from exporter.collection.engine import Engine
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
+from exporter.config.settings import ApiSettings, CollectionSettings, PublisherSettings, Settings
+from exporter.domain.errors import NotFoundError
+from exporter.domain.offers import Offer, OfferStatus
+from exporter.sources.base import Answer, NotServedError, OfferQuery, Source
+from exporter.sources.deadline import Deadline
+from exporter.telemetry.metrics import Telemetry
+from tests.unit.make import NOW, Clock
+
+ORDER = ("cloud_partner", "partner_center", "product_ingestion")
+Told = Offer | Answer | OfferStatus | Exception | Callable[[], Offer]
+
+
+@dataclass
+class FakeSource(Source):
+    """Lists and tells what a test gives it; an exception in place of an answer is raised.
+
+    `offers` are in its list, for every publisher or as `lists` says; `hidden` can be asked for all the same.
+    """
+
+    name: str  # type: ignore[misc]  # here each instance is a source of its own
+    is_account: bool = False  # type: ignore[misc]
+    offers: dict[str, Told] = field(default_factory=dict)
+    hidden: dict[str, Told] = field(default_factory=dict)
+    lists: dict[str, tuple[Offer, ...] | Exception] = field(default_factory=dict)
+    refusal: Exception | None = None
+    asked: list[OfferQuery] = field(default_factory=list)
+
+    def offer(self, offer_id: str, status: OfferStatus = OfferStatus.UNKNOWN, **fields: Any) -> Offer:
+        product = f"guid-of-{offer_id}" if self.is_account else ""
+        known: dict[str, Any] = {"display_name": f"{offer_id} in {self.name}", "product_id": product}
+        return Offer("contoso", offer_id, status, self.name, **(known | fields))
+
+    def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
+        deadline.check()
+        listed = self.lists.get(publisher_id, self.refusal)
+        if isinstance(listed, Exception):
+            raise listed
+        return tuple(map(self.offer, self.offers)) if listed is None else listed
+
+    def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
+        deadline.check()
+        self.asked.append(query)
+        told = (self.offers | self.hidden).get(query.offer_id, query.listed)
+        if callable(told):
+            told = told()
+        if isinstance(told, OfferStatus):
+            told = self.offer(query.offer_id, told)
+        if isinstance(told, Exception):
+            raise told
+        if told is None or (query.offer_id not in self.offers | self.hidden and self.lists == {}):
+            raise NotFoundError(f"{self.name} has no {query.offer_id}")
+        return told if isinstance(told, Answer) else Answer(told)
+
+    def does_not_serve(self, offer_id: str, *, is_lasting: bool = True) -> None:
+        listed = self.offer(offer_id, is_listed_only=True)
+        self.offers[offer_id] = NotServedError(f"{self.name} only lists {offer_id}", listed, is_lasting=is_lasting)
+
+    def ids(self) -> list[str]:
+        """What was asked for."""
+        return [one.offer_id for one in self.asked]
+
+
+@dataclass
+class FakeConnections:
+    sources: Mapping[str, Source]
+    paused: dict[str, float] = field(default_factory=dict)
+
+    def pauses(self) -> Mapping[str, float]:
+        return self.paused
+
+    def pause(self, pauses: Mapping[str, float]) -> None:
+        self.paused |= pauses
+
+    def secrets(self) -> tuple[str, ...]:
+        return ()
+
+    def close(self) -> None:
+        pass
+
+
+class World:
+    """One publisher, contoso, unless a test says otherwise, and three sources of which the first alone is asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.cloud = FakeSource(ORDER[0])
+        self.center, self.ingestion = FakeSource(ORDER[1], is_account=True), FakeSource(ORDER[2], is_account=True)
+        self.connections = FakeConnections({one.name: one for one in (self.cloud, self.center, self.ingestion)})
+        monkeypatch.setattr(module, "Connections", lambda *_, **__: self.connections)
+        self.clock, self.monotonic = Clock(), Clock(0)
+        self.telemetry = Telemetry()
+        self.published: list[Snapshot] = []
+        self.saved: list[Snapshot] = []
+        self.on_publish: Callable[[Snapshot], object] = lambda _: None
+        self.engine: Engine | None = None
+
+    def run(self, *publishers: PublisherSettings | str, api: ApiSettings | None = None, **collection: Any) -> Engine:
+        """Start with these settings and what is known so far, as a reload does; nothing is asked yet."""
+        before = self.engine.stop() if self.engine else Snapshot()
+        self.engine = Engine(
+            Settings(
+                publishers=tuple(
+                    PublisherSettings(id=one) if isinstance(one, str) else one for one in publishers or ("contoso",)
+                ),
+                collection=CollectionSettings(**collection),
+                api=api or ApiSettings(),
+            ),
+            telemetry=self.telemetry,
+            publish=self._publish,
+            save=self.saved.append,
+            clock=self.clock,
+            monotonic=self.monotonic,
+        )
+        self.engine.adopt(before)
+        return self.engine
+
+    def all_sources(self, *offers: str, api: ApiSettings | None = None, **collection: Any) -> Engine:
+        return self.run(PublisherSettings(id="contoso", offers=offers, sources=ORDER), api=api, **collection)
+
+    def refresh(self, later: float = 60) -> PublisherRecord:
+        """Refresh some seconds later."""
+        self.clock.now += later
+        assert self.engine is not None
+        return self.engine.refresh().publishers[0]
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self.published.append(snapshot)
+        self.on_publish(snapshot)
+
+    @property
+    def record(self) -> PublisherRecord:
+        assert self.engine is not None
+        return self.engine.snapshot.publishers[0]
+
+    def of(self, offer_id: str) -> OfferRecord:
+        return next(one for one in self.record.offers if one.offer_id == offer_id)
+
+    def shown(self) -> dict[str, str]:
+        """Who told each offer, and its status, as "source status"; empty where nobody did."""
+        return {
+            one.offer_id: f"{one.offer.source} {one.offer.status}" if one.offer else "" for one in self.record.offers
+        }
+
+    def told_by(self) -> dict[str, str]:
+        return {one.offer_id: one.offer.source if one.offer else "" for one in self.record.offers}
+
+    def reasons(self) -> dict[str, str]:
+        return {one.offer_id: one.failure.reason for one in self.record.offers if one.failure}
+
+    def sources(self) -> dict[str, str]:
+        """Why each source could not be read, "up" if it could."""
+        return {one.source: one.failure.reason if one.failure else "up" for one in self.record.sources}
+
+    def counted(self) -> dict[str, float]:
+        """All reasons of failures that were counted."""
+        samples = next(iter(self.telemetry.refresh_failures_total.collect())).samples
+        return {one.labels["reason"]: one.value for one in samples if one.value}
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    one = World(monkeypatch)
+    one.run()
+    yield one
+    if one.engine:
+        one.engine.stop()
+
+
+START = NOW + 60
+"""When the first refresh of a test takes place."""
