@@ -29,6 +29,7 @@ from typing import Any
 import yaml
 
 from exporter.config.options import options
+from exporter.sources.registry import SOURCES
 
 ROOT = Path(__file__).parents[1]
 CHART = Path("helm/azure-marketplace-exporter")
@@ -172,7 +173,7 @@ def is_group(path: str, texts: Mapping[str, Comment]) -> bool:
 def setting_names() -> dict[str, Any]:
     """Return the schema's properties for the sections of the exporter's settings."""
     sections: dict[str, Any] = {}
-    for option in options():
+    for option in options(SOURCES):
         section, dot, rest = option.name.partition(".")
         if not (option.in_file and dot):
             continue

@@ -32,7 +32,7 @@ BODIES = (
     b'{"status": null}',
     b"<p>",
 )
-ODD = (None, "a text", 7, [])
+ODD: tuple[Any, ...] = (None, "a text", 7, [])
 
 
 @dataclass
