@@ -16,7 +16,7 @@ import requests
 from tests.certificates import Authority, client_certificate
 
 from .conftest import StartExporter, WriteSettings
-from .processes import Exporter, Process, Simulator, wait_until
+from .processes import Exporter, Process, Simulator, faulty_simulator, wait_until
 from .test_end_to_end import OFFER
 
 OWN = "azure_marketplace_exporter_"
@@ -55,13 +55,13 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def running(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("credentials")
     authority, stranger = (Authority(folder, name) for name in ("known", "stranger"))
     certificate, key = authority.issue("server")
-    arguments = ["--control", "--scenario=empty", "--publisher=contoso", "--require-audience", "--token=from-az"]
+    arguments = ["--publisher=contoso", "--require-audience", "--token=from-az"]
     tls = [f"--tls-cert={certificate}", f"--tls-key={key}", f"--token-lifetime={LIFETIME}"]
-    api = Simulator([tool("azure-marketplace-simulator"), *arguments, *tls], folder / "simulator")
+    api = Simulator(faulty_simulator(*arguments, *tls), folder / "simulator")
     site = Site(api, authority.file, stranger.file)
     site.control("PUT", "offers/contoso/vm", json=OFFER)
     yield site

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from .conftest import StartExporter, StartSimulator
-from .processes import Exporter, Simulator, wait_until
+from .processes import Exporter, Simulator, faulty_simulator, wait_until
 from .test_end_to_end import OFFER
 
 Samples = dict[str, float]
@@ -77,15 +77,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("faults")
-    start: list[str | Path] = [
-        tool("azure-marketplace-simulator"),
-        "--control",
-        "--scenario",
-        "empty",
-        "--publisher",
-        "contoso",
-    ]
-    api = Simulator(start, folder / "simulator")
+    api = Simulator(faulty_simulator("--publisher=contoso"), folder / "simulator")
     for publisher, offer in (("contoso", "hit"), ("contoso", "calm"), ("fabrikam", "other")):
         api.put_offer(publisher, offer, OFFER)
     settings = {
@@ -288,18 +280,6 @@ def test_vanishing(site: Site) -> None:
     assert now[f"{PREFIX}publisher_offers{CONTOSO}"] == 1
     assert grown(before, now) == set()
     assert site.calm()[SINCE + HIT] > before[SINCE + HIT]
-
-
-def test_refused_connections(site: Site) -> None:
-    """Nobody listens: everything is down and keeps its data, until somebody listens again."""
-    before = site.calm()
-    site.api.control("POST", "refuse", json={"seconds": 2.5}).raise_for_status()
-    hit = site.wait(lambda now: now[PUBLISHER_UP + CONTOSO] == now[PUBLISHER_UP + FABRIKAM] == 0, "hit")
-    assert grown(before, hit) == {"transport"}
-    assert requests_total(hit, "list_offers", "none") > requests_total(before, "list_offers", "none")
-    assert hit[RUNNING] == 1
-    assert "Connection refused" in site.exporter.log
-    assert site.calm()[SINCE + HIT] == before[SINCE + HIT]
 
 
 class Dripping:

@@ -15,8 +15,7 @@ from exporter.collection.state import StateFile
 from exporter.config.options import help_text
 from exporter.domain.errors import ServeError
 from exporter.service import Service
-from exporter.simulator import Simulator, demo, serve_in_thread
-from exporter.simulator.server import RunningServer
+from exporter.simulator import Listening, Simulator, demo, serve_in_thread
 from exporter.sources.registry import SOURCES
 
 pytestmark = pytest.mark.usefixtures("own_logging", "no_variables")
@@ -25,7 +24,7 @@ Captured = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def simulator() -> Iterator[RunningServer]:
+def simulator() -> Iterator[Listening]:
     with serve_in_thread(Simulator(demo(epoch=time.time()), tokens=["sesame"]).app) as server:
         yield server
 
@@ -75,7 +74,7 @@ def test_check(token_file: Path, tmp_path: Path, capsys: Captured) -> None:
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_once(simulator: RunningServer, token_file: Path, capsys: Captured) -> None:
+def test_once(simulator: Listening, token_file: Path, capsys: Captured) -> None:
     base = ["--once", f"--api.base-url={simulator.url}", f"--auth.token-file={token_file}", "--log.level=warning"]
     assert main([*base, "--publishers=contoso"]) == 0
     out, err = capsys.readouterr()

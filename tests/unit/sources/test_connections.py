@@ -68,7 +68,7 @@ def test_pauses_are_handed_on(tmp_path: Path) -> None:
     old, new = connect(settings(tmp_path)), connect(settings(tmp_path, publishers=["contoso"]))
     old._limiters["cloud_partner"].pause(30)
     old._limiters["partner_center"].pause(20)
-    new.pause(old.pauses() | {"product_ingestion": NOW + 5})
+    new.pause({**old.pauses(), "product_ingestion": NOW + 5})
     assert new.pauses() == {"cloud_partner": NOW + 30}
     new.pause({"cloud_partner": NOW - 1})
     assert new.pauses() == {"cloud_partner": NOW + 30}
@@ -119,42 +119,11 @@ def test_every_api_gets_a_token_for_its_own_audience(tmp_path: Path, monkeypatch
     assert [registry.get_sample_value(count, {"source": name}) for name in ALL] == [1, 1, 1]
 
 
-class TestSettings:
-    def problems(self, folder: Path, *publishers: Any, **changes: Any) -> str:
-        with pytest.raises(ConfigError) as caught:
-            settings(folder, publishers=list(publishers), **changes)
-        return str(caught.value)
-
-    @pytest.mark.parametrize(
-        ("sources", "problem"),
-        [([], "at least 1"), (["cloud_partner", "cloud_partner"], "more than once"), (["portal"], "Input should be")],
-    )
-    def test_sources_that_make_no_sense(self, tmp_path: Path, sources: list[str], problem: str) -> None:
-        assert problem in self.problems(tmp_path, {"id": "contoso", "sources": sources})
-
-    @pytest.mark.parametrize("source", ["partner_center", "product_ingestion"])
-    def test_two_publishers_cannot_have_all_of_one_account(self, tmp_path: Path, source: str) -> None:
-        both = {"sources": [source]}
-        problem = self.problems(tmp_path, {"id": "contoso", **both}, {"id": "fabrikam", "offers": ["x"], **both})
-        assert f"contoso, fabrikam share the source {source}" in problem
-
-    def test_two_publishers_cannot_name_the_same_offer_of_one_account(self, tmp_path: Path) -> None:
-        both = {"offers": ["x", "y"], "sources": ["partner_center"]}
-        assert "share the source partner_center" in self.problems(tmp_path, {"id": "a", **both}, {"id": "b", **both})
-
-    def test_two_publishers_may_share_an_account_that_the_settings_divide(self, tmp_path: Path) -> None:
-        both = {"sources": ["cloud_partner", "partner_center"]}
-        loaded = settings(
-            tmp_path, publishers=[{"id": "a", "offers": ["x"], **both}, {"id": "b", "offers": ["y"], **both}]
-        )
-        assert [one.offers for one in loaded.publishers] == [("x",), ("y",)]
-
-    def test_two_publishers_may_have_an_account_api_each(self, tmp_path: Path) -> None:
-        settings(
-            tmp_path, publishers=[{"id": one, "sources": [source]} for one, source in zip("ab", ALL[1:], strict=True)]
-        )
-
-    @pytest.mark.parametrize("version", ["2022", "latest", "2022-07-01-beta", "2022-07-01&x=1"])
-    def test_versions_that_are_none(self, tmp_path: Path, version: str) -> None:
-        problem = self.problems(tmp_path, "contoso", product_ingestion={"version": version})
-        assert problem.startswith("product_ingestion.version: ")
+def test_the_offers_of_one_account_are_told_apart_by_the_settings(tmp_path: Path) -> None:
+    both = {"sources": ["cloud_partner", "product_ingestion"]}
+    one, other, same = (both | {"id": id_, "offers": [offer]} for id_, offer in (("a", "x"), ("b", "y"), ("c", "x")))
+    assert [given.offers for given in settings(tmp_path, publishers=[one, other]).publishers] == [("x",), ("y",)]
+    for publishers in ([one, same], [one, {"id": "d", **both}]):
+        with pytest.raises(ConfigError, match="share the source product_ingestion"):
+            settings(tmp_path, publishers=publishers)
+    settings(tmp_path, publishers=[{"id": id_, "sources": [source]} for id_, source in zip("ab", ALL[1:], strict=True)])
