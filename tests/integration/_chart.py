@@ -24,9 +24,10 @@ each_helm = pytest.mark.parametrize("helm", ["helm", "helm-4"])
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.removesuffix("-values.yaml"))
 
 
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*command: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run a program of the environment, or any other by its path."""
-    return subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, check=False)
+    arguments = [BIN / command[0], *command[1:]]
+    return subprocess.run(arguments, input=stdin, capture_output=True, text=True, check=False, timeout=120)
 
 
 def documents(text: str) -> tuple[Object, ...]:
@@ -49,8 +50,7 @@ def template(
     flags = [flag for setting in settings for flag in ("--set", setting)]
     if values is not None:
         flags += ["--values", "-"]
-    command = [BIN / helm, "template", "marketplace", chart, "--namespace", "monitoring", *flags]
-    done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=False)
+    done = run(helm, "template", "marketplace", chart, "--namespace", "monitoring", *flags, stdin=json.dumps(values))
     return done.stdout if done.returncode == 0 else done.stderr
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from contextlib import ExitStack
 from socket import socket
 from typing import TYPE_CHECKING, Any, Self
@@ -11,12 +10,13 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.integration._chart import BIN
+from tests.integration._chart import run
 from tests.integration.processes import Process, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+    from subprocess import CompletedProcess
 
 TOKEN = "the-administrator-of-the-test"
 CONTROLLERS = (
@@ -30,8 +30,8 @@ CONTROLLERS = (
     "statefulset-controller",
 )
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
-# What the control plane writes by itself.
-NOT_OURS = {"events", "events.events.k8s.io", "leases.coordination.k8s.io"}
+# What the control plane writes by itself; `endpoints` are deprecated, which kubectl would warn of.
+NOT_OURS = {"endpoints", "events", "events.events.k8s.io", "leases.coordination.k8s.io"}
 
 
 def free_port() -> int:
@@ -109,10 +109,9 @@ class Cluster:
         process = Process([self._tool(name), *arguments], self._folder / name)
         self._stack.callback(process.kill)
 
-    def try_kubectl(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def try_kubectl(self, *arguments: str, stdin: str | None = None) -> CompletedProcess[str]:
         """Run kubectl; the caller looks at what came of it."""
-        command = [self._tool("kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=120)
+        return run(self._tool("kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments, stdin=stdin)
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Run kubectl, which must succeed and warn of nothing."""
@@ -139,10 +138,9 @@ class Cluster:
         names = self.kubectl("get", wanted, f"--namespace={namespace}", "--output=name").split()
         return {*names} - {"serviceaccount/default"}
 
-    def helm(self, helm: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def helm(self, helm: Path, *arguments: str) -> CompletedProcess[str]:
         """Run one of the two Helms; the caller looks at what came of it."""
-        command = [BIN / helm, *arguments, f"--kubeconfig={self.kubeconfig}"]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        return run(helm, *arguments, f"--kubeconfig={self.kubeconfig}")
 
 
 def kubeconfig(server: str) -> dict[str, Any]:

@@ -21,16 +21,23 @@ DASHBOARDS = (
 )
 ELSEWHERE = "dashboards.grafanaOperator.allowCrossNamespaceImport=true"
 NAME = "marketplace-azure-marketplace-exporter"
+NEW_DASHBOARDS = ("delete", "grafanadashboards", "--selector", "app.kubernetes.io/instance=marketplace")
 
 
 @dataclass(frozen=True)
 class Upgrade:
-    """Settings before and after, as `--set` takes them; for a refused one its object and what makes it possible."""
+    """Settings before and after, as `--set` takes them.
+
+    `refused` is the kind of the object that cannot take the change, `remedy` the arguments of kubectl that make it
+    possible; for a change that is allowed, `remedy` is for the way back. Helm 3 cannot go back where `claim_stays`: it
+    does not take up an object that a roll back would make and that is there.
+    """
 
     before: tuple[str, ...]
     after: tuple[str, ...]
     refused: str = ""
     remedy: tuple[str, ...] = ()
+    claim_stays: bool = False
 
 
 ALLOWED = {
@@ -48,7 +55,9 @@ ALLOWED = {
     ),
     "one label in two places": Upgrade(DEMO, (*DEMO, "commonLabels.team=a", "podLabels.team=b")),
     "a claim for a Deployment": Upgrade(DEMO, (*DEMO, CLAIM)),
-    "a Deployment with a claim to shards": Upgrade((*DEMO, CLAIM), (*DEMO, CLAIM, "sharding.enabled=true")),
+    "a Deployment with a claim to shards": Upgrade(
+        (*DEMO, CLAIM), (*DEMO, CLAIM, "sharding.enabled=true"), claim_stays=True
+    ),
     "shards to a Deployment with a claim": Upgrade((*DEMO, CLAIM, "sharding.enabled=true"), (*DEMO, CLAIM)),
     "one more shard": Upgrade(
         (*DEMO, CLAIM, "sharding.enabled=true"), (*DEMO, CLAIM, "sharding.enabled=true", "sharding.totalShards=3")
@@ -56,7 +65,7 @@ ALLOWED = {
     "claims that go with their shard": Upgrade(
         (*STATEFUL, CLAIM), (*STATEFUL, CLAIM, "state.persistentVolumeClaimRetentionPolicy.whenScaled=Delete")
     ),
-    "dashboards for other namespaces": Upgrade(DASHBOARDS, (*DASHBOARDS, ELSEWHERE)),
+    "dashboards for other namespaces": Upgrade(DASHBOARDS, (*DASHBOARDS, ELSEWHERE), remedy=NEW_DASHBOARDS),
 }
 
 ORPHAN = ("delete", "statefulset", NAME, "--cascade=orphan")
@@ -67,7 +76,7 @@ REFUSED = {
         (*STATEFUL, CLAIM), (*STATEFUL, CLAIM, "state.annotations.a=b"), "StatefulSet", ORPHAN
     ),
     "state.storageClassName": Upgrade(
-        (*DEMO, CLAIM),
+        (*DEMO, CLAIM, "state.storageClassName=slow"),
         (*DEMO, CLAIM, "state.storageClassName=fast"),
         "PersistentVolumeClaim",
         ("delete", "persistentvolumeclaim", NAME),
@@ -83,13 +92,13 @@ REFUSED = {
         DASHBOARDS,
         (*DASHBOARDS, "dashboards.grafanaOperator.matchLabels.grafana=other"),
         "GrafanaDashboard",
-        ("delete", "grafanadashboards", "--selector", "app.kubernetes.io/instance=marketplace"),
+        NEW_DASHBOARDS,
     ),
     "allowCrossNamespaceImport": Upgrade(
         (*DASHBOARDS, ELSEWHERE),
         DASHBOARDS,
         "GrafanaDashboard",
-        ("delete", "grafanadashboards", "--selector", "app.kubernetes.io/instance=marketplace"),
+        NEW_DASHBOARDS,
     ),
 }
 
