@@ -114,7 +114,7 @@ def table(values: Mapping[str, Any], texts: Mapping[str, Comment]) -> str:
 
 
 def instead(values: Mapping[str, Any], texts: Mapping[str, Comment]) -> str:
-    """Return the template that tells, for each value that must not be null, what stands for nothing there."""
+    """Return the template that tells, for each value that must not be null, what leaves it as it is."""
     lines = [f"{path}: {json.dumps(empty)}" for path, empty in _empties(values, texts)]
     return "\n".join(
         [
@@ -131,7 +131,7 @@ def _empties(values: Mapping[str, Any], texts: Mapping[str, Comment], parent: st
         path = f"{parent}.{key}" if parent else key
         if "null" in types(value, texts.get(path, Comment())):
             continue
-        yield path, json.dumps(type(value)() if isinstance(value, dict | list) else value)
+        yield path, json.dumps({} if isinstance(value, dict) else value)
         if is_group(path, texts):
             yield from _empties(value, texts, path)
 

@@ -263,6 +263,22 @@ def test_each_schema_reaches_the_key_below_it() -> None:
         assert keywords.items() <= node.items(), dotted
 
 
+def test_the_four_scrapers_share_one_block() -> None:
+    """One block of comments and schemas; what a group says itself goes over it, and alone stands in the table."""
+    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))["properties"]
+    block = schema["serviceMonitor"]["properties"]
+    own = {"enabled", "apiVersion", "interval", "scrapeTimeout"}
+    table = (CHART / "README.md").read_text("utf-8")
+    for name in ("podMonitor", "scrapeConfig", "probe"):
+        fields = schema[name]["properties"]
+        assert {field: block[field] for field in block.keys() - own} == {
+            field: fields[field] for field in block.keys() - own
+        }
+        assert fields["interval"]["pattern"] == block["interval"]["pattern"]
+        assert f"| `{name}.enabled` |" in table
+        assert f"| `{name}.tlsConfig` |" not in table
+
+
 def test_the_committed_copies_are_fresh() -> None:
     assert sync_check(ROOT) == (0, "")
 

@@ -221,7 +221,7 @@ def test_all_contradictions_are_told_at_once() -> None:
         ({"podAnnotations": None}, "podAnnotations: drop the line, or write podAnnotations: {}"),
         ({"serviceMonitor": None}, "serviceMonitor: drop the line, or write serviceMonitor: {}"),
         ({"podMonitor": {"interval": None}}, 'podMonitor.interval: drop the line, or write interval: ""'),
-        ({"state": {"accessModes": None}}, "state.accessModes: drop the line, or write accessModes: []"),
+        ({"state": {"accessModes": None}}, 'state.accessModes: drop the line, or write accessModes: ["ReadWriteOnce"]'),
         ({"containerPort": None}, "containerPort: drop the line, or write containerPort: 10142"),
         (
             {"global": {"imagePullSecrets": None}},

@@ -119,7 +119,7 @@ annotations:
 {{- end }}
 
 {{- define "azure-marketplace-exporter.telemetryPath" -}}
-{{- dig "web" "telemetry_path" "/metrics" .Values.config }}
+{{- dig "web" "telemetry_path" "" .Values.config | default "/metrics" }}
 {{- end }}
 
 {{- define "azure-marketplace-exporter.serviceHost" -}}
