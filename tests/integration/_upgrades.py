@@ -29,15 +29,13 @@ class Upgrade:
     """Settings before and after, as `--set` takes them.
 
     `refused` is the kind of the object that cannot take the change, `remedy` the arguments of kubectl that make it
-    possible; for a change that is allowed, `remedy` is for the way back. Helm 3 cannot go back where `claim_stays`: it
-    does not take up an object that a roll back would make and that is there.
+    possible; for a change that is allowed, `remedy` is for the way back.
     """
 
     before: tuple[str, ...]
     after: tuple[str, ...]
     refused: str = ""
     remedy: tuple[str, ...] = ()
-    claim_stays: bool = False
 
 
 ALLOWED = {
@@ -55,8 +53,10 @@ ALLOWED = {
     ),
     "one label in two places": Upgrade(DEMO, (*DEMO, "commonLabels.team=a", "podLabels.team=b")),
     "a claim for a Deployment": Upgrade(DEMO, (*DEMO, CLAIM)),
-    "a Deployment with a claim to shards": Upgrade(
-        (*DEMO, CLAIM), (*DEMO, CLAIM, "sharding.enabled=true"), claim_stays=True
+    "a Deployment with a claim to one without": Upgrade((*DEMO, CLAIM), DEMO),
+    "a Deployment with a claim to shards": Upgrade((*DEMO, CLAIM), (*DEMO, CLAIM, "sharding.enabled=true")),
+    "a Deployment with a claim to larger shards": Upgrade(
+        (*DEMO, CLAIM), (*DEMO, CLAIM, "sharding.enabled=true", "state.size=1Gi")
     ),
     "shards to a Deployment with a claim": Upgrade((*DEMO, CLAIM, "sharding.enabled=true"), (*DEMO, CLAIM)),
     "one more shard": Upgrade(
@@ -79,7 +79,7 @@ REFUSED = {
         (*DEMO, CLAIM, "state.storageClassName=slow"),
         (*DEMO, CLAIM, "state.storageClassName=fast"),
         "PersistentVolumeClaim",
-        ("delete", "persistentvolumeclaim", NAME),
+        ("delete", "deployment,persistentvolumeclaim", NAME),
     ),
     "nameOverride": Upgrade(
         (*DEMO, f"fullnameOverride={NAME}"),

@@ -181,10 +181,7 @@ def remedies(notes: str) -> list[list[str]]:
 
 def roll_back(way: Way, upgrade: Upgrade) -> None:
     done = way.release("rollback", "marketplace", "1")
-    if upgrade.claim_stays and way.name == "helm":
-        assert f'no PersistentVolumeClaim with the name "{NAME}" found' in done.stderr
-        way.must_bring(upgrade.before)  # as the README says
-    elif upgrade.remedy:
+    if upgrade.remedy:
         assert REFUSAL.search(done.stderr), done.stderr
         way.cluster.kubectl(*upgrade.remedy, f"--namespace={way.namespace}")
         way.must_bring(upgrade.before)
@@ -207,15 +204,25 @@ def test_upgrade_roll_back_and_uninstall_leave_only_what_the_notes_say(way: Way,
     assert way.contents() == set()
 
 
+def claim(way: Way) -> str:
+    """Return what tells the claim of the Deployment from another of its name."""
+    return way.cluster.kubectl("get", "pvc", NAME, f"--namespace={way.namespace}", "--output=jsonpath={.metadata.uid}")
+
+
 @only_helm
 def test_a_release_of_the_same_name_finds_its_claim(way: Way) -> None:
-    def uid() -> str:
-        return way.cluster.kubectl(
-            "get", "pvc", NAME, f"--namespace={way.namespace}", "--output=jsonpath={.metadata.uid}"
-        )
-
     way.must_bring((*DEMO, CLAIM))
-    before = uid()
+    before = claim(way)
     way.must("uninstall", "marketplace")
     way.must_bring((*DEMO, CLAIM))
-    assert uid() == before
+    assert claim(way) == before
+
+
+@only_helm
+def test_the_claim_of_a_deployment_outlives_shards(way: Way) -> None:
+    way.must_bring((*DEMO, CLAIM))
+    before = claim(way)
+    way.must_bring((*DEMO, CLAIM, "sharding.enabled=true"))
+    assert claim(way) == before
+    way.must("rollback", "marketplace", "1")
+    assert claim(way) == before

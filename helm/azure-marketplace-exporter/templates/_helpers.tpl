@@ -143,6 +143,21 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{/* The spec of a claim that a Deployment of this release made and no longer uses. It stays in the release, with the size that it
+     has: Helm 3 cannot roll back to a claim that is there but not in its newest manifest. Empty for a reader of templates. */}}
+{{- define "azure-marketplace-exporter.oldClaim" -}}
+{{- if ne (include "azure-marketplace-exporter.ownClaims" .) "claim" }}
+{{- $old := lookup "v1" "PersistentVolumeClaim" (include "azure-marketplace-exporter.namespace" .) (include "azure-marketplace-exporter.fullname" .) }}
+{{- if and (eq (dig "metadata" "annotations" "meta.helm.sh/release-name" "" $old) .Release.Name) (eq (include "azure-marketplace-exporter.claimPolicy" .) "keep") }}
+{{- toYaml (mergeOverwrite (include "azure-marketplace-exporter.claimSpec" . | fromYaml) (pick $old.spec "accessModes" "resources")) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.claimPolicy" -}}
+{{- dig "helm.sh/resource-policy" "keep" .Values.state.annotations }}
+{{- end }}
+
 {{/* The strategy of a workload; says what Kubernetes would fill in, so that a change of the type takes it away again. Dict strategy, defaults */}}
 {{- define "azure-marketplace-exporter.strategy" -}}
 {{- $strategy := omit .strategy "rollingUpdate" }}
