@@ -380,6 +380,11 @@ class TestDetails:
         api.ask(LISTED, told=BEFORE, may_reuse=True)
         assert len(api.canned.asked) == 4
 
+    def test_of_a_submission_without_an_id_cannot_be_asked_for(self, api: Api) -> None:
+        offer = api.tell(FAILED | {"id": None}, told=BEFORE)
+        assert (offer.status, offer.steps, offer.submission) == (OfferStatus.FAILED, (), "/inprogress/failed/")
+        assert api.canned.paths() == [SUBMISSIONS]
+
     def test_of_a_submission_under_way_are_asked_every_time(self, api: Api) -> None:
         told = api.tell(RUNNING)
         api.tell(RUNNING, told=told, may_reuse=True)
