@@ -272,13 +272,13 @@ def _address(value: str) -> str:
     return value
 
 
-_TAKEN = ("/-/", "/api/", "/docs", "/offers/", "/probe", "/sd", "/static/")
+_TAKEN = re.compile(r"/(?:-|api|offers|static)/.*|/(?:docs|probe|sd)(?:/.*)?")
 
 
 def _path(value: str) -> str:
     if not re.fullmatch(r"/[A-Za-z0-9._~/-]+", value):
         raise ValueError(f"{value!r} is no path; it starts with a slash and is not empty, such as /metrics")
-    if value.startswith(_TAKEN):
+    if _TAKEN.fullmatch(value):
         raise ValueError(f"{value!r} has another use; choose a path of its own, such as /metrics")
     return value
 

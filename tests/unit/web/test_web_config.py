@@ -69,6 +69,24 @@ def test_blank_means_plain_http_for_everybody(tmp_path: Path, text: str) -> None
     assert config.rate_limit.interval == 0
 
 
+def test_scalars_are_read_as_in_exporter_toolkit(tmp_path: Path) -> None:
+    """Its sample file of headers has `X-XSS-Protection: 1`; 0 is its own default for both parts of the limit."""
+    path = tmp_path / "web.yml"
+    path.write_text(
+        "http_server_config: {headers: {X-XSS-Protection: 1, Content-Security-Policy: true, "
+        "Strict-Transport-Security: 1.5, X-Frame-Options: }}\n"
+        "rate_limit: {interval: 0, burst: 0}\n",
+        encoding="utf-8",
+    )
+    config = read(path)
+    assert config.http_server_config.headers == {
+        "X-XSS-Protection": "1",
+        "Content-Security-Policy": "true",
+        "Strict-Transport-Security": "1.5",
+    }
+    assert (config.rate_limit.interval, config.rate_limit.burst) == (0.0, 0)
+
+
 PAIR = "cert_file: a, key_file: b"
 
 
@@ -154,7 +172,7 @@ def test_tells_what_is_wrong_with_tls(tmp_path: Path, section: str, where: str, 
             "http_server_config.headers",
             "X-XSS-Protection must be plain ASCII on one line",
         ),
-        ("rate_limit: {interval: 1s, burst: 0}", "rate_limit.burst", "Input should be greater than or equal to 1"),
+        ("rate_limit: {interval: 1s, burst: -1}", "rate_limit.burst", "Input should be greater than or equal to 0"),
     ],
 )
 def test_tells_what_is_wrong_elsewhere(tmp_path: Path, text: str, where: str, what: str) -> None:
@@ -162,7 +180,7 @@ def test_tells_what_is_wrong_elsewhere(tmp_path: Path, text: str, where: str, wh
 
 
 def test_tells_all_at_once(tmp_path: Path) -> None:
-    found = problems(tmp_path, "nonsense: 1\nrate_limit: {burst: 0}\n")
+    found = problems(tmp_path, "nonsense: 1\nrate_limit: {burst: -1}\n")
     assert {where for where, _ in found} == {"nonsense", "rate_limit.burst"}
 
 
