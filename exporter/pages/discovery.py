@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from exporter.collection.snapshot import OfferRecord, Snapshot
 from exporter.collection.targets import targets
-from exporter.pages.json_document import Json, dump_entries
+from exporter.pages.json_document import Json, batched, dump
 from exporter.pages.view import Lens
 
 __all__ = ["missing_lists", "write_targets"]
@@ -24,7 +24,7 @@ def missing_lists(snapshot: Snapshot) -> str:
 def write_targets(snapshot: Snapshot, _: Lens) -> Iterator[str]:
     """Write the document."""
     yield "["
-    yield from dump_entries(_group(record) for publisher in snapshot.publishers for record in targets(publisher))
+    yield from batched(dump(_group(record)) for publisher in snapshot.publishers for record in targets(publisher))
     yield "]\n"
 
 

@@ -1,8 +1,8 @@
 """Basic authentication against bcrypt hashes.
 
 A bcrypt check costs 50 ms of CPU and more, by design. So a pair of user and password that was right is remembered for as
-long as its hash stands in the file, and all others are checked one at a time, off the event loop. The newest is checked
-first: those who guess wait for their own answers, and a scraper that comes for the first time passes them.
+long as its hash stands in the file, and all others are checked one at a time, off the event loop. So that a scraper gets in
+for the first time beside a crowd that guesses, the newest is checked first, and who was wrong waits for the answer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import base64
 import binascii
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
@@ -23,6 +23,8 @@ __all__ = ["MAX_REMEMBERED", "MAX_WAITING", "BasicAuth", "Verdict", "credentials
 
 MAX_REMEMBERED = 256
 MAX_WAITING = 256
+PENALTY = 2.0
+"""Seconds by which the answer to a wrong pair is late."""
 _LONGEST = 72
 """bcrypt takes no more bytes of a password; the rest is cut off, as Go and htpasswd do."""
 _NOBODY = "$2b${:02d}$" + "." * 22 + "." * 31
@@ -58,8 +60,11 @@ class _Claim:
 class BasicAuth:
     """Judges requests; `check` compares a password with a hash."""
 
-    def __init__(self, check: Check | None = None) -> None:
+    def __init__(
+        self, check: Check | None = None, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    ) -> None:
         self._check = check or _bcrypt
+        self._sleep = sleep
         self._secret = secrets.token_bytes(32)
         self._right: set[bytes] = set()
         self._waiting: list[_Claim] = []
@@ -77,7 +82,10 @@ class BasicAuth:
         if is_known and key in self._right:
             return Verdict.GRANTED
         verdict = await self._wait(_Claim(key, password, hashed))
-        return verdict if is_known or verdict is Verdict.POSTPONED else Verdict.DENIED
+        if verdict is Verdict.POSTPONED or (is_known and verdict is Verdict.GRANTED):
+            return verdict
+        await self._sleep(PENALTY)
+        return Verdict.DENIED
 
     async def _wait(self, claim: _Claim) -> Verdict:
         if len(self._waiting) >= MAX_WAITING:

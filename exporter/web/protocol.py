@@ -92,7 +92,12 @@ class LimitedProtocol(H11Protocol):
         return True
 
     def on_response_complete(self) -> None:
-        """Go on to the next request."""
+        """Go on to the next request; a client that has not waited for its answer must connect anew, and queue for that.
+
+        A server may do so at any time (RFC 9112, 9.3.2), and no scraper or browser of today sends that way.
+        """
+        if self.conn.trailing_data[0]:
+            self.transport.close()
         super().on_response_complete()
         self._phase = None
         self._settle()

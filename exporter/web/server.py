@@ -8,8 +8,7 @@ import logging
 import signal
 import socket
 import traceback
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import structlog
 import uvicorn
@@ -33,7 +32,9 @@ MAX_HEAD = 16 * 1024
 AT_ONCE = 16
 """How many connections are accepted in one turn of the event loop."""
 PAUSE = 1.0
-MAX_HANDSHAKES = 64
+MAX_HANDSHAKES = 256
+FAIR_TIME = 0.5
+"""Seconds that a handshake has in any case, however many others wait for their turn."""
 
 log = structlog.get_logger("exporter.web")
 
@@ -45,7 +46,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._web_config = web_config
         self._is_alive = is_alive
-        self._handshakes: deque[asyncio.Task[None]] = deque()
+        self._handshakes: dict[asyncio.Task[None], float] = {}
         self._chores: list[asyncio.Task[None]] = []
 
     @contextlib.contextmanager
@@ -70,27 +71,35 @@ class _Server(uvicorn.Server):
         they were started with.
         """
         listener.setblocking(False)
-        loop = asyncio.get_running_loop()
         while True:
             try:
                 for _ in range(AT_ONCE):
-                    self._open((await loop.sock_accept(listener))[0])
+                    await self._room()
+                    # Not loop.sock_accept(): cancelled at the wrong moment, it loses a connection that is open already.
+                    self._open(listener.accept()[0])
                 await asyncio.sleep(0)
+            except BlockingIOError:
+                await _readable(listener)
             except OSError as error:  # mostly for want of file descriptors
                 log.error("cannot accept connections", error=error.strerror)  # noqa: TRY400 - the place is known
                 await asyncio.sleep(PAUSE)
 
-    def _open(self, connection: socket.socket) -> None:
-        """Shake hands; where too many do so, the oldest handshake ends."""
-        if len(self._handshakes) >= MAX_HANDSHAKES:
-            self._handshakes.popleft().cancel()
-        task = asyncio.create_task(self._shake_hands(connection))
-        self._handshakes.append(task)
-        task.add_done_callback(self._done)
+    async def _room(self) -> None:
+        """Wait until one more may shake hands; where too many do so, the oldest ends, but each has its time."""
+        loop = asyncio.get_running_loop()
+        while len(self._handshakes) >= MAX_HANDSHAKES:
+            oldest, begun = next(iter(self._handshakes.items()))
+            if loop.time() - begun >= FAIR_TIME:
+                del self._handshakes[oldest]
+                oldest.cancel()
+            else:
+                await asyncio.sleep(FAIR_TIME / 10)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        with contextlib.suppress(ValueError):  # it had to make room
-            self._handshakes.remove(task)
+    def _open(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        task = asyncio.create_task(self._shake_hands(connection))
+        self._handshakes[task] = asyncio.get_running_loop().time()
+        task.add_done_callback(lambda task: self._handshakes.pop(task, None))
 
     async def _shake_hands(self, connection: socket.socket) -> None:
         tls = self._web_config.tls
@@ -112,11 +121,25 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         notify("STOPPING=1")
-        tasks = [*self._chores, *self._handshakes]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(self._chores)
+        await _end(self._handshakes)
         await super().shutdown(sockets)
+
+
+async def _readable(listener: socket.socket) -> None:
+    ready, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(listener, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(listener)
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    ended = list(tasks)
+    for one in ended:
+        one.cancel()
+    await asyncio.gather(*ended, return_exceptions=True)
 
 
 def serve(

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 class Client:
     def __init__(self, app: ASGIApp) -> None:
-        self._transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
+        self._transport = httpx.ASGITransport(app)
 
     def request(self, method: str, path: str, **headers: str) -> httpx.Response:
         async def ask() -> httpx.Response:

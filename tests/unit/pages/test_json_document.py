@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from exporter.collection.snapshot import Snapshot
-from exporter.pages.json_document import BATCH, JsonDocument, dump_entries
+from exporter.pages.json_document import BATCH, JsonDocument, batched, dump
 from exporter.pages.view import Lens
 
 from .samples import LENS, NOW, STALE_AFTER, record, snapshot
@@ -54,7 +54,7 @@ def test_it_does_not_keep_the_snapshot() -> None:
 @pytest.mark.parametrize("count", [0, 1, BATCH, BATCH + 1, 3 * BATCH])
 def test_entries_come_in_batches(count: int) -> None:
     entries = [{"id": f"{number}\udc80é"} for number in range(count)]
-    parts = list(dump_entries(entries))
+    parts = list(batched(map(dump, entries)))
     assert json.loads(f"[{''.join(parts)}]") == entries
     assert len(parts) == -(-count // BATCH)
     assert all(part.isascii() for part in parts)

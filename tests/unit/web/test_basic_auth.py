@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from exporter.web import basic_auth
-from exporter.web.basic_auth import MAX_WAITING, BasicAuth, Verdict, credentials
+from exporter.web.basic_auth import MAX_WAITING, PENALTY, BasicAuth, Verdict, credentials
 
 GRANTED, DENIED, POSTPONED = Verdict.GRANTED, Verdict.DENIED, Verdict.POSTPONED
 HASHES = {name: f"$2b$10${name:.<53}" for name in ("alice", "bob")}
@@ -25,6 +25,7 @@ class Checker:
     """Says yes to the password `good`, and can be held up."""
 
     def __init__(self) -> None:
+        self.slept: list[float] = []
         self.asked: list[tuple[bytes, bytes]] = []
         self.begun, self.may_go = threading.Event(), threading.Event()
         self.may_go.set()
@@ -34,6 +35,16 @@ class Checker:
         assert self.may_go.wait(10)
         self.asked.append((password, hashed))
         return password == b"good"
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+def auth(checker: Checker) -> BasicAuth:
+    return BasicAuth(checker, sleep=checker.sleep)
+
+
+async def no_sleep(_: float) -> None: ...
 
 
 @pytest.fixture
@@ -51,18 +62,20 @@ def judge(one: BasicAuth, *pairs: tuple[str, str], users: Mapping[str, SecretStr
 
 
 def test_a_right_pair_is_checked_once(checker: Checker) -> None:
-    one = BasicAuth(checker)
+    one = auth(checker)
     assert judge(one, *[("alice", "good")] * 5, ("bob", "good")) == [GRANTED] * 6
     assert checker.asked == [(b"good", HASHES[name].encode()) for name in ("alice", "bob")]
+    assert checker.slept == []
 
 
-def test_a_wrong_pair_is_checked_each_time(checker: Checker) -> None:
-    assert judge(BasicAuth(checker), *[("alice", "old")] * 3) == [DENIED] * 3
+def test_a_wrong_pair_is_checked_each_time_and_waits_for_the_answer(checker: Checker) -> None:
+    assert judge(auth(checker), *[("alice", "old")] * 3) == [DENIED] * 3
     assert len(checker.asked) == 3
+    assert checker.slept == [PENALTY] * 3
 
 
 def test_a_new_hash_is_checked_anew(checker: Checker) -> None:
-    one = BasicAuth(checker)
+    one = auth(checker)
     judge(one, ("alice", "good"))
     assert judge(one, ("alice", "good"), users={"alice": SecretStr(HASHES["bob"])}) == [GRANTED]
     assert len(checker.asked) == 2
@@ -71,7 +84,7 @@ def test_a_new_hash_is_checked_anew(checker: Checker) -> None:
 
 def test_an_unknown_user_costs_as_much_as_the_dearest_hash_and_is_denied(checker: Checker) -> None:
     users = USERS | {"carol": SecretStr(HASHES["bob"].replace("$10$", "$12$"))}
-    assert judge(BasicAuth(checker), ("nobody", "good"), users=users) == [DENIED]
+    assert judge(auth(checker), ("nobody", "good"), users=users) == [DENIED]
     ((_, hashed),) = checker.asked
     assert hashed.startswith(b"$2b$12$")
     assert bcrypt.checkpw(b"good", hashed.replace(b"$12$", b"$04$")) is False, "a hash that bcrypt takes for one"
@@ -79,13 +92,13 @@ def test_an_unknown_user_costs_as_much_as_the_dearest_hash_and_is_denied(checker
 
 @pytest.mark.parametrize("bad", [b"", b"Bearer abc", b"Basic", b"Basic ???", b"Basic " + base64.b64encode(b"no-colon")])
 def test_no_credentials_cost_nothing(checker: Checker, bad: bytes) -> None:
-    assert asyncio.run(BasicAuth(checker).judge(bad, USERS)) is DENIED
+    assert asyncio.run(auth(checker).judge(bad, USERS)) is DENIED
     assert checker.asked == []
 
 
 def test_only_so_many_pairs_are_remembered(checker: Checker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(basic_auth, "MAX_REMEMBERED", 1)
-    assert judge(BasicAuth(checker), ("alice", "good"), ("bob", "good"), ("alice", "good")) == [GRANTED] * 3
+    assert judge(auth(checker), ("alice", "good"), ("bob", "good"), ("alice", "good")) == [GRANTED] * 3
     assert len(checker.asked) == 3
 
 
@@ -96,7 +109,7 @@ def held(checker: Checker, more: Callable[[BasicAuth], Tasks]) -> list[Verdict |
     """Ask for more while the first check is under way; the verdicts on these."""
 
     async def run() -> list[Verdict | BaseException]:
-        one = BasicAuth(checker)
+        one = auth(checker)
         checker.may_go.clear()
         first = asyncio.create_task(one.judge(header("alice", "first"), USERS))
         await asyncio.to_thread(checker.begun.wait, 10)
@@ -148,17 +161,22 @@ def test_who_has_gone_is_not_checked(checker: Checker) -> None:
 
 def test_a_real_hash_is_checked() -> None:
     real = {"alice": SecretStr(bcrypt.hashpw(b"pass:word", bcrypt.gensalt(4)).decode().replace("$2b$", "$2y$"))}
-    assert judge(BasicAuth(), ("alice", "pass:word"), ("alice", "password"), users=real) == [GRANTED, DENIED]
+    assert judge(BasicAuth(sleep=no_sleep), ("alice", "pass:word"), ("alice", "password"), users=real) == [
+        GRANTED,
+        DENIED,
+    ]
 
 
 def test_a_long_password_is_cut_as_elsewhere() -> None:
     """Bcrypt uses 72 bytes; the library refuses longer ones, htpasswd and Go do not."""
     real = {"alice": SecretStr(bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode())}
-    assert judge(BasicAuth(), ("alice", "x" * 100), users=real) == [GRANTED]
+    assert judge(BasicAuth(sleep=no_sleep), ("alice", "x" * 100), users=real) == [GRANTED]
 
 
 def test_what_the_library_refuses_is_denied() -> None:
-    assert judge(BasicAuth(), ("alice", "a"), users={"alice": SecretStr("$2b$99$" + "." * 53)}) == [DENIED]
+    assert judge(BasicAuth(sleep=no_sleep), ("alice", "a"), users={"alice": SecretStr("$2b$99$" + "." * 53)}) == [
+        DENIED
+    ]
 
 
 @pytest.mark.parametrize(

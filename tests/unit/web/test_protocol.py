@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from exporter.web import protocol
@@ -214,7 +214,8 @@ async def test_a_body_that_comes_late_is_fine() -> None:
     one = connect()
     await one.send(POST)
     one.loop.pass_to(READING - 1)
-    await one.send(b"a" * 100 + REQUEST)
+    await one.send(b"a" * 100)
+    await one.send(REQUEST)
     assert one.answers == 2
     one.loop.pass_to(READING + 1)
     assert one.transport.end == ""
@@ -263,6 +264,15 @@ async def test_a_last_answer_that_is_not_fetched_is_cut() -> None:
     await one.send(REQUEST.replace(b"Host", b"Connection: close\r\nHost"))
     assert one.transport.end == "close"
     assert one.is_cut_at(RESTING)
+
+
+@scenario
+async def test_who_does_not_wait_for_an_answer_has_to_connect_anew() -> None:
+    """A connection on which there is always a next request would be answered for ever."""
+    one = connect()
+    await one.send(REQUEST * 3)
+    assert (one.answers, one.transport.end) == (1, "close")
+    assert one.is_cut_at(READING)
 
 
 @scenario
@@ -334,7 +344,7 @@ def test_what_is_relied_on_of_uvicorn() -> None:
         assert f"self.{name}: " in source or f"self.{name} = " in source
     for name in ("_unset_keepalive_if_required", "on_response_complete", "pause_writing", "shutdown", "eof_received"):
         assert callable(getattr(H11Protocol, name))
-    cycle = inspect.getsource(uvicorn.protocols.http.h11_impl.RequestResponseCycle)
+    cycle = inspect.getsource(RequestResponseCycle)
     assert "self.response_complete = " in cycle
     assert "self.keep_alive = " in cycle
     server = inspect.getsource(uvicorn.Server)

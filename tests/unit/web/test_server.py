@@ -215,7 +215,8 @@ def test_an_answer_ends_when_its_client_has_gone(
             return is_stalled, soon(lambda: not is_there(Piece))
 
     assert serve_while(client, listener, web_config=LiveConfig(file)) == [(True, True)]
-    assert caplog.text == ""
+    # asyncio of Python 3.11 itself stumbles now and then where a write fails from within resume_writing().
+    assert [one.getMessage() for one in caplog.records if one.name != "asyncio"] == []
 
 
 def plain_or_tls(folder: Path, *, with_tls: bool) -> tuple[Callable[[socket.socket], socket.socket], Path | None]:
@@ -235,7 +236,7 @@ def test_handshakes_too_many_end_the_oldest(
 ) -> None:
     """And a plain request to a TLS port ends, too."""
     monkeypatch.setattr(server, "MAX_HANDSHAKES", 2)
-    monkeypatch.setattr(server, "AT_ONCE", 1)
+    monkeypatch.setattr(server, "FAIR_TIME", 0.01)
     wrap, file = plain_or_tls(tmp_path, with_tls=True)
 
     def client() -> list[bytes]:
