@@ -35,7 +35,7 @@ class Lens:
         return None if at is None else Moment(at, self.now)
 
     def fresh(self, record: OfferRecord) -> Offer | None:
-        """Give the offer of a record if its data is young enough to be shown as the present state."""
+        """The offer of a record if its data is young enough to be shown as the present state."""
         return record.offer if record.is_fresh(self.now, self.stale_after) else None
 
 
@@ -58,7 +58,7 @@ class MessageView:
 
 
 def messages_of(messages: tuple[Message, ...], lens: Lens) -> tuple[MessageView, ...]:
-    """Give the last messages, the newest first."""
+    """The last messages, the newest first."""
     return tuple(MessageView(one, lens.moment(one.timestamp)) for one in reversed(messages[-MAX_MESSAGES:]))
 
 

@@ -45,7 +45,7 @@ class AccessMiddleware:
         self._limit = _Limit(RateLimit(), clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it here."""
+        """Pass a request on, or answer it here."""
         config = self._config()
         scope = _origin_form(scope)
         send = _with_headers(send, config.http_server_config.headers)

@@ -85,13 +85,13 @@ class WebApp:
         return Response(body, headers={"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept"})
 
     async def healthy(self, _: Request) -> Response:
-        """Tell that the process works; the state of the upstream has no say here."""
+        """200 while the process works; the state of the upstream has no say here."""
         if self.is_alive():
             return PlainTextResponse("healthy\n")
         return PlainTextResponse("not collecting\n", HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def ready(self, _: Request) -> Response:
-        """Tell whether there has been a first refresh of every publisher."""
+        """200 once every publisher has been through a refresh."""
         if self.publication.snapshot.is_complete:
             return PlainTextResponse("ready\n")
         return PlainTextResponse("the first refresh is under way\n", HTTPStatus.SERVICE_UNAVAILABLE)
@@ -111,7 +111,7 @@ class WebApp:
 
 
 def _is_foreign(request: Request) -> bool:
-    """Tell whether a browser sends this on behalf of another site; programs send neither header."""
+    """True if a browser sends this on behalf of another site; programs send neither header."""
     headers = request.headers
     if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return True

@@ -15,7 +15,7 @@ _M_MMAP_THRESHOLD = -3
 
 
 def raise_file_limit() -> None:
-    """Let the process open as many files as it may, as programs in Go do; a low soft limit is for select(2) only."""
+    """Raise the soft limit of open files to the hard one, as programs in Go do; a low one is for select(2) only."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         with contextlib.suppress(OSError, ValueError):

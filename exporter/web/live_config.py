@@ -38,6 +38,7 @@ class LiveConfig:
         self._problems = ""
         self._read = self._seen = self._fingerprint()
         self.config, self.tls = (WebConfig(), None) if path is None else self._load(path)
+        _warn_of_cost(self.config)
 
     def refresh(self) -> bool:
         """Read the files again if they have changed, or could not be used; True if there is a new configuration.
@@ -56,6 +57,7 @@ class LiveConfig:
             return False
         self._problems = ""
         self.config, self.tls = config, tls
+        _warn_of_cost(config)
         log.info("new web configuration", tls=tls is not None, users=len(config.basic_auth_users))
         return True
 
@@ -70,7 +72,6 @@ class LiveConfig:
         config = read(path)
         self._files = config.tls_server_config.files()
         self._read = (self._read[0], *map(_stat, self._files))
-        _warn_of_cost(config)
         tls = config.tls_server_config
         return config, server_context(tls) if tls.is_enabled else None
 

@@ -80,6 +80,8 @@ class _Server(uvicorn.Server):
                 await asyncio.sleep(0)
             except BlockingIOError:
                 await _readable(listener)
+            except ConnectionError:
+                continue  # it has gone again
             except OSError as error:  # mostly for want of file descriptors
                 log.error("cannot accept connections", error=error.strerror)  # noqa: TRY400 - the place is known
                 await asyncio.sleep(PAUSE)

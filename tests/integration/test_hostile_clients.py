@@ -17,10 +17,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import bcrypt
 import pytest
 import yaml
 
@@ -188,15 +190,11 @@ def test_requests_without_a_pause(address: tuple[str, int], beside: Scraper, tel
     program = str(Path(__file__).with_name("flood.py"))
     command = [sys.executable, program, *map(str, address), ELSEWHERE, "300", "30"]
     answers = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90)
-    after, is_up = wait_until(lambda: newer(address, before), "a refresh")
+    wait_until(lambda: last_refresh(address)[0] > before, "a refresh", 60)
+    after, is_up = last_refresh(address)
     tell(answers_MiB=int(answers.stdout) / 2**20, refreshed_s_later=after - before)
     assert int(answers.stdout) > 2**20
     assert is_up
-
-
-def newer(address: tuple[str, int], than: float) -> tuple[float, float] | None:
-    found = last_refresh(address)
-    return found if found[0] > than else None
 
 
 def test_clients_that_come_again_and_again(address: tuple[str, int], beside: Scraper, tell: Tell) -> None:
@@ -353,3 +351,33 @@ def test_clients_without_certificate(closed: Exporter, authority: Authority, tel
     tell(slowest_scrape_s=max(scraper.seconds))
     assert not scraper.errors
     assert "Traceback" not in closed.log
+
+
+def test_a_right_password_beside_a_crowd_that_guesses(tool: Tool, tmp_path: Path, tell: Tell) -> None:
+    """It is asked for the first time, after thirty clients have begun to guess as fast as they are answered."""
+    hashed = bcrypt.hashpw(b"right", bcrypt.gensalt(10)).decode()
+    (tmp_path / "web.yml").write_text(yaml.safe_dump({"basic_auth_users": {"alice": hashed}}), encoding="utf-8")
+    web = f"--web.config.file={tmp_path / 'web.yml'}"
+    command = tool("azure-marketplace-exporter"), "--demo", "--web.listen-address=127.0.0.1:0", web
+    exporter = Exporter(command, tmp_path / "exporter")
+    over = threading.Event()
+
+    def login(password: str) -> int:
+        return exporter.get("/-/healthy", auth=("alice", password), timeout=60).status_code
+
+    def guess(client: int) -> list[int]:
+        return [login(f"{client}-{number}") for number in takewhile(lambda _: not over.is_set(), count())]
+
+    try:
+        with ThreadPoolExecutor(30) as threads:
+            guesses = [threads.submit(guess, client) for client in range(30)]
+            time.sleep(1)
+            started = time.monotonic()
+            try:
+                assert login("right") == 200
+            finally:
+                over.set()
+            tell(right_answer_after_s=time.monotonic() - started)
+        assert {status for one in guesses for status in one.result()} == {401}
+    finally:
+        exporter.kill()
