@@ -15,6 +15,8 @@ from typing import Self
 __all__ = ["Crowd", "Scraper", "resident_mebibytes"]
 
 PAUSE = 0.2
+TIMEOUT = 10.0
+"""Seconds that Prometheus gives a scrape unless it is told otherwise; whoever takes longer has failed."""
 
 
 def resident_mebibytes(pid: int) -> float:
@@ -140,9 +142,9 @@ class Scraper:
 def scrape(address: tuple[str, int], context: ssl.SSLContext | None = None) -> bytes:
     """Scrape once, as Prometheus does: compressed."""
     connection = (
-        http.client.HTTPSConnection(*address, timeout=5, context=context)
+        http.client.HTTPSConnection(*address, timeout=TIMEOUT, context=context)
         if context
-        else http.client.HTTPConnection(*address, timeout=5)
+        else http.client.HTTPConnection(*address, timeout=TIMEOUT)
     )
     try:
         connection.request("GET", "/metrics", headers={"Accept-Encoding": "gzip", "Accept": "text/plain"})
