@@ -27,6 +27,7 @@ KEEP_ALIVE = 20
 MAX_CONNECTIONS = 256
 WRITE_BUFFER = 64 * 1024
 """What a slow reader may leave in the process; over TLS asyncio would take half a megabyte."""
+PIECE = 8 * 1024
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: on, for 0 seconds."""
 
@@ -80,8 +81,11 @@ class LimitedProtocol(H11Protocol):
         del self.app
 
     def data_received(self, data: bytes) -> None:
-        """Take in bytes of a request."""
-        super().data_received(data)
+        """Take in bytes in pieces, as h11 measures a head only while it is incomplete: one of 250 KB took it 73 ms."""
+        for start in range(0, len(data), PIECE):
+            if self.transport.is_closing():
+                return
+            super().data_received(data[start : start + PIECE])
         self._settle()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio reads a bool, which uvicorn never gives

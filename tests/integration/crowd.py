@@ -15,8 +15,8 @@ from typing import Self
 __all__ = ["Crowd", "Scraper", "resident_mebibytes"]
 
 PAUSE = 0.2
-TIMEOUT = 10.0
-"""Seconds that Prometheus gives a scrape unless it is told otherwise; whoever takes longer has failed."""
+TIMEOUT = 30.0
+"""Seconds after which a scrape has failed: three times what Prometheus gives it, as the machine may be busy."""
 
 
 def resident_mebibytes(pid: int) -> float:

@@ -157,6 +157,7 @@ def connect(
         log_config=None,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE,
+        h11_max_incomplete_event_size=16 * 1024,
     )
     one = LimitedProtocol(config, state or ServerState(), admits=admits)
     loop = loop or Loop(asyncio.get_running_loop())
@@ -196,6 +197,17 @@ def test_a_byte_now_and_then_does_not_help(start: bytes) -> None:
             one.loop.pass_to(second)
             await one.send(b"a")
         assert one.is_cut_at(READING)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("more", [b"X: a\r\n" * 40_000, b"X: " + b"a" * 240_000 + b"\r\n"])
+def test_a_large_head_is_refused_though_it_comes_at_once(more: bytes) -> None:
+    async def run() -> None:
+        one = connect()
+        await one.send(REQUEST[:-2] + more + b"\r\n")
+        assert one.transport.written.startswith(b"HTTP/1.1 400 ")
+        assert (one.answers, one.transport.end) == (0, "close")
 
     asyncio.run(run())
 
