@@ -27,6 +27,7 @@ def application(shown: Snapshot, **fields: Any) -> Starlette:
         raise NotImplementedError
 
     publication = Publication(shown, registry=CollectorRegistry(), stale_after=STALE_AFTER, clock=lambda: NOW)
+    publication.publish(shown)
     usual: dict[str, Any] = {
         "publication": publication,
         "pages": PageRoutes(publication, HtmlPages(telemetry_path="/metrics"), lambda: NOW),
