@@ -418,10 +418,12 @@ class TestProducts:
         for kind in TYPES:
             api.canned.put(f"{PRODUCTS}?$filter=resourceType eq '{kind}'", answers.get(kind, []))
 
-    def test_are_asked_for_by_type_where_a_list_of_all_is_refused(self, api: Api) -> None:
+    @pytest.mark.parametrize("said", ["ICH50400 - Unable to complete request.", "ProductTypeFilter[0] is invalid"])
+    def test_are_asked_for_by_type_where_a_list_of_all_is_refused(self, api: Api, said: str) -> None:
         """A type that is not known there is left out."""
         other = ENTRY | {"externalIds": [{"type": "AzureOfferId", "value": "insights"}]}
         self.by_type(api, AzureApplication=[ENTRY], AzureContainer=UNFILTERED, SoftwareAsAService=[other])
+        api.canned.put(PRODUCTS, Answer(said, 400))
         assert list(api.list_offers()) == ["gateway", "insights"]
         assert len(api.canned.asked) == 1 + len(TYPES)
 
