@@ -78,6 +78,7 @@ class Service:
             Snapshot(),
             registry=self.telemetry.registry,
             stale_after=settings.collection.stale_after,
+            message_text=settings.collection.message_text,
             clock=time.time,
         )
         self._state: StateKeeper = NoState()
@@ -193,6 +194,7 @@ class Service:
             log.warning("changes of web, log and collection.state_file need a restart")
         before = self.engine.stop()
         self.publication.stale_after = settings.collection.stale_after
+        self.publication.message_text = settings.collection.message_text
         pauses = self.engine.pauses()
         self._settings, self.engine = settings, engine
         engine.start(before, pauses)

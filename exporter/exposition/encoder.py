@@ -17,7 +17,7 @@ from typing import Any
 from prometheus_client.utils import floatToGoString
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
-from exporter.exposition.families import FAMILIES, Counts, Family, Info, OfferRow, States, StepRow, Value
+from exporter.exposition.families import Counts, Family, Info, OfferRow, States, StepRow, Value, families
 
 __all__ = ["Body", "Exposition", "encode", "encode_offer", "render"]
 
@@ -78,11 +78,11 @@ class Exposition:
                 left = unpacker.unconsumed_tail
 
 
-def encode(snapshot: Snapshot, now: float, stale_after: float) -> Exposition:
+def encode(snapshot: Snapshot, now: float, stale_after: float, *, message_text: bool = True) -> Exposition:
     """Render a snapshot; the offers that are stale at `now` (Unix seconds) show only their health."""
     packer = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
     packed, crc, size = [], 0, 0
-    for piece in render(snapshot, now, stale_after):
+    for piece in render(snapshot, now, stale_after, message_text=message_text):
         time.sleep(0)  # lets a scrape go first
         packed.append(packer.compress(piece))
         crc = zlib.crc32(piece, crc)
@@ -92,21 +92,21 @@ def encode(snapshot: Snapshot, now: float, stale_after: float) -> Exposition:
     return Exposition(b"".join(packed), crc, size)
 
 
-def render(snapshot: Snapshot, now: float, stale_after: float) -> Iterator[bytes]:
+def render(snapshot: Snapshot, now: float, stale_after: float, *, message_text: bool = True) -> Iterator[bytes]:
     """Render the text of a snapshot, the same in both formats, in pieces that are never all there at once."""
     rows = _rows(snapshot, now, stale_after)
-    for family in FAMILIES:
+    for family in families(message_text=message_text):
         yield _head(family).encode()
         lines = _RENDERERS[type(family)](family, rows[family.row])
         while batch := "".join(islice(lines, _BATCH)):
             yield batch.encode()
 
 
-def encode_offer(record: OfferRecord, now: float) -> bytes:
+def encode_offer(record: OfferRecord, now: float, *, message_text: bool = True) -> bytes:
     """Render one offer on its own, without health and without families that have no sample."""
     rows = _rows(Snapshot((PublisherRecord(record.publisher_id, None, (record,)),)), now, math.inf)
     shown = []
-    for family in FAMILIES:
+    for family in families(message_text=message_text):
         lines = "".join(_RENDERERS[type(family)](family, rows[family.row]))
         if lines and family.row in {OfferRow, StepRow}:
             shown.append(_head(family) + lines)
@@ -160,7 +160,9 @@ def _infos(family: Info[Any], rows: Sequence[Row]) -> Iterator[str]:
     marks = {label: f"{{{position}}}" for position, label in enumerate(family.extra, start=len(family.ids))}
     line, read, escaped = (_template(family, marks) + "1.0\n").format, family.read, _Escaped()
     for ids, row in rows:
-        yield line(*ids, *map(escaped.__getitem__, read(row)))
+        texts = read(row)
+        if texts is not None:
+            yield line(*ids, *map(escaped.__getitem__, texts))
 
 
 def _states(family: States[Any], rows: Sequence[Row]) -> Iterator[str]:

@@ -15,11 +15,12 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, SourceRecord
 from exporter.domain.errors import REASONS
 from exporter.domain.estimates import upper_bound_seconds
+from exporter.domain.notices import notice_of
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Party, Step, StepStatus
 from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Documented, Telemetry
 
-__all__ = ["FAMILIES", "Documented", "Family", "OfferRow", "StepRow", "documented"]
+__all__ = ["FAMILIES", "Documented", "Family", "OfferRow", "StepRow", "documented", "families"]
 
 PREFIX = "azure_marketplace_"
 
@@ -92,18 +93,25 @@ class Value(Family[RowT]):
 
 
 class Info(Family[RowT]):
-    """Text about a row, always 1."""
+    """Text about a row, always 1; no sample where there is none."""
 
     def __init__(
-        self, row: type[RowT], name: str, text: str, labels: tuple[str, ...], read: Callable[[RowT], tuple[str, ...]]
+        self,
+        row: type[RowT],
+        name: str,
+        text: str,
+        labels: tuple[str, ...],
+        read: Callable[[RowT], tuple[str, ...] | None],
     ) -> None:
         super().__init__(row, name, text)
         self.extra = labels
         self.read = read
 
     def samples(self, row: RowT) -> Iterator[Sample]:
-        """Read the texts."""
-        yield self.read(row), 1
+        """Read the texts, if there are any."""
+        texts = self.read(row)
+        if texts is not None:
+            yield texts, 1
 
 
 class States(Family[RowT]):
@@ -172,6 +180,15 @@ def _newest(messages: Sequence[Message]) -> float | None:
     times = [one.timestamp for one in messages if one.timestamp is not None]
     return max(times) if times else None
 
+
+_MESSAGE_TEXT = Info(
+    OfferRow,
+    "offer_message_info",
+    "Newest error, else warning, of an offer that waits for its publisher; always 1. The step is empty if it is of the offer.",
+    ("step_id", "level", "text"),
+    lambda row: notice_of(row.offer),
+)
+"""The one family with text that Microsoft wrote for the publisher, so the one that can be switched off."""
 
 FAMILIES: tuple[Family[Any], ...] = (
     Value(
@@ -311,6 +328,7 @@ FAMILIES: tuple[Family[Any], ...] = (
         Level,
         lambda row: _by_level(row.offer.messages) if row.offer.tells_messages else None,
     ),
+    _MESSAGE_TEXT,
     Info(
         StepRow,
         "offer_step_info",
@@ -371,6 +389,11 @@ FAMILIES: tuple[Family[Any], ...] = (
         lambda row: _newest(row.step.messages),
     ),
 )
+
+
+def families(*, message_text: bool) -> tuple[Family[Any], ...]:
+    """The families to expose, with or without the text of messages."""
+    return FAMILIES if message_text else tuple(one for one in FAMILIES if one is not _MESSAGE_TEXT)
 
 
 def documented() -> tuple[Documented, ...]:

@@ -12,7 +12,7 @@ from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, 
 from exporter.domain.estimates import upper_bound_seconds
 from exporter.domain.offers import Message, Offer, Step
 from exporter.pages.json_document import Json, batched, dump
-from exporter.pages.plain_text import plain_text
+from exporter.domain.plain_text import plain_text
 from exporter.pages.view import Lens
 
 __all__ = ["write_offers"]
