@@ -7,9 +7,13 @@ from enum import StrEnum
 
 from grafana_foundation_sdk.builders.dashboard import FieldColor, ThresholdsConfig
 from grafana_foundation_sdk.models.dashboard import (
+    DashboardRangeMapOptions,
+    DashboardRegexMapOptions,
     DashboardSpecialValueMapOptions,
     DynamicConfigValue,
     FieldColorModeId,
+    RangeMap,
+    RegexMap,
     SpecialValueMap,
     SpecialValueMatch,
     Threshold,
@@ -19,6 +23,7 @@ from grafana_foundation_sdk.models.dashboard import (
     ValueMappingResult,
 )
 
+from exporter.offers import OfferStatus, Party, StepStatus
 from exporter.palette import COLOURS, looks
 
 __all__ = [
@@ -26,27 +31,73 @@ __all__ = [
     "as_value",
     "by_code",
     "by_word",
+    "by_words_of_steps",
     "fixed",
     "good_or_bad",
+    "grey",
     "if_any",
     "mapped",
     "nothing",
+    "over",
     "property_of",
     "severities",
     "thresholds",
+    "words",
 ]
+
+_SHORT: dict[StrEnum, str] = {
+    OfferStatus.WAITING_FOR_PUBLISHER_REVIEW: "Waits for you",
+    StepStatus.WAITING_FOR_PUBLISHER_REVIEW: "Waits for you",
+    StepStatus.WAITING_FOR_APPROVAL: "Awaits approval",
+    Party.PUBLISHER: "You",
+}
+"""Words for states whose own are too long for a cell or a tile."""
 
 SEVERITIES = (("critical", "red"), ("warning", "orange"), ("info", "blue"), ("other", "grey"))
 
 
+def words(kind: type[StrEnum]) -> dict[str, str]:
+    """Give what the dashboards call each state."""
+    by_type = {one.value: text for one, text in _SHORT.items() if isinstance(one, kind)}
+    return {one.state: by_type.get(one.state, one.words) for one in looks(kind)}
+
+
 def by_code(kind: type[StrEnum]) -> list[ValueMapping]:
     """Map the codes of an enumeration to words and colours."""
-    return [_map((str(one.code), one.words, one.colour.grafana) for one in looks(kind))]
+    return [_map((str(one.code), words(kind)[one.state], one.colour.grafana) for one in looks(kind))]
 
 
 def by_word(kind: type[StrEnum]) -> list[ValueMapping]:
     """Map the states of an enumeration to words and colours."""
-    return [_map((one.state, one.words, one.colour.grafana) for one in looks(kind))]
+    return [_map((one.state, words(kind)[one.state], one.colour.grafana) for one in looks(kind))]
+
+
+def by_words_of_steps() -> list[ValueMapping]:
+    """Map `NAME: STATE` of steps, and the bare states of offers, to short words and colours; a step under way has its name."""
+    steps = words(StepStatus)
+    return [
+        *(
+            _by_pattern(
+                f"/^(.+): {one.state}$/",
+                "$1" if one.state == StepStatus.IN_PROGRESS else f"$1: {steps[one.state].lower()}",
+                one.colour.grafana,
+            )
+            for one in looks(StepStatus)
+        ),
+        *by_word(OfferStatus),
+    ]
+
+
+def _by_pattern(pattern: str, text: str, colour: str) -> ValueMapping:
+    return RegexMap(
+        options=DashboardRegexMapOptions(pattern=pattern, result=ValueMappingResult(text=text, color=colour))
+    )
+
+
+def over() -> list[ValueMapping]:
+    """Say of a ratio above 1 that it is over, not by how much: "541 854 %" tells nobody anything."""
+    result = ValueMappingResult(text="over", color=COLOURS["red"].grafana)
+    return [RangeMap(options=DashboardRangeMapOptions(from_val=1.0, to=None, result=result))]
 
 
 def nothing() -> list[ValueMapping]:
@@ -89,8 +140,13 @@ def thresholds(base: str, *steps: tuple[float, str]) -> ThresholdsConfig:
 
 
 def fixed(colour: str) -> FieldColor:
-    """Colour everything alike."""
-    return FieldColor().mode(FieldColorModeId.FIXED).fixed_color(colour)
+    """Colour everything alike; mappings still have their own."""
+    return FieldColor().mode(FieldColorModeId.FIXED).fixed_color(COLOURS[colour].grafana)
+
+
+def grey() -> ThresholdsConfig:
+    """Leave a value without colour, whatever it is; mappings still colour it."""
+    return thresholds("grey")
 
 
 def mapped() -> FieldColor:

@@ -8,6 +8,7 @@ from typing import Any
 
 from exporter.offers import Level, OfferStatus, Party, StepStatus
 from exporter.palette import looks
+from grafana.builder.looks import words
 
 __all__ = ["page"]
 
@@ -83,8 +84,9 @@ def _states() -> Iterator[str]:
     yield "| of | state | code | shown as | colour |"
     yield "|---|---|---|---|---|"
     for name, kind in _KINDS:
+        names = words(kind)
         for one in looks(kind):
-            yield f"| {name} | `{one.state}` | {one.code} | {one.words} | {one.colour.name} |"
+            yield f"| {name} | `{one.state}` | {one.code} | {names[one.state]} | {one.colour.name} |"
 
 
 def _panels(dashboard: dict[str, Any]) -> Iterator[str]:

@@ -61,6 +61,7 @@ def concrete() -> Callable[[str], str]:
             ("$__rate_interval", "1m"),
             ("$__range_s", "3600"),
             ("$__range", "1h"),
+            ("$__interval_ms", "60000"),
             ("$__interval", "1m"),
         ):
             expression = expression.replace(name, value)
