@@ -62,7 +62,7 @@ def date() -> list[DynamicConfigValue]:
 
 def days(suffix: str = "d") -> list[DynamicConfigValue]:
     """Show a column of days; seconds would be shown in weeks, months and years that nobody can add up."""
-    return [property_of("unit", f"suffix: {suffix}"), property_of("decimals", 1), width(70 if suffix == "d" else 90)]
+    return [property_of("unit", f"suffix:{suffix}"), property_of("decimals", 1), width(70 if suffix == "d" else 90)]
 
 
 def overdue() -> list[DynamicConfigValue]:

@@ -45,11 +45,14 @@ __all__ = [
     "words",
 ]
 
-_SHORT: dict[StrEnum, str] = {
-    OfferStatus.WAITING_FOR_PUBLISHER_REVIEW: "Waits for you",
-    StepStatus.WAITING_FOR_PUBLISHER_REVIEW: "Waits for you",
-    StepStatus.WAITING_FOR_APPROVAL: "Awaits approval",
-    Party.PUBLISHER: "You",
+# By type, not by member: states of the same name are equal, whatever they are states of.
+_SHORT: dict[type[StrEnum], dict[str, str]] = {
+    OfferStatus: {OfferStatus.WAITING_FOR_PUBLISHER_REVIEW: "Waits for you"},
+    StepStatus: {
+        StepStatus.WAITING_FOR_PUBLISHER_REVIEW: "Waits for you",
+        StepStatus.WAITING_FOR_APPROVAL: "Awaits approval",
+    },
+    Party: {Party.PUBLISHER: "You"},
 }
 """Words for states whose own are too long for a cell or a tile."""
 
@@ -58,8 +61,8 @@ SEVERITIES = (("critical", "red"), ("warning", "orange"), ("info", "blue"), ("ot
 
 def words(kind: type[StrEnum]) -> dict[str, str]:
     """Give what the dashboards call each state."""
-    by_type = {one.value: text for one, text in _SHORT.items() if isinstance(one, kind)}
-    return {one.state: by_type.get(one.state, one.words) for one in looks(kind)}
+    short = _SHORT.get(kind, {})
+    return {one.state: short.get(one.state, one.words) for one in looks(kind)}
 
 
 def by_code(kind: type[StrEnum]) -> list[ValueMapping]:

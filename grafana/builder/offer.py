@@ -130,7 +130,7 @@ def _over() -> stat.Panel:
         "Overdue by",
         "How long Microsoft has been past its own estimate.",
         [Query(f"max by ({OFFER}) (time() - {due()}) / {DAY} > 0", _NAME)],
-        unit="suffix: d",
+        unit="suffix:d",
         sizes=Sizes(4, 3),
     )
     return panel.decimals(1).thresholds(thresholds("red")).no_value("Not overdue")

@@ -119,10 +119,12 @@ def lines(
     soft_max: float,
     stacked: bool = False,
     empty: str = "",
+    interval: str = "",
 ) -> timeseries.Panel:
     """Lines over time; stacked ones are filled and step from value to value.
 
     The axis reaches up to `soft_max` at least, so that noise does not look like a mountain; `empty` says that there is nothing.
+    `interval` is the least that lies between two points, and so the least that a rate is measured over.
     """
     panel = dress(timeseries.Panel(), title, description, unit, sizes)
     panel.line_width(1).fill_opacity(60 if stacked else 5).show_points(VisibilityMode.AUTO).point_size(4).span_nulls(
@@ -142,4 +144,6 @@ def lines(
         panel.stacking(common.StackingConfig().mode(StackingMode.NORMAL).group("A"))
     if empty:
         panel.no_value(empty)
+    if interval:
+        panel.interval(interval)
     return ask(panel, queries, instant=False)

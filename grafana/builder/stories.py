@@ -52,7 +52,7 @@ def steps_table(sizes: Sizes) -> table.Panel:
         sort_by=[("#", False)],
         empty="The offer has no steps: nothing was submitted",
     )
-    panel.override_by_name("#", [columns.width(40)]).override_by_name("State", columns.state(StepStatus, 120))
+    panel.override_by_name("#", columns.number(40)).override_by_name("State", columns.state(StepStatus, 120))
     panel.override_by_name("Since", columns.date()).override_by_name("Of the estimate", columns.share(115))
     for name in ("For", "Took"):
         panel.override_by_name(name, columns.days())

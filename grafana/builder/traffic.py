@@ -15,7 +15,9 @@ _THIRD = Sizes(8, 8)
 _INSTANCE = 'instance=~"$instance"'
 
 
-_PER_MINUTE = "suffix: /min"
+_PER_MINUTE = "suffix:/min"
+# The exporter asks all at once, by default every five minutes: over less, a rate would be nothing and then a peak.
+_REFRESH = "5m"
 
 
 def _rate(name: str, *matchers: str, by: str = "") -> str:
@@ -44,6 +46,7 @@ def upstream_panels() -> tuple[timeseries.Panel, ...]:
             "Requests to Microsoft's API, by operation and status code; none means that no answer came.",
             [Query(_per_minute("api_requests_total", by="operation, code"), "{{operation}} {{code}}")],
             unit=_PER_MINUTE,
+            interval=_REFRESH,
             sizes=_HALF,
             soft_max=1,
             empty="Nothing was asked",
@@ -55,6 +58,7 @@ def upstream_panels() -> tuple[timeseries.Panel, ...]:
             unit="percentunit",
             sizes=_HALF,
             soft_max=0.1,
+            interval=_REFRESH,
             empty="Nothing was asked",
         ),
         lines(
@@ -62,6 +66,7 @@ def upstream_panels() -> tuple[timeseries.Panel, ...]:
             "How long 90 % of the requests of each operation took at most.",
             [Query(f"histogram_quantile(0.9, {buckets})", "{{operation}}")],
             unit="s",
+            interval=_REFRESH,
             sizes=_THIRD,
             soft_max=1,
             empty="Nothing was asked",
@@ -71,6 +76,7 @@ def upstream_panels() -> tuple[timeseries.Panel, ...]:
             "Answers by which Microsoft asks to slow down, and requests that were tried again for any reason.",
             throttled,
             unit=_PER_MINUTE,
+            interval=_REFRESH,
             sizes=_THIRD,
             soft_max=1,
             empty="Nothing was throttled or tried again",
@@ -121,6 +127,7 @@ def refresh_panels() -> tuple[timeseries.Panel, ...]:
             "Refreshes of a publisher that ended, well or not.",
             [Query(_per_minute("refreshes_total", by="instance"), "{{instance}}")],
             unit=_PER_MINUTE,
+            interval=_REFRESH,
             sizes=_THIRD,
             soft_max=1,
             empty="Nothing was refreshed",
@@ -130,6 +137,7 @@ def refresh_panels() -> tuple[timeseries.Panel, ...]:
             "Calls that failed for good during a refresh, by reason.",
             [Query(_per_minute("refresh_failures_total", by="reason"), "{{reason}}")],
             unit=_PER_MINUTE,
+            interval=_REFRESH,
             sizes=_THIRD,
             soft_max=1,
             empty="Nothing failed",
@@ -139,6 +147,7 @@ def refresh_panels() -> tuple[timeseries.Panel, ...]:
             "Values in answers that the exporter could not use as they were, by field; the log names each value once.",
             [Query(_per_minute("unknown_values_total", by="field"), "{{field}}")],
             unit=_PER_MINUTE,
+            interval=_REFRESH,
             sizes=_THIRD,
             soft_max=1,
             empty="Every value was understood",
@@ -168,6 +177,7 @@ def credentials_panels() -> tuple[timeseries.Panel, ...]:
                 Query(_per_minute("token_refresh_failures_total", by="source"), "{{source}} failed"),
             ],
             unit=_PER_MINUTE,
+            interval=_REFRESH,
             sizes=_THIRD,
             soft_max=1,
             empty="No token was fetched",
@@ -176,7 +186,7 @@ def credentials_panels() -> tuple[timeseries.Panel, ...]:
             "Secret or certificate valid for",
             "Time until the client secret or the certificate ends, where that is known: from the certificate, or from the setting. Renew it before.",
             [Query(f"(min by (credential) ({secret}) - time()) / {DAY}", "{{credential}}")],
-            unit="suffix: d",
+            unit="suffix:d",
             sizes=_THIRD,
             soft_max=30,
             empty="It is not known when a secret or certificate ends",

@@ -68,6 +68,16 @@ def second_link(dashboard: Json) -> None:
     dashboard["links"].append(dashboard["links"][0] | {"title": "One more"})
 
 
+def show_all(dashboard: Json) -> None:
+    for one in dashboard["templating"]["list"]:
+        one.pop("hide", None)
+
+
+def widen(panel: Json) -> None:
+    for name in columns(panel):
+        override(panel, name, "custom.width", 190)
+
+
 def lay_open(dashboard: Json) -> None:
     for panel in dashboard["panels"]:
         if panel.get("repeat"):
@@ -114,7 +124,7 @@ BROKEN: tuple[tuple[Rule, str, Break], ...] = (
     (
         _traps.controls_fit_in_one_row,
         "offer",
-        lambda dashboard: [one.pop("hide", None) for one in dashboard["templating"]["list"]] and None,
+        show_all,
     ),
     (_traps.marks_are_points, "exporter", annotation("expr", lambda expr: expr.partition(" unless ")[0])),
     (
@@ -126,7 +136,7 @@ BROKEN: tuple[tuple[Rule, str, Break], ...] = (
     (
         _traps.columns_fit,
         "overview",
-        every("table", lambda panel: [override(panel, name, "custom.width", 190) for name in columns(panel)]),
+        every("table", widen),
     ),
     (_traps.durations_are_told_in_days, "overview", every("table", lambda panel: override(panel, "For", "unit", "s"))),
     (
