@@ -78,10 +78,10 @@ def alerts_table(title: str, description: str, scope: Scope, *, sizes: Sizes) ->
         "url": f"{RUNBOOKS}/{_PREFIX}${{__value.raw}}.md",
         "targetBlank": True,
     }
-    panel.override_by_name("Severity", columns.coloured(severities(), 90))
+    panel.override_by_name("Severity", columns.coloured(severities(), 105))
     panel.override_by_name("Alert", columns.linked(runbook, 210)).override_by_name(
         "Offer", columns.linked(offer_link())
     )
-    for name in ("Alert state", "Who acts"):
+    for name in ("Alert state", "Who acts", "Publisher"):
         panel.override_by_name(name, [columns.width(100)])
     return panel.links([outside("Runbooks", RUNBOOKS)])

@@ -7,7 +7,17 @@ from enum import StrEnum
 
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, ValueMapping
 
-from grafana.builder.looks import as_value, by_code, by_word, by_words_of_steps, nothing, over, property_of
+from grafana.builder.looks import (
+    as_thresholds,
+    as_value,
+    by_code,
+    by_word,
+    by_words_of_steps,
+    nothing,
+    over,
+    property_of,
+    ratio_between,
+)
 
 __all__ = [
     "answer",
@@ -28,6 +38,8 @@ __all__ = [
 
 _BACKGROUND = {"type": "color-background", "mode": "basic"}
 _TEXT = {"type": "color-text"}
+_SOON = 8
+"""Tenths of an estimate after which it is nearly used up."""
 
 
 def width(pixels: int) -> DynamicConfigValue:
@@ -60,15 +72,15 @@ def date() -> list[DynamicConfigValue]:
     return [property_of("unit", "time:YYYY-MM-DD HH:mm"), width(140)]
 
 
-def days(suffix: str = "d") -> list[DynamicConfigValue]:
+def days(suffix: str = "d", pixels: int = 70) -> list[DynamicConfigValue]:
     """Show a column of days; seconds would be shown in weeks, months and years that nobody can add up."""
-    return [property_of("unit", f"suffix:{suffix}"), property_of("decimals", 1), width(70 if suffix == "d" else 90)]
+    return [property_of("unit", f"suffix:{suffix}"), property_of("decimals", 1), width(pixels)]
 
 
 def overdue() -> list[DynamicConfigValue]:
     """Show a column of days that something is over."""
     return [
-        *days("d over"),
+        *days("d over", 90),
         property_of("color", {"mode": "fixed", "fixedColor": "red"}),
         property_of("custom.cellOptions", _TEXT),
     ]
@@ -89,29 +101,40 @@ def answer(mappings: list[ValueMapping], pixels: int) -> list[DynamicConfigValue
     return [as_value([*mappings, *nothing()]), property_of("custom.cellOptions", _TEXT), width(pixels)]
 
 
-def share(pixels: int = 150) -> list[DynamicConfigValue]:
-    """Show a column of ratios as bars from nothing to the whole; beyond it a bar says no more than that."""
+def share(pixels: int) -> list[DynamicConfigValue]:
+    """Show a column of ratios; those beyond the whole say no more than that."""
     return [
         property_of("unit", "percentunit"),
-        property_of("min", 0),
         property_of("max", 1),
         property_of("decimals", 0),
-        as_value(over()),
+        as_value([*over("over"), *nothing()]),
         property_of("color", {"mode": "thresholds"}),
-        property_of(
-            "thresholds",
-            {
-                "mode": "absolute",
-                "steps": [
-                    {"color": "blue", "value": None},
-                    {"color": "orange", "value": 0.8},
-                    {"color": "red", "value": 1},
-                ],
-            },
-        ),
-        property_of("custom.cellOptions", {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}),
+        as_thresholds("blue", (0.8, "orange"), (1, "red")),
+        property_of("custom.cellOptions", _TEXT),
         width(pixels),
     ]
+
+
+def gauge() -> list[DynamicConfigValue]:
+    """Show a column of ratios as bars, made of characters: Grafana's own draw an empty bar where there is no value."""
+    bars = [
+        *(
+            ratio_between(tenth / 10, (tenth + 1) / 10, _bar(tenth), "orange" if tenth >= _SOON else "blue")
+            for tenth in range(10)
+        ),
+        *over(f"{_bar(10)} over"),
+    ]
+    return [
+        property_of("unit", "percentunit"),
+        property_of("max", 1),
+        as_value([*bars, *nothing()]),
+        property_of("custom.cellOptions", _TEXT),
+        width(170),
+    ]
+
+
+def _bar(tenths: int) -> str:
+    return "\N{BLACK PARALLELOGRAM}" * tenths + "\N{WHITE PARALLELOGRAM}" * (10 - tenths)
 
 
 def hidden() -> list[DynamicConfigValue]:

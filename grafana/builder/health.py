@@ -65,9 +65,9 @@ def _up() -> stat.Panel:
 def _complete() -> stat.Panel:
     complete = f"max by (publisher_id) ({publisher_series('publisher_up', _INSTANCE)})"
     panel = tile(
-        "Publishers read completely",
+        "Read completely",
         "Share of the publishers whose last refresh got everything it asked for, in at least one replica.",
-        [Query(f"avg({complete})", "Publishers read completely")],
+        [Query(f"avg({complete})", "Read completely")],
         unit="percentunit",
         sizes=_TILE,
     )
@@ -133,6 +133,8 @@ def _publishers() -> table.Panel:
     panel.override_by_name("Last refresh", columns.coloured(good_or_bad("Complete", "Incomplete"), 110))
     for name in ("Data age", "Interval", "Refresh took"):
         panel.override_by_name(name, columns.seconds())
+    for name in ("Publisher", "Replica"):
+        panel.override_by_name(name, [columns.width(140)])
     return panel.override_by_name("Offers", columns.number(80)).override_by_name("Cannot be read", columns.number(130))
 
 
@@ -161,13 +163,13 @@ def _sources() -> table.Panel:
             Query(age(of("last_success_timestamp_seconds"), by), "Last read"),
         ],
         columns=names,
-        sizes=Sizes(14, 7),
+        sizes=Sizes(24, 6),
         sort_by=[("Publisher", False), ("Source", False)],
         empty="No source is asked",
     )
     panel.override_by_name("State", columns.coloured(good_or_bad("Up", "Down"), 80))
-    panel.override_by_name("Offers", columns.number(70))
-    return panel.override_by_name("Last read", columns.seconds(80))
+    panel.override_by_name("Offers", columns.number(80))
+    return panel.override_by_name("Last read", columns.seconds())
 
 
 def _replicas() -> table.Panel:
@@ -190,7 +192,7 @@ def _replicas() -> table.Panel:
         "see only its replicas.",
         queries,
         columns=names,
-        sizes=Sizes(10, 7),
+        sizes=Sizes(24, 5),
         sort_by=[("Replica", False)],
         empty="No replica answers",
     )
@@ -199,8 +201,8 @@ def _replicas() -> table.Panel:
         "url": f"/d/{EXPORTER}?var-job=${{__value.raw}}&${{datasource:queryparam}}",
     }
     panel.override_by_name("Job", columns.linked(only_its_own))
-    panel.override_by_name("Version", [columns.width(75)])
-    return panel.override_by_name("Shard", columns.number(60)).override_by_name("Of", columns.number(45))
+    panel.override_by_name("Version", [columns.width(100)])
+    return panel.override_by_name("Shard", columns.number(80)).override_by_name("Of", columns.number(80))
 
 
 def _alerts() -> table.Panel:

@@ -62,7 +62,7 @@ def offers_list(sizes: Sizes) -> table.Panel:
     )
     panel.override_by_name("Waiting for", columns.state(Party, 110)).override_by_name("Step", columns.stands())
     panel.override_by_name("Waiting since", columns.date()).override_by_name("For", columns.days())
-    panel.override_by_name("Of the estimate", columns.share())
+    panel.override_by_name("Of the estimate", columns.gauge())
     for name in ("Publisher", "Name"):
         panel.override_by_name(name, columns.hidden())
     return panel
@@ -74,7 +74,7 @@ def with_microsoft_list(sizes: Sizes) -> table.Panel:
         "offer_id": "Offer",
         "step_name": "Step",
         "Value #A": "In it since",
-        "estimated_time_frame": "Microsoft says",
+        "estimated_time_frame": "Estimate",
         "Value #B": "Expected by",
         "Value #C": "Left",
         "Value #D": "Over",
@@ -99,8 +99,8 @@ def with_microsoft_list(sizes: Sizes) -> table.Panel:
     panel.override_by_name("Offer", columns.linked(offer_link(), _OFFER_WIDTH))
     for name in ("In it since", "Expected by"):
         panel.override_by_name(name, columns.date())
-    panel.override_by_name("Microsoft says", [columns.width(105)])
-    panel.override_by_name("Left", columns.days("d left")).override_by_name("Over", columns.overdue())
+    panel.override_by_name("Estimate", [columns.width(105)])
+    panel.override_by_name("Left", columns.days("d left", 90)).override_by_name("Over", columns.overdue())
     return panel.override_by_name("Publisher", columns.hidden())
 
 
@@ -138,7 +138,7 @@ def details_list(sizes: Sizes) -> table.Panel:
     )
     panel.override_by_name("Offer", columns.linked(offer_link(), _OFFER_WIDTH))
     panel.override_by_name("State", columns.state(OfferStatus)).override_by_name("In this state since", columns.date())
-    panel.override_by_name("Progress", columns.share()).override_by_name(
+    panel.override_by_name("Progress", columns.share(90)).override_by_name(
         "Live", columns.answer(good_or_bad("Live", "Not live", "grey"), 90)
     )
     panel.override_by_name("Version", columns.number(110)).override_by_name("Data age", columns.seconds())

@@ -24,10 +24,11 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from exporter.offers import OfferStatus, Party, StepStatus
-from exporter.palette import COLOURS, looks
+from exporter.palette import COLOURS, Colour, looks
 
 __all__ = [
     "SEVERITIES",
+    "as_thresholds",
     "as_value",
     "by_code",
     "by_word",
@@ -40,6 +41,7 @@ __all__ = [
     "nothing",
     "over",
     "property_of",
+    "ratio_between",
     "severities",
     "thresholds",
     "words",
@@ -83,12 +85,17 @@ def by_words_of_steps() -> list[ValueMapping]:
             _by_pattern(
                 f"/^(.+): {one.state}$/",
                 "$1" if one.state == StepStatus.IN_PROGRESS else f"$1: {steps[one.state].lower()}",
-                one.colour.grafana,
+                _of_text(one.colour),
             )
             for one in looks(StepStatus)
         ),
-        *by_word(OfferStatus),
+        _map((one.state, words(OfferStatus)[one.state], _of_text(one.colour)) for one in looks(OfferStatus)),
     ]
+
+
+def _of_text(colour: Colour) -> str:
+    """Give a colour for text; a dark grey cannot be read on a dark background."""
+    return COLOURS["grey" if colour.name == "dark-grey" else colour.name].grafana
 
 
 def _by_pattern(pattern: str, text: str, colour: str) -> ValueMapping:
@@ -97,10 +104,15 @@ def _by_pattern(pattern: str, text: str, colour: str) -> ValueMapping:
     )
 
 
-def over() -> list[ValueMapping]:
+def ratio_between(low: float, high: float | None, text: str, colour: str) -> ValueMapping:
+    """Map ratios between two to a text."""
+    result = ValueMappingResult(text=text, color=COLOURS[colour].grafana)
+    return RangeMap(options=DashboardRangeMapOptions(from_val=low, to=high, result=result))
+
+
+def over(text: str) -> list[ValueMapping]:
     """Say of a ratio above 1 that it is over, not by how much: "541 854 %" tells nobody anything."""
-    result = ValueMappingResult(text="over", color=COLOURS["red"].grafana)
-    return [RangeMap(options=DashboardRangeMapOptions(from_val=1.0, to=None, result=result))]
+    return [ratio_between(1.0, None, text, "red")]
 
 
 def nothing() -> list[ValueMapping]:
@@ -166,6 +178,11 @@ def if_any(colour: str) -> DynamicConfigValue:
     """Colour a figure from 1 on; a red 0 would alarm for nothing."""
     steps = [{"color": "text", "value": None}, {"color": colour, "value": 1}]
     return property_of("thresholds", {"mode": "absolute", "steps": steps})
+
+
+def as_thresholds(base: str, *steps: tuple[float, str]) -> DynamicConfigValue:
+    """Set thresholds in an override."""
+    return property_of("thresholds", thresholds(base, *steps).build().to_json())
 
 
 def as_value(mappings: list[ValueMapping]) -> DynamicConfigValue:

@@ -22,7 +22,7 @@ from grafana.builder.variables import offer_variables
 __all__ = ["offer"]
 
 _NAME = "{{offer_id}}"
-_STEP_NAME = "{{position}} {{step_name}}"
+_STEP_NAME = "{{step_name}}"
 
 
 def offer() -> Dashboard:
@@ -98,15 +98,15 @@ def _since() -> stat.Panel:
     )
 
 
-def _when(title: str, description: str, expression: str, sizes: Sizes) -> stat.Panel:
-    panel = tile(title, description, [Query(expression, _NAME)], unit="time:YYYY-MM-DD HH:mm", sizes=sizes)
+def _when(title: str, description: str, expression: str, sizes: Sizes, date: str = "YYYY-MM-DD") -> stat.Panel:
+    panel = tile(title, description, [Query(expression, _NAME)], unit=f"time:{date} HH:mm", sizes=sizes)
     return panel.no_value("Not told")
 
 
 def _done() -> stat.Panel:
     complete = offer_series("offer_step_status", 'status="complete"')
     panel = tile(
-        "Steps complete",
+        "Complete",
         "Share of the steps that are complete. Not the API's progress: that may be 0 for a complete step.",
         [Query(f"avg by ({OFFER}) (max by ({STEP}) ({complete}))", _NAME)],
         unit="percentunit",
@@ -117,23 +117,24 @@ def _done() -> stat.Panel:
 
 def _expected() -> stat.Panel:
     panel = _when(
-        "Step expected by",
-        "The upper end of Microsoft's own estimate for the step that it has; the latest, if it has several.",
+        "Due",
+        "When the step that Microsoft has is expected: the upper end of Microsoft's own estimate; the latest, if it has several.",
         f"1000 * max by ({OFFER}) ({due()})",
-        Sizes(5, 3),
+        Sizes(4, 3),
+        "MMM D,",
     )
     return panel.no_value("No estimate")
 
 
 def _over() -> stat.Panel:
     panel = tile(
-        "Overdue by",
+        "Overdue",
         "How long Microsoft has been past its own estimate.",
         [Query(f"max by ({OFFER}) (time() - {due()}) / {DAY} > 0", _NAME)],
         unit="suffix:d",
         sizes=Sizes(4, 3),
     )
-    return panel.decimals(1).thresholds(thresholds("red")).no_value("Not overdue")
+    return panel.decimals(1).thresholds(thresholds("grey", (0, "red"))).no_value("Not overdue")
 
 
 def _live() -> stat.Panel:
@@ -163,7 +164,7 @@ def _data_age() -> stat.Panel:
         "hour, when the series of offers are withdrawn by default.",
         [Query(age(offer_series("offer_last_success_timestamp_seconds"), OFFER), _NAME)],
         unit="s",
-        sizes=Sizes(3, 3),
+        sizes=Sizes(4, 3),
     )
     panel.thresholds(thresholds("green", (900, "orange"), (3600, "red"))).decimals(0).no_value("-")
     return clickable(panel, link_to(EXPORTER, "What the exporter has to say"))
@@ -221,7 +222,8 @@ def _history() -> statetimeline.Panel:
         "Submissions of the last 90 days",
         "The state of the offer over 90 days. Reaches as far back as Prometheus keeps data.",
         [Query(state_code("offer_status", OfferStatus), _NAME)],
-        sizes=Sizes(24, 4),
+        sizes=Sizes(24, 5),
+        has_words=False,
     )
     return panel.time_from("90d").mappings(by_code(OfferStatus))
 

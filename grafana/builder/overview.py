@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders.common import VizTextDisplayOptions
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.models.common import BigValueTextMode
 
 from exporter.offers import OfferStatus, Party
 from exporter.palette import looks
 from grafana.builder.alerts import OF_OFFERS, alerts_table, began_to_fire
 from grafana.builder.frame import DOCS, EXPORTER, OVERVIEW, PORTAL, frame, link_to, mark, offer_link, outside
 from grafana.builder.lists import details_list, offers_list, with_microsoft_list
-from grafana.builder.looks import by_code, property_of, thresholds, words
+from grafana.builder.looks import as_thresholds, by_code, property_of, thresholds, words
 from grafana.builder.metrics import offer_series, publisher_series
 from grafana.builder.panels import Query, Sizes, clickable, lines, tile, timeline
 from grafana.builder.promql import OFFER, age, count_in_state, state_code
@@ -19,8 +21,8 @@ from grafana.builder.variables import PARTIES, overview_variables
 
 __all__ = ["overview"]
 
+_NOT_READ, _AGE = "not read", "age"
 _OFFERS = f"max by ({OFFER}) ({offer_series('offer_up')})"
-_TILE = Sizes(4, 3)
 
 
 def overview() -> Dashboard:
@@ -36,9 +38,9 @@ def overview() -> Dashboard:
         dashboard.with_variable(one)
     dashboard.annotation(mark("Critical alerts", "red", began_to_fire(OF_OFFERS, "critical")))
     dashboard.annotation(mark("Warnings", "orange", began_to_fire(OF_OFFERS, "warning")))
-    for panel in (_needs_you(), _with_microsoft(), _overdue(), _all(), _unread(), _data_age()):
+    for panel in (_needs_you(), _with_microsoft(), _overdue(), _all(), _data()):
         dashboard.with_panel(panel)
-    dashboard.with_panel(_offers()).with_panel(with_microsoft_list(Sizes(24, 8)))
+    dashboard.with_panel(_offers()).with_panel(with_microsoft_list(Sizes(24, 7)))
     dashboard.with_panel(_timeline()).with_panel(_over_time())
     dashboard.with_panel(_alerts())
     return dashboard.with_row(Row("Details").collapsed(True).with_panel(details_list(Sizes(24, 14))))
@@ -48,12 +50,8 @@ def _here(party: str, title: str) -> dict[str, str]:
     return link_to(OVERVIEW, title, f"var-party={party}", "${publisher_id:queryparam}", "${offer_id:queryparam}")
 
 
-def _exporter() -> dict[str, str]:
-    return link_to(EXPORTER, "What the exporter has to say")
-
-
-def _figure(title: str, description: str, expression: str, link: dict[str, str]) -> stat.Panel:
-    return clickable(tile(title, description, [Query(expression, title)], sizes=_TILE), link).no_value("-")
+def _figure(title: str, description: str, expression: str, link: dict[str, str], width: int) -> stat.Panel:
+    return clickable(tile(title, description, [Query(expression, title)], sizes=Sizes(width, 3)), link).no_value("-")
 
 
 def _needs_you() -> stat.Panel:
@@ -63,6 +61,7 @@ def _needs_you() -> stat.Panel:
         "list them.",
         count_in_state("offer_waiting_on", Party.PUBLISHER, "party"),
         _here(PARTIES["waiting for you"], "List them"),
+        5,
     )
     return panel.thresholds(thresholds("green", (1, "orange")))
 
@@ -73,16 +72,18 @@ def _with_microsoft() -> stat.Panel:
         "Offers in which Microsoft has to act next; there is nothing to do but wait. Click to list them.",
         count_in_state("offer_waiting_on", Party.MICROSOFT, "party"),
         _here(PARTIES["with Microsoft"], "List them"),
+        5,
     )
     return panel.thresholds(thresholds("grey", (1, "blue")))
 
 
 def _overdue() -> stat.Panel:
     panel = _figure(
-        "Overdue at Microsoft",
+        "Overdue",
         "Steps in Microsoft's hands for longer than the upper end of Microsoft's own estimate.",
         f"sum(time() > bool {due()}) or 0 * sum({_OFFERS})",
         _here(PARTIES["with Microsoft"], "List what Microsoft has"),
+        4,
     )
     return panel.thresholds(thresholds("green", (1, "red")))
 
@@ -93,33 +94,34 @@ def _all() -> stat.Panel:
         "Offers that the exporter shows. Click to list them all.",
         f"count({_OFFERS})",
         _here(PARTIES["all"], "List them all"),
+        4,
     )
 
 
-def _unread() -> stat.Panel:
-    panel = _figure(
-        "Cannot be read",
-        "Offers whose last fetch failed in every replica; what is shown of them is the last good fetch.",
-        f"sum({_OFFERS} == bool 0)",
-        _exporter(),
-    )
-    return panel.thresholds(thresholds("green", (1, "red")))
-
-
-def _data_age() -> stat.Panel:
+def _data() -> stat.Panel:
     success = publisher_series("publisher_last_success_timestamp_seconds")
-    panel = _figure(
-        "Data age",
-        "Time since the last refresh that got everything, of the publisher where that is longest ago. Orange after 15 "
-        "minutes, three of the default intervals; red after an hour, when the series of offers are withdrawn by default.",
-        f"max({age(success, 'publisher_id')})",
-        _exporter(),
+    queries = [
+        Query(f"sum({_OFFERS} == bool 0)", _NOT_READ),
+        Query(f"max({age(success, 'publisher_id')})", _AGE),
+    ]
+    panel = tile(
+        "Data",
+        "How many offers could not be read in any replica, so that what is shown of them is old; and the time since the last "
+        "refresh that got everything, of the publisher where that is longest ago: orange after 15 minutes, three of the "
+        "default intervals; red after an hour, when the series of offers are withdrawn by default.",
+        queries,
+        sizes=Sizes(6, 3),
+        text=BigValueTextMode.VALUE_AND_NAME,
     )
-    return panel.unit("s").decimals(0).thresholds(thresholds("green", (900, "orange"), (3600, "red")))
+    panel.text(VizTextDisplayOptions().title_size(13).value_size(32))
+    panel.override_by_name(_NOT_READ, [as_thresholds("green", (1, "red"))])
+    seconds = [property_of("unit", "s"), property_of("decimals", 0)]
+    panel.override_by_name(_AGE, [*seconds, as_thresholds("green", (900, "orange"), (3600, "red"))])
+    return clickable(panel, link_to(EXPORTER, "What the exporter has to say")).no_value("-")
 
 
 def _offers() -> table.Panel:
-    panel = offers_list(Sizes(24, 16))
+    panel = offers_list(Sizes(24, 15))
     return panel.links([outside("Partner Center", PORTAL), outside("How to read this", DOCS)])
 
 

@@ -95,15 +95,16 @@ def tile(
 
 
 def timeline(
-    title: str, description: str, queries: Sequence[Query], *, sizes: Sizes, rows: int = 20
+    title: str, description: str, queries: Sequence[Query], *, sizes: Sizes, rows: int = 20, has_words: bool = True
 ) -> statetimeline.Panel:
-    """One row per series, coloured by state; equal neighbours are one block."""
+    """One row per series, coloured by state; equal neighbours are one block, with its words unless a legend has them."""
     panel = dress(statetimeline.Panel(), title, description, "none", sizes)
-    panel.merge_values(True).show_value(VisibilityMode.AUTO).align_value(TimelineValueAlignment.LEFT)
+    panel.merge_values(True).show_value(VisibilityMode.AUTO if has_words else VisibilityMode.NEVER).align_value(
+        TimelineValueAlignment.LEFT
+    )
     # The mappings colour the blocks. By thresholds, Grafana would merge all that lies below the first one into one block.
     panel.row_height(0.85).per_page(rows).line_width(0).fill_opacity(80).color_scheme(fixed("grey"))
-    # The legend would repeat the words in the blocks.
-    panel.legend(common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).show_legend(False))
+    panel.legend(_legend(is_shown=not has_words))
     panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.SINGLE))
     # More points than pixels would only make the query slow.
     return ask(panel.max_data_points(400), queries, instant=False)
@@ -127,17 +128,11 @@ def lines(
     `interval` is the least that lies between two points, and so the least that a rate is measured over.
     """
     panel = dress(timeseries.Panel(), title, description, unit, sizes)
-    panel.line_width(1).fill_opacity(60 if stacked else 5).show_points(VisibilityMode.AUTO).point_size(4).span_nulls(
+    panel.line_width(1).fill_opacity(60 if stacked else 0).show_points(VisibilityMode.AUTO).point_size(4).span_nulls(
         False
     )
     panel.axis_placement(AxisPlacement.AUTO).min(0).axis_soft_max(soft_max)
-    panel.legend(
-        common.VizLegendOptions()
-        .display_mode(LegendDisplayMode.LIST)
-        .placement(LegendPlacement.BOTTOM)
-        .show_legend(True)
-        .calcs([])
-    )
+    panel.legend(_legend())
     panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
     if stacked:
         panel.line_interpolation(LineInterpolation.STEP_AFTER)
@@ -147,3 +142,8 @@ def lines(
     if interval:
         panel.interval(interval)
     return ask(panel, queries, instant=False)
+
+
+def _legend(*, is_shown: bool = True) -> common.VizLegendOptions:
+    options = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
+    return options.show_legend(is_shown).calcs([])

@@ -22,28 +22,25 @@ def steps_table(sizes: Sizes) -> table.Panel:
         "step_name": "Step",
         "Value #A": "State",
         "Value #B": "Since",
-        "Value #C": "For",
-        "estimated_time_frame": "Microsoft says",
-        "Value #D": "Of the estimate",
-        "Value #E": "Took",
-        "Value #F": "Messages",
+        "estimated_time_frame": "Estimate",
+        "Value #C": "Used",
+        "Value #D": "Took",
+        "Value #E": "Messages",
     }
     messages = f"sum by ({STEP}) (max by ({STEP}, level) ({offer_series('offer_step_messages')}))"
     started = offer_series("offer_step_started_timestamp_seconds")
     took = f"({offer_series('offer_step_completed_timestamp_seconds')} - {started}) / {DAY}"
-    began = newest_since("offer_step_status", STEP)
     queries = [
         Query(state_code("offer_step_status", StepStatus, by=STEP), "State"),
-        Query(f"1000 * {began}", "Since"),
-        Query(f"(time() - {began}) / {DAY}", "For"),
-        Query(elapsed_of_estimate(), "Of the estimate"),
+        Query(f"1000 * {newest_since('offer_step_status', STEP)}", "Since"),
+        Query(elapsed_of_estimate(), "Used"),
         Query(f"max by ({STEP}) ({took})", "Took"),
         Query(messages, "Messages"),
         Query(step_text()),
     ]
     panel = table_of(
         "Steps",
-        "Every step with its state and since when it is in it. Of the estimate is for steps that Microsoft has; took is "
+        "Every step with its state and since when it is in it. Used is the share of the estimate of steps that Microsoft has; took is "
         "how long the step really took, where its source tells that. What the messages say stands in Partner Center, and "
         "on the exporter's own page.",
         queries,
@@ -52,12 +49,11 @@ def steps_table(sizes: Sizes) -> table.Panel:
         sort_by=[("#", False)],
         empty="The offer has no steps: nothing was submitted",
     )
-    panel.override_by_name("#", columns.number(40)).override_by_name("State", columns.state(StepStatus, 120))
-    panel.override_by_name("Since", columns.date()).override_by_name("Of the estimate", columns.share(115))
-    for name in ("For", "Took"):
-        panel.override_by_name(name, columns.days())
-    panel.override_by_name("Microsoft says", [columns.width(105)])
-    return panel.override_by_name("Messages", columns.number(85))
+    panel.override_by_name("#", columns.number(40)).override_by_name("State", columns.state(StepStatus, 115))
+    panel.override_by_name("Since", columns.date()).override_by_name("Used", columns.share(60))
+    panel.override_by_name("Took", columns.days())
+    panel.override_by_name("Estimate", [columns.width(95)])
+    return panel.override_by_name("Messages", columns.number(95))
 
 
 def time_spent(sizes: Sizes) -> table.Panel:
@@ -75,4 +71,6 @@ def time_spent(sizes: Sizes) -> table.Panel:
         sort_by=[("Time spent", True)],
         empty="Nothing was under way",
     )
-    return panel.override_by_name("State", columns.word(StepStatus)).override_by_name("Time spent", columns.days())
+    return panel.override_by_name("State", columns.word(StepStatus)).override_by_name(
+        "Time spent", columns.days(pixels=125)
+    )

@@ -24,6 +24,10 @@ PARTIES = {
 """Which offers the overview lists, by the words in the title of its list; its figures choose, when they are clicked."""
 
 
+OTHERS = 5
+"""How many offers one is compared with."""
+
+
 def _values_of(name: str, label: str, description: str, series: str) -> QueryVariable:
     """Let the user choose one value of a label."""
     return (
@@ -82,10 +86,20 @@ def overview_variables() -> tuple[QueryVariable | CustomVariable, ...]:
 
 
 def offer_variables() -> tuple[QueryVariable, ...]:
-    """Give job, one publisher, one of its offers, and offers to compare it with."""
-    series = 'azure_marketplace_offer_up{job=~"$job"}'
-    others = _values_of("compare", "Compare", "", series).query(f"label_values({series}, offer_id)").multi(True)
-    return _job(), _publisher(), _offer(), others
+    """Give job, one publisher, one of its offers, and those of its others that have changed last, to compare with."""
+    series = 'azure_marketplace_offer_changed_timestamp_seconds{job=~"$job", publisher_id=~"$publisher_id", offer_id!="$offer_id"}'
+    others = (
+        QueryVariable("compare")
+        .label("Compare")
+        .description("Offers to compare with.")
+        .datasource(DATASOURCE)
+        .query(f"query_result(topk({OTHERS}, max by (offer_id) ({series})))")
+        .regex('/offer_id="([^"]+)"/')
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_CASE_INSENSITIVE_ASC)
+        .hide(VariableHide.HIDE_VARIABLE)
+    )
+    return _job(), _publisher(), _offer(), _with_all(others, None)
 
 
 def exporter_variables() -> tuple[QueryVariable, ...]:

@@ -40,6 +40,7 @@ def _wrong() -> tuple[Query, ...]:
     success = f"max by (publisher_id) ({publisher_series('publisher_last_success_timestamp_seconds', _INSTANCE)})"
     interval = f"max by (publisher_id) ({publisher_series('publisher_refresh_interval_seconds', _INSTANCE)})"
     complete = f"max by (publisher_id) ({publisher_series('publisher_up', _INSTANCE)})"
+    offers = f"max by (publisher_id, offer_id) ({publisher_series('offer_up', _INSTANCE)})"
     source = f"max by (publisher_id, source) ({publisher_series('source_up', _INSTANCE)})"
     throttled = f"sum by (instance) (rate({own_series('api_throttled_total')}[$__rate_interval]))"
     reloaded = f"min by (instance) ({own_series('config_last_reload_successful')})"
@@ -47,6 +48,7 @@ def _wrong() -> tuple[Query, ...]:
         _if(f"max by (instance) ({process_series('up')}) == 0", "{{instance}} does not answer", _WORSE),
         _if(f"{complete} == 0", "{{publisher_id}} was not read completely"),
         _if(f"time() - {success} > 3 * {interval}", "The data of {{publisher_id}} are old"),
+        _if(f"count by (publisher_id) ({offers} == 0) > 0", "Offers of {{publisher_id}} cannot be read"),
         _if(f"{source} == 0", "{{publisher_id}}: {{source}} cannot be read"),
         _if(f"{reloaded} == 0", "{{instance}} refused its new settings"),
         _if(f"{ends} < 30 * 86400", "{{credential}} ends within 30 days"),

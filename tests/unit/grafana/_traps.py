@@ -121,9 +121,9 @@ def alerts_are_those_of_the_chosen_job(dashboard: Json) -> Iterator[str]:
 
 
 def columns_fit(dashboard: Json) -> Iterator[str]:
-    """Columns of no fixed width need room for a name; the list in details may be scrolled."""
+    """Columns of no fixed width take 150 at least; the list in details may be scrolled."""
     for panel in of_kind(dashboard, "table"):
-        needed = sum(one.get("custom.width", 100) for one in columns(panel).values())
+        needed = sum(one.get("custom.width", 150) for one in columns(panel).values())
         if needed > NARROW * panel["gridPos"]["w"] / 24 and panel["title"] != "All about each offer":
             yield f"{panel['title']}: {needed}"
 

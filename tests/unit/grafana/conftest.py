@@ -47,7 +47,8 @@ def expressions(dashboard: Json, panels: list[Json]) -> list[str]:
         yield from (one["expr"] for one in dashboard["annotations"]["list"])
         for variable in dashboard["templating"]["list"]:
             if variable["type"] == "query":
-                yield variable["query"].removeprefix("label_values(").rpartition(",")[0]
+                function, _, rest = variable["query"].removesuffix(")").partition("(")
+                yield rest if function == "query_result" else rest.rpartition(",")[0]
 
     return list(every())
 
