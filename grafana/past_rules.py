@@ -28,8 +28,10 @@ Rule = dict[str, Any]
 def write_rules(directory: Path) -> None:
     """Write them as `rules-1.yaml` and so on."""
     for number, rules in enumerate(passes(yaml.safe_load(RULES.read_text("utf-8"))), start=1):
-        group = {"name": f"past-{number}", "interval": f"{EVERY}s", "rules": rules}
-        (directory / f"rules-{number}.yaml").write_text(yaml.safe_dump({"groups": [group]}), encoding="utf-8")
+        name = f"rules-{number}"
+        written = {"record": "past:written", "expr": f"vector({number})", "labels": {"file": name}}
+        group = {"name": name, "interval": f"{EVERY}s", "rules": [*rules, written]}
+        (directory / f"{name}.yaml").write_text(yaml.safe_dump({"groups": [group]}), encoding="utf-8")
 
 
 def passes(content: Rule) -> Iterator[list[Rule]]:

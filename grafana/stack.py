@@ -66,13 +66,16 @@ def find_grafana() -> tuple[Path, Path] | None:
     return (Path(found), Path("/usr/share/grafana")) if found else None
 
 
-def start_all(stack: Stack, days: float = DAYS) -> None:
-    """Start everything, each program with the configuration that compose.yaml mounts, its addresses replaced."""
+def start_all(stack: Stack, days: float = DAYS, *, offers: int = 0) -> None:
+    """Start everything, each program with the configuration that compose.yaml mounts, its addresses replaced.
+
+    With `offers`, a past of that many offers takes the place of the demo's.
+    """
     for names in NEEDED:
         find(*names)
     simulator_port, exporter_port = stack.port(10143), stack.port(10142)
-    settings = _exporter_settings(stack, simulator_port, exporter_port)
-    options = _write_past(stack, settings, exporter_port, days) if days else []
+    settings = _exporter_settings(stack, simulator_port, exporter_port, is_demo=not offers)
+    options = _write_past(stack, settings, exporter_port, days, offers) if days else []
     command: list[str | Path] = [
         find("azure-marketplace-simulator"),
         f"--listen-address=127.0.0.1:{simulator_port}",
@@ -93,24 +96,26 @@ def start_all(stack: Stack, days: float = DAYS) -> None:
         start_grafana(stack, *grafana, prometheus.url, alertmanager.url)
 
 
-def _exporter_settings(stack: Stack, simulator_port: int, port: int) -> Path:
+def _exporter_settings(stack: Stack, simulator_port: int, port: int, *, is_demo: bool) -> Path:
     settings: dict[str, Any] = yaml.safe_load((HOME / "demo" / "exporter.yaml").read_text("utf-8"))
     settings["api"]["base_url"] = f"http://127.0.0.1:{simulator_port}"
+    if not is_demo:
+        settings["publishers"] = ["publisher-001"]
     settings["web"] = {"listen_address": [f"127.0.0.1:{port}"]}
     return stack.write("exporter.yaml", settings)
 
 
-def _write_past(stack: Stack, settings: Path, exporter_port: int, days: float) -> list[str]:
+def _write_past(stack: Stack, settings: Path, exporter_port: int, days: float, offers: int) -> list[str]:
     """Write what the stack would have seen before, into the data of Prometheus; gives the simulator's options to go on."""
     print(f"writing the past of {days:g} days, which takes a minute or so (--days 0 leaves it out)", flush=True)
     history = stack.folder / "history"
     instance = f"127.0.0.1:{exporter_port}"
     command: list[str | Path] = [sys.executable, HOME / "history.py", history, f"--config={settings}"]
-    stack.run("history", [*command, f"--instance={instance}", f"--days={days}"])
+    stack.run("history", [*command, f"--instance={instance}", f"--days={days}", f"--offers={offers}"])
     (stack.folder / "prometheus").mkdir()
     path = os.pathsep.join((*map(str, folders()), os.environ.get("PATH", "")))
-    command = ["sh", HOME / "prometheus" / "past.sh", history, stack.folder / "prometheus", str(stack.port(0))]
-    stack.run("past", command, environ={"PATH": path})
+    command = ["sh", HOME / "prometheus" / "past.sh", history, stack.folder / "prometheus"]
+    stack.run("past", command, environ={"PATH": path, "PORT": str(stack.port(0))})
     for day in history.glob("*.om"):
         day.unlink()
     return (history / "simulator").read_text("utf-8").split()
@@ -163,9 +168,19 @@ def start_prometheus(
     return stack.start("prometheus", command, port, ready="/-/ready")
 
 
-def start_grafana(stack: Stack, program: Path, home: Path, prometheus_url: str, alertmanager_url: str) -> Program:
+def start_grafana(
+    stack: Stack,
+    program: Path,
+    home: Path,
+    prometheus_url: str,
+    alertmanager_url: str,
+    *,
+    provisioning: Path = HOME / "provisioning",
+) -> Program:
     """Start Grafana with data sources and dashboards, the overview as its home, open for everybody on this machine."""
     port = stack.port(3000)
+    # Where it would look for plugins: a folder that is not there is an error in its log.
+    (stack.folder / "grafana" / "plugins").mkdir(parents=True, exist_ok=True)
     dashboards = HOME / "dashboards"
     environ = {
         "ALERTMANAGER_URL": alertmanager_url,
@@ -180,7 +195,7 @@ def start_grafana(stack: Stack, program: Path, home: Path, prometheus_url: str, 
         "GF_NEWS_NEWS_FEED_ENABLED": "false",
         "GF_PATHS_DATA": str(stack.folder / "grafana"),
         "GF_PATHS_LOGS": str(stack.folder / "grafana"),
-        "GF_PATHS_PROVISIONING": str(HOME / "provisioning"),
+        "GF_PATHS_PROVISIONING": str(provisioning),
         "GF_PLUGINS_PREINSTALL_DISABLED": "true",
         "GF_SECURITY_DISABLE_GRAVATAR": "true",
         "GF_SERVER_HTTP_ADDR": "127.0.0.1",

@@ -133,8 +133,7 @@ def _publishers() -> table.Panel:
     panel.override_by_name("Last refresh", columns.coloured(good_or_bad("Complete", "Incomplete"), 110))
     for name in ("Data age", "Interval", "Refresh took"):
         panel.override_by_name(name, columns.seconds())
-    for name in ("Publisher", "Replica"):
-        panel.override_by_name(name, [columns.width(140)])
+    panel.override_by_name("Publisher", [columns.width(140)])
     return panel.override_by_name("Offers", columns.number(80)).override_by_name("Cannot be read", columns.number(130))
 
 

@@ -53,7 +53,7 @@ def offer() -> Dashboard:
         dashboard.with_panel(panel)
     dashboard.with_panel(steps_table(Sizes(24, 10))).with_panel(_timeline())
     dashboard.with_panel(_progress()).with_panel(_messages())
-    dashboard.with_panel(_history()).with_panel(time_spent(Sizes(24, 9)))
+    dashboard.with_panel(_history()).with_panel(time_spent(Sizes(24, 7)))
     dashboard.with_panel(_alerts())
     compared = Row("Compare: $compare").repeat("compare").collapsed(True)
     return dashboard.with_row(compared.with_panel(_compared_state()).with_panel(_compared_steps()))

@@ -1,35 +1,56 @@
 #!/bin/sh
-# Bring the past that grafana/history.py has written into the data folder of a Prometheus that does not run yet:
+# Bring the past that grafana/history.py has written into the data folder of a Prometheus, with what the rules make of it:
 #
-#   past.sh HISTORY DATA [PORT]
+#   past.sh HISTORY DATA [URL]
 #
-# Takes `prometheus` and `promtool` from the path. Rules are evaluated over the past too; for that a Prometheus that scrapes
-# nothing runs on PORT of the loopback, anew for each file of rules, since it must see what the one before has written.
-# Does nothing if the past is there already.
+# Takes `prometheus` and `promtool` from the path. With URL, that Prometheus runs on DATA: it finds new blocks once a minute,
+# and each file of rules has to wait until it has found what the one before has written. Without, one that scrapes nothing
+# runs on the loopback meanwhile, anew for each file. Does nothing if the past is there already.
 set -eu
 
 history=$1
 data=$2
-port=${3:-9090}
+url=${3:-}
+port=${PORT:-9090}
 
 if [ -e "$data/past" ]; then
     exit 0
 fi
+begin=$(cat "$history/epoch")
+
+# Wait until the past holds a series; end if the Prometheus that was started here ends.
+wait_for() {
+    until promtool query range --start="$begin" --end="$(date +%s)" --step=1h "$1" "$2" 2>/dev/null | grep -q .; do
+        if [ -n "${prometheus:-}" ]; then
+            kill -0 "$prometheus"
+        fi
+        sleep 1
+    done
+}
+
 for day in "$history"/day-*.om; do
     promtool tsdb create-blocks-from openmetrics --quiet --max-block-duration=24h "$day" "$data" >/dev/null
 done
-echo '{}' >"$data/nothing.yaml"
+written=up
+if [ -z "$url" ]; then
+    echo '{}' >"$data/nothing.yaml"
+fi
 for rules in "$history"/rules-*.yaml; do
-    prometheus --config.file="$data/nothing.yaml" --storage.tsdb.path="$data" --storage.tsdb.retention.time=90d \
-        --web.listen-address="127.0.0.1:$port" --log.level=error &
-    prometheus=$!
-    until promtool query instant "http://127.0.0.1:$port" 'vector(1)' >/dev/null 2>&1; do
-        kill -0 "$prometheus" # which ends this if it does not run
-        sleep 0.2
-    done
-    promtool tsdb create-blocks-from rules --url="http://127.0.0.1:$port" --start="$(cat "$history/epoch")" \
-        --end="$(date +%s)" --eval-interval=5m --max-block-duration=24h --output-dir="$data" "$rules" >/dev/null 2>&1
-    kill "$prometheus"
-    wait "$prometheus" || true
+    server=$url
+    if [ -z "$url" ]; then
+        server=http://127.0.0.1:$port
+        prometheus --config.file="$data/nothing.yaml" --storage.tsdb.path="$data" --storage.tsdb.retention.time=90d \
+            --web.listen-address="127.0.0.1:$port" --log.level=error &
+        prometheus=$!
+    fi
+    wait_for "$server" "$written"
+    promtool tsdb create-blocks-from rules --url="$server" --start="$begin" --end="$(date +%s)" --eval-interval=5m \
+        --max-block-duration=24h --output-dir="$data" "$rules" >/dev/null 2>&1
+    # Each file of rules records its own name, too.
+    written="past:written{file=\"$(basename "$rules" .yaml)\"}"
+    if [ -n "${prometheus:-}" ]; then
+        kill "$prometheus"
+        wait "$prometheus" || true
+    fi
 done
 touch "$data/past"

@@ -52,6 +52,10 @@ class Page:
         """Run a script in the page, and give what it returns."""
         return self._post("execute/sync", script=text, args=list(arguments))
 
+    def devtools(self, command: str, **parameters: Any) -> None:
+        """Give a command of the browser's developer tools."""
+        self._post("goog/cdp/execute", cmd=command, params=parameters)
+
     def wait(self, condition: str, what: str, seconds: float = TIMEOUT) -> None:
         """Wait until a script returns something that is true."""
         end = time.monotonic() + seconds
