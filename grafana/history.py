@@ -75,6 +75,7 @@ class Recorder:
             ]
         )
         telemetry = Telemetry()
+        telemetry.gauge("config_last_reload_successful").set(1)
         self._labels = labels.encode()
         self._publication = Publication(
             Snapshot(), registry=telemetry.registry, stale_after=settings.collection.stale_after, clock=clock

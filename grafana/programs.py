@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -78,11 +80,11 @@ class Stack:
     ) -> None:
         """End all programs."""
         for program in reversed(self.programs):
-            program.process.terminate()
+            _signal(program, signal.SIGTERM)
             try:
                 program.process.wait(END_TIMEOUT)
             except subprocess.TimeoutExpired:
-                program.process.kill()
+                _signal(program, signal.SIGKILL)
                 program.process.wait()
 
     def port(self, preferred: int) -> int:
@@ -165,6 +167,12 @@ class Stack:
         for program in self.programs:
             if (code := program.process.poll()) is not None:
                 raise StackError(f"{program.name} has ended with {code}; its log:\n{_tail(program.log)}")
+
+
+def _signal(program: Program, number: int) -> None:
+    """Reach what the program has started, too: it is the first of its session."""
+    with suppress(ProcessLookupError):
+        os.killpg(program.process.pid, number)
 
 
 def _answers(program: Program, ready: str | None) -> bool:

@@ -115,7 +115,7 @@ def _write_past(stack: Stack, settings: Path, exporter_port: int, days: float, o
     (stack.folder / "prometheus").mkdir()
     path = os.pathsep.join((*map(str, folders()), os.environ.get("PATH", "")))
     command = ["sh", HOME / "prometheus" / "past.sh", history, stack.folder / "prometheus"]
-    stack.run("past", command, environ={"PATH": path, "PORT": str(stack.port(0))})
+    stack.run("past", command, environ={"PATH": path, "PORT": str(stack.port(0)), "TMPDIR": str(stack.folder)})
     for day in history.glob("*.om"):
         day.unlink()
     return (history / "simulator").read_text("utf-8").split()

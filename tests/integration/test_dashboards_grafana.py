@@ -39,7 +39,7 @@ DAYS = 2.0
 CONTROLS = 70
 """Pixels of one row of controls with the space around it; two rows have 105."""
 ROWS = 12
-MANY, HOURS = 200, 8
+MANY, HOURS = 200, 2
 FORBIDDEN = ("< 80", "No data", "NaN", "undefined", "[object", "Invalid date")
 UIDS = tuple(f"azure-marketplace-{name}" for name in ("overview", "offer", "exporter"))
 WORDS = {
