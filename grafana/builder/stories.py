@@ -49,9 +49,9 @@ def steps_table(sizes: Sizes) -> table.Panel:
         sort_by=[("#", False)],
         empty="The offer has no steps: nothing was submitted",
     )
-    panel.override_by_name("#", columns.number(40)).override_by_name("State", columns.state(StepStatus, 115))
+    panel.override_by_name("#", columns.number(50)).override_by_name("State", columns.state(StepStatus, 110))
     panel.override_by_name("Since", columns.date()).override_by_name("Used", columns.share(60))
-    panel.override_by_name("Took", columns.days())
+    panel.override_by_name("Took", columns.days(pixels=60))
     panel.override_by_name("Estimate", [columns.width(95)])
     return panel.override_by_name("Messages", columns.number(95))
 

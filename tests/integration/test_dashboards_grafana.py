@@ -220,8 +220,10 @@ def concrete(expression: str, panel: Json) -> str:
 
 def dashboard(grafana: str, uid: str, **chosen: str) -> list[Json]:
     """The panels of a dashboard as Grafana has them, for one offer or for all."""
-    answer = requests.get(f"{grafana}/api/dashboards/uid/{uid}", timeout=10)
-    assert answer.ok, answer.text
+    end = time.monotonic() + 60
+    while not (answer := requests.get(f"{grafana}/api/dashboards/uid/{uid}", timeout=60)).ok:
+        assert time.monotonic() < end, answer.text
+        time.sleep(0.5)
     assert answer.json()["meta"]["provisioned"]
     return [panel | {"chosen": chosen} for panel in panels(answer.json()["dashboard"])]
 
@@ -292,7 +294,7 @@ def evaluated(grafana: str) -> list[Json]:
     """Wait until each rule of Grafana was evaluated, and give them."""
     end = time.monotonic() + 150
     while True:
-        answer = requests.get(f"{grafana}/api/prometheus/grafana/api/v1/rules", timeout=10).json()
+        answer = requests.get(f"{grafana}/api/prometheus/grafana/api/v1/rules", timeout=60).json()
         rules = [rule for group in answer["data"]["groups"] for rule in group["rules"]]
         if rules and not any(rule["lastEvaluation"].startswith("0001") for rule in rules):
             return rules
