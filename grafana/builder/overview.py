@@ -139,22 +139,22 @@ def _timeline() -> statetimeline.Panel:
 
 
 def _over_time() -> timeseries.Panel:
-    names = words(OfferStatus)
-    queries = [Query(f"{count_in_state('offer_status', state)} > 0", text) for state, text in names.items()]
+    states = f"sum by (status) (max by ({OFFER}, status) ({offer_series('offer_status')} == 1))"
     panel = lines(
         "Offers by state over time",
         "How many offers were in each state.",
-        queries,
+        [Query(states, "{{status}}")],
         unit="none",
         sizes=Sizes(24, 8),
         soft_max=1,
         stacked=True,
         empty="There is no offer",
     ).decimals(0)
+    names = words(OfferStatus)
     for one in looks(OfferStatus):
         colour = {"mode": "fixed", "fixedColor": one.colour.grafana}
-        panel.override_by_name(names[one.state], [property_of("color", colour)])
-    return panel
+        panel.override_by_name(one.state, [property_of("color", colour), property_of("displayName", names[one.state])])
+    return panel.max_data_points(400)
 
 
 def _alerts() -> table.Panel:

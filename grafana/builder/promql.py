@@ -29,9 +29,10 @@ def state_code(
 
 
 def code(metric: str, kind: type[StrEnum], label: str, series: Series = offer_series) -> str:
-    """Do that for each target, with all other labels."""
-    terms = (f'{one.code} * ({series(metric, f"""{label}="{one.state}" """.strip())} == 1)' for one in looks(kind))
-    return f"sum without ({label}) ({' or '.join(terms)})"
+    """Do that for each target, with all labels: of its series one is 1, so that these are one for each."""
+    return " or ".join(
+        f'{one.code} * ({series(metric, f"""{label}="{one.state}" """.strip())} == 1)' for one in looks(kind)
+    )
 
 
 def count_in_state(metric: str, state: str, label: str = "status") -> str:

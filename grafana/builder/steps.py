@@ -28,7 +28,9 @@ _WITH_MICROSOFT = 'status=~"in_progress|waiting_for_approval"'
 
 def step_state_code(metric: str, kind: type[StrEnum], series: Series = offer_series) -> str:
     """Give the place of each step's state, with name and place; padded, so that sorted series are in pipeline order."""
-    with_text = f"({code(metric, kind, 'status', series)}) * ignoring ({_STEP_TEXT}) group_left (step_name, position) "
+    with_text = (
+        f"({code(metric, kind, 'status', series)}) * ignoring (status, {_STEP_TEXT}) group_left (step_name, position) "
+    )
     padded = f'label_replace({with_text}{_info(series)}, "position", "0$1", "position", "(.)")'
     # Beside its rows, a timeline cuts what is longer, at its beginning.
     padded = f'label_replace({padded}, "step_name", "$1...", "step_name", "(.{{30}}).{{4,}}")'

@@ -47,7 +47,7 @@ def _wrong() -> tuple[Query, ...]:
     return (
         _if(f"max by (instance) ({process_series('up')}) == 0", "{{instance}} does not answer", _WORSE),
         _if(f"{complete} == 0", "{{publisher_id}} was not read completely"),
-        _if(f"time() - {success} > 3 * {interval}", "The data of {{publisher_id}} are old"),
+        _if(f"time() - {success} > clamp_min(3 * {interval}, 60)", "The data of {{publisher_id}} are old"),
         _if(f"count by (publisher_id) ({offers} == 0) > 0", "Offers of {{publisher_id}} cannot be read"),
         _if(f"{source} == 0", "{{publisher_id}}: {{source}} cannot be read"),
         _if(f"{reloaded} == 0", "{{instance}} refused its new settings"),

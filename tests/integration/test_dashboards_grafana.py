@@ -39,7 +39,7 @@ DAYS = 2.0
 CONTROLS = 70
 """Pixels of one row of controls with the space around it; two rows have 105."""
 ROWS = 12
-MANY, HOURS = 200, 2
+MANY, HOURS, TRIES = 200, 2, 4
 FORBIDDEN = ("< 80", "No data", "NaN", "undefined", "[object", "Invalid date")
 UIDS = tuple(f"azure-marketplace-{name}" for name in ("overview", "offer", "exporter"))
 WORDS = {
@@ -243,21 +243,17 @@ def many(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("uid", UIDS)
 def test_every_query_takes_less_than_a_second_with_many_offers(many: str, uid: str) -> None:
-    """As many points as the default range of the dashboard has; the second of two, as with every refresh of the page."""
+    """With as many points as the default range of the dashboard has."""
     one = {"publisher_id": "publisher-001", "offer_id": "offer-00007"} if uid.endswith("offer") else {}
-    seconds = {}
+    seconds: dict[str, float] = {}
     for panel in dashboard(many, uid, **one):
-        answer, first = asked(many, panel, f"{HOURS}h")
-        again = asked(many, panel, f"{HOURS}h")[1]
-        seconds[panel["title"]] = min(first, again)
-        if panel["title"].startswith(("Offers:", "State of each")):
-            rows = {
-                len(values)
-                for one in answer["results"].values()
-                for frame in one["frames"]
-                for values in frame["data"]["values"]
-            }
-            assert max(rows) >= MANY or len(answer["results"]["A"]["frames"]) == MANY
+        for target in panel["targets"]:
+            alone = panel | {"targets": [target]}
+            tries = [asked(many, alone, f"{HOURS}h") for _ in range(TRIES)]
+            seconds[f"{panel['title']} {target['refId']}"] = min(taken for _, taken in tries)
+            if panel["title"].startswith(("Offers: ", "State of each")) and target["refId"] == "A":
+                frames = tries[0][0]["results"]["A"]["frames"]
+                assert max(len(frames), *(len(one["data"]["values"][0]) for one in frames)) >= MANY
     print(sorted(((round(value, 2), title) for title, value in seconds.items()), reverse=True)[:5])
     assert {title: value for title, value in seconds.items() if value >= 1} == {}
 
