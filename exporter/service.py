@@ -74,6 +74,8 @@ class Service:
         self._closed = False
         self._reloads = Reloads(self._reload)
         self.telemetry = Telemetry(one.name for one in SOURCES)
+        if settings.web.external_url:
+            self.telemetry.web_info.labels(settings.web.external_url).set(1)
         self.publication = Publication(
             Snapshot(),
             registry=self.telemetry.registry,

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from exporter.collection.snapshot import OfferRecord
 from exporter.domain.estimates import upper_bound_seconds
 from exporter.domain.offers import Message, Offer, OfferStatus, Party, Step, StepStatus
-from exporter.pages.palette import Look, look
 from exporter.domain.plain_text import plain_text
+from exporter.pages.palette import Look, look
 from exporter.pages.wording import Moment, duration
 from exporter.sources.registry import SOURCES
 
