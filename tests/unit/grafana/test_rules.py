@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import promql_parser as promql
@@ -103,6 +104,16 @@ def test_timing(alert: Alert) -> None:
     else:
         assert alert.keep is not None
         assert promql.parse_duration(alert.keep).total_seconds() >= 600
+
+
+@each_alert
+def test_runbook_silences_just_this_alert(alert: Alert) -> None:
+    (line,) = re.findall(r"^amtool silence add .*$", (RUNBOOKS / f"{alert.name}.md").read_text(), re.MULTILINE)
+    command, options = shlex.split(line)[:3], shlex.split(line)[3:]
+    assert command == ["amtool", "silence", "add"]
+    matchers = dict(one.split("=") for one in options if not one.startswith("--"))
+    assert matchers.pop("alertname") == alert.name
+    assert set(matchers) == labels_of(alert.expression, known_labels())
 
 
 @each_alert
