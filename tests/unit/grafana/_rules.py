@@ -54,9 +54,10 @@ class Alert:
 
     @property
     def queries(self) -> list[str]:
-        """What the annotations ask Prometheus for, with an x for each label value."""
+        """What the annotations ask Prometheus for, with an x for each label value and a 1 for each number."""
         texts = "\n".join(self.annotations.values())
-        return [_VERB.sub('"x"', one) for one in _TEMPLATE_QUERY.findall(texts) if _VERB.search(one)]
+        queries = [one.replace(r"\"", '"').replace("%v", "1") for one in _TEMPLATE_QUERY.findall(texts)]
+        return [_VERB.sub('"x"', one) for one in queries if _VERB.search(one)]
 
     @property
     def used_labels(self) -> set[str]:
