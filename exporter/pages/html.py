@@ -13,7 +13,7 @@ from exporter.pages.filters import NO_DATA, Filters
 from exporter.pages.headers import page_headers
 from exporter.pages.overview import Overview
 from exporter.pages.palette import looks
-from exporter.pages.partner_center import PARTNER_CENTER
+from exporter.pages.portal import PARTNER_CENTER
 from exporter.pages.reasons import reasons
 from exporter.pages.style import style_sheet
 from exporter.pages.view import MAX_MESSAGES, Lens, OfferView

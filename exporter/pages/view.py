@@ -11,8 +11,8 @@ from exporter.collection.snapshot import OfferRecord
 from exporter.domain.estimates import upper_bound_seconds
 from exporter.domain.offers import Message, Offer, OfferStatus, Party, Step, StepStatus
 from exporter.pages.palette import Look, look
-from exporter.pages.partner_center import overview_of
 from exporter.pages.plain_text import plain_text
+from exporter.pages.portal import overview_of
 from exporter.pages.wording import Moment, duration
 from exporter.sources.registry import SOURCES
 

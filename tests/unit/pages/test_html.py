@@ -14,7 +14,7 @@ from exporter.exposition.families import documented
 from exporter.pages.filters import Filters
 from exporter.pages.headers import page_headers
 from exporter.pages.html import HtmlPages
-from exporter.pages.partner_center import PARTNER_CENTER
+from exporter.pages.portal import PARTNER_CENTER
 
 from .samples import (
     AT_SIGNOFF,
