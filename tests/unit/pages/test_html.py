@@ -290,7 +290,7 @@ def test_what_is_not_known_is_not_counted_as_none(pages: HtmlPages) -> None:
     cards = "unknown waiting for the publisher unknown with Microsoft unknown where nobody has to act"
     for one, more in (
         (failing, "Offers unknown"),
-        (failing, "No list of offers could be read; the publishers tell why."),
+        (failing, "No offers are known: the publishers tell what could not be read, and why."),
         (failing, "contoso Failing unknown unknown"),
         (stale, "1 without current data"),
         (stale, "contoso Failing 1 unknown"),
