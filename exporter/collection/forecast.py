@@ -102,7 +102,7 @@ class Outlooks:
         self._of_all: dict[tuple[str, str], Basis | None] = {}
 
     def seen(self, record: OfferRecord) -> OfferRecord:
-        """The record with its outlook; that of an offer that is not being published is empty."""
+        """The record with its outlook: None for an offer that is not being published or of which nothing can be said."""
         offer = record.offer
         if offer is None or offer.is_listed_only or offer.status not in ACTIVE:
             return record if record.outlook is None else replace(record, outlook=None)
@@ -111,7 +111,8 @@ class Outlooks:
         steps = (*offer.steps, *to_come)
         bases = {step.step_id: self._basis(offer, step, own.get(step.step_id, ())) for step in steps}
         usual = {step_id: one.usual for step_id, one in bases.items() if one is not None and one.usual is not None}
-        return replace(record, outlook=Outlook(self._expected(record, steps, bases), usual))
+        expected = self._expected(record, steps, bases)
+        return replace(record, outlook=Outlook(expected, usual) if expected or usual else None)
 
     def _to_come(self, past: Past, offer: Offer, own: Mapping[str, Sequence[Duration]]) -> tuple[str, ...]:
         """Steps that the API will only show once they begin: those of the last publication or, without one, of the type."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from exporter.domain.offers import Offer, OfferStatus, Step, StepStatus
 
-__all__ = ["ACTIVE", "OUTCOMES", "Duration", "Past", "Pool", "Publication", "UnderWay", "added", "pooled", "track"]
+__all__ = ["ACTIVE", "OUTCOMES", "Duration", "Past", "PastPublication", "Pool", "UnderWay", "added", "pooled", "track"]
 
 OUTCOMES = (OfferStatus.SUCCEEDED, OfferStatus.FAILED, OfferStatus.CANCELED)
 PUBLICATIONS = 20
@@ -47,7 +47,7 @@ class Duration(NamedTuple):
         return cls(int(ended, 36), int(seconds.rstrip("~"), 36), not seconds.endswith("~"))
 
 
-class Publication(NamedTuple):
+class PastPublication(NamedTuple):
     """One that has ended; `begun` is None where nobody saw that, `version` where the API tells none."""
 
     begun: int | None
@@ -68,7 +68,7 @@ class Publication(NamedTuple):
         return f"{begun}:{_base36(self.ended)}:{OUTCOMES.index(self.outcome)}:{version}{'' if self.is_told else '~'}"
 
     @classmethod
-    def unpacked(cls, text: str) -> Publication:
+    def unpacked(cls, text: str) -> PastPublication:
         """Read what `packed` wrote."""
         begun, ended, outcome, version = text.rstrip("~").split(":")
         return cls(
@@ -105,15 +105,17 @@ class Past:
     counts: tuple[int, int, int] = (0, 0, 0)
     under_way: UnderWay | None = None
 
-    def ended(self) -> tuple[Publication, ...]:
+    def ended(self) -> tuple[PastPublication, ...]:
         """The last publications, the newest last."""
-        return tuple(map(Publication.unpacked, self.publications.split()))
+        return tuple(map(PastPublication.unpacked, self.publications.split()))
 
     @property
-    def last(self) -> Publication | None:
+    def last(self) -> PastPublication | None:
         """The publication that ended last."""
         return (
-            Publication.unpacked(self.publications[self.publications.rfind(" ") + 1 :]) if self.publications else None
+            PastPublication.unpacked(self.publications[self.publications.rfind(" ") + 1 :])
+            if self.publications
+            else None
         )
 
     def durations(self, source: str) -> Mapping[str, tuple[Duration, ...]]:
@@ -133,7 +135,7 @@ class Past:
         known[step_id] = _appended(known.get(step_id, ""), one.packed(), OWN_DURATIONS)
         return replace(self, steps=json.dumps(series, separators=(",", ":")))
 
-    def with_end(self, one: Publication) -> Past:
+    def with_end(self, one: PastPublication) -> Past:
         """With one more that has ended."""
         succeeded, failed, canceled = (
             count + (one.outcome is outcome) for count, outcome in zip(self.counts, OUTCOMES, strict=True)
@@ -151,7 +153,7 @@ class Past:
         if under_way is not None and max(filter(None, (under_way.begun, *under_way.steps.values())), default=0) > now:
             under_way = replace(under_way, begun=None, steps=dict.fromkeys(under_way.steps))
         steps = json.dumps(series, separators=(",", ":")) if series else ""
-        return Past(_until(self.publications, now, Publication), steps, self.counts, under_way)
+        return Past(_until(self.publications, now, PastPublication), steps, self.counts, under_way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,7 @@ def unpacked(text: str) -> tuple[Duration, ...]:
     return tuple(map(Duration.unpacked, text.split()))
 
 
-def _until(text: str, now: float, kind: type[Duration | Publication]) -> str:
+def _until(text: str, now: float, kind: type[Duration | PastPublication]) -> str:
     return " ".join(one for one in text.split() if kind.unpacked(one).ended <= now)
 
 
@@ -301,7 +303,7 @@ def _ended(past: Past, under_way: UnderWay, offer: Offer, outcome: OfferStatus, 
     is_told = outcome is offer.status is OfferStatus.SUCCEEDED and bool(started) and len(completed) == len(offer.steps)
     if is_told and 0 <= min(started) <= max(completed) <= now:
         return past.with_end(
-            Publication(round(min(started)), round(max(completed)), outcome, offer.version, is_told=True)
+            PastPublication(round(min(started)), round(max(completed)), outcome, offer.version, is_told=True)
         )
     begun = round(under_way.begun) if is_seen and under_way.begun is not None and under_way.begun <= now else None
-    return past.with_end(Publication(begun, round(now), outcome, offer.version, is_told=False))
+    return past.with_end(PastPublication(begun, round(now), outcome, offer.version, is_told=False))

@@ -43,17 +43,16 @@ class Estimated:
 class Recorded:
     """As past durations, at least two, were.
 
-    The share of the next ones that do not exceed the i-th of n, by size, is i / (n + 1), whatever the distribution. Between
-    them the logarithm is interpolated; beyond the longest the tail is that of a Pareto distribution with Hill's estimate of its
-    index, and no lighter than what has passed already suggests.
+    The i-th of n by size is taken for the quantile of (i - 1/3) / (n + 1/3), which is right in the median whatever the
+    distribution (Hyndman and Fan, 1996, type 8). Between them the logarithm is interpolated; beyond the longest the tail is that
+    of a Pareto distribution with Hill's estimate of its index, and no lighter than what has passed already suggests.
     """
 
     def __init__(self, seconds: Sequence[float]) -> None:
         self._logs = sorted(math.log(max(one, 1.0)) for one in seconds)
-        self._slots = len(seconds) + 1
+        self._slots = len(seconds) + 1 / 3
         top = max(1, len(seconds) // _TOP)
-        above = self._logs[-top:]
-        self._index = min(max(sum(above) / top - self._logs[-top - 1], _LEAST), _MOST)
+        self._index = min(max(sum(self._logs[-top:]) / top - self._logs[-top - 1], _LEAST), _MOST)
 
     def quantile(self, share: float) -> float:
         """See Spread."""
@@ -69,22 +68,25 @@ class Recorded:
 
     def _at(self, survival: float) -> float:
         """The logarithm of the duration that this share exceeds."""
-        logs, place = self._logs, (1 - survival) * self._slots
+        logs, place = self._logs, (1 - survival) * self._slots + 1 / 3
         if place >= len(logs):
-            return logs[-1] - self._index * math.log(survival * self._slots)
+            return logs[-1] - self._index * math.log(survival * self._slots * 1.5)
         if place < 1:
-            return logs[0] + self._index * math.log(max(place, _LEAST))
+            return logs[0] + self._index * math.log(max((place - 1 / 3) * 1.5, _LEAST))
         whole = int(place)
         return logs[whole - 1] + (place - whole) * (logs[whole] - logs[whole - 1])
 
     def _survival(self, passed: float) -> float:
+        """The share of durations that take longer than one whose logarithm is `passed`, at most the longest."""
         logs = self._logs
         whole = bisect_right(logs, passed)
         if whole == 0:
-            return 1 - math.exp((passed - logs[0]) / self._index) / self._slots
-        if whole == len(logs):
-            return 1 / self._slots
-        return 1 - (whole + (passed - logs[whole - 1]) / (logs[whole] - logs[whole - 1])) / self._slots
+            place = 1 / 3 + math.exp((passed - logs[0]) / self._index) / 1.5
+        elif whole == len(logs):
+            place = float(whole)
+        else:
+            place = whole + (passed - logs[whole - 1]) / (logs[whole] - logs[whole - 1])
+        return 1 - (place - 1 / 3) / self._slots
 
 
 _TOP = 4

@@ -190,7 +190,12 @@ def play(kind: Kind, total: int, seed: int = 1) -> list[Forecast]:
                 world.took[one.offer] = ends[one] - one.begun
         else:
             record = world.records[one.offer]
-        if (done == 0 or is_question) and ends[one] > now and record.offer and record.offer.status is OfferStatus.RUNNING:
+        if (
+            (done == 0 or is_question)
+            and ends[one] > now
+            and record.offer
+            and record.offer.status is OfferStatus.RUNNING
+        ):
             outlook = Outlooks(world.pools, now).seen(record).outlook
             if outlook is not None and outlook.expected is not None:
                 last = world.took.get(one.offer)

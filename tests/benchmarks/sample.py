@@ -83,7 +83,9 @@ def _rows(shown: Snapshot, kind: type) -> Iterator[tuple[tuple[str, ...], Any]]:
                 yield ids, record
             elif record.offer is not None and record.since is not None:
                 if kind is OfferRow:
-                    yield ids, OfferRow(record.offer, record.since)
+                    yield ids, OfferRow(record.offer, record.since, record.past, record.outlook)
                 if kind is StepRow:
                     for position, step in enumerate(record.offer.steps, start=1):
-                        yield (*ids, step.step_id), StepRow(step, position, record.since.steps.get(step.step_id))
+                        usual = record.outlook.usual.get(step.step_id) if record.outlook else None
+                        since = record.since.steps.get(step.step_id)
+                        yield (*ids, step.step_id), StepRow(step, position, since, usual)

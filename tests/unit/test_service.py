@@ -217,7 +217,7 @@ def test_an_unexpected_error_during_a_reload_is_told(make: Make) -> None:
     service = Service(make(), broken)
     with capture_logs() as logs, pytest.raises(ZeroDivisionError):
         service.reload()
-    assert [one["event"] for one in logs] == ["reload broke"]
+    assert [(one["event"], one["run"]) for one in logs] == [("run broke", "reload")]
     assert f"{LOADED} 0.0\n" in text(service)
     service.close()
 
