@@ -92,7 +92,7 @@ class Service:
             settings,
             telemetry=self.telemetry,
             publish=self.publication.publish,
-            save=lambda _: self._saves.request(),
+            save=self._save_later,
             clock=time.time,
             monotonic=time.monotonic,
         )
@@ -140,6 +140,9 @@ class Service:
             self._closed = True
             self._state.save(self.engine.stop())
             self._state.close()
+
+    def _save_later(self, _: Snapshot) -> None:
+        self._saves.request()
 
     def _save(self) -> None:
         """Keep the newest snapshot, whichever was the newest when somebody asked for it."""

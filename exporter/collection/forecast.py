@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 
 from exporter.collection.record import ACTIVE, DURATIONS, Duration, Past, Pool
@@ -22,9 +23,9 @@ from exporter.domain.workdays import advanced, is_weekend, worked
 __all__ = ["Outlooks"]
 
 ENOUGH = 5
-POINTS = 101
+POINTS = 61
 """How many ways it may go are looked at; a prime."""
-GENERATOR = 40
+GENERATOR = 18
 """Multiples of its powers, modulo `POINTS`, pair the durations of the steps evenly (the lattice rule of Korobov)."""
 WEEKEND_ENDS = 4.0
 """Ends at weekends that chance would bring before their absence says anything, and the factor by which they must be fewer."""
@@ -34,7 +35,7 @@ _OVER = frozenset({StepStatus.COMPLETE, StepStatus.CANCELED})
 _RUNNING = frozenset({StepStatus.IN_PROGRESS, StepStatus.WAITING_FOR_APPROVAL})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Basis:
     """What is known of how long a step takes; with `in_working_time` weekends do not count. `usual` is in plain seconds."""
 
@@ -42,17 +43,23 @@ class Basis:
     in_working_time: bool = False
     usual: Usual | None = None
 
-    def end(self, begun: float, share: float) -> float:
-        """When a step ends that begins then."""
-        return self._from(begun, self.spread.quantile(share))
+    @cached_property
+    def _durations(self) -> list[float]:
+        """One for each way that it may go, the shortest first."""
+        return [self.spread.quantile((point + 0.5) / POINTS) for point in range(POINTS)]
 
-    def end_after(self, begun: float, now: float, share: float) -> float:
-        """When a step ends that began then and is still under way."""
+    def ends(self, begun: Sequence[float], order: Sequence[int]) -> list[float]:
+        """When it ends that begins then, with durations in this order."""
+        durations = self._durations
+        if self.in_working_time:
+            return [advanced(time, durations[point]) for time, point in zip(begun, order, strict=True)]
+        return [time + durations[point] for time, point in zip(begun, order, strict=True)]
+
+    def ends_after(self, begun: float, now: float, order: Sequence[int]) -> list[float]:
+        """When it ends that began then and is still under way."""
         elapsed = worked(begun, now) if self.in_working_time else now - begun
-        return max(now, self._from(begun, self.spread.after(elapsed, share)))
-
-    def _from(self, begun: float, seconds: float) -> float:
-        return advanced(begun, seconds) if self.in_working_time else begun + seconds
+        durations = (self.spread.after(elapsed, (point + 0.5) / POINTS) for point in order)
+        return [max(now, advanced(begun, one) if self.in_working_time else begun + one) for one in durations]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,22 +161,19 @@ class Outlooks:
     ) -> tuple[float, float] | None:
         """When it is live with a probability of 0.5 and 0.8: what runs now side by side, then the others in turn."""
         left = [one for one in steps if one.status not in _OVER and not one.is_signoff]
-        known = [(step, bases[step.step_id]) for step in left]
+        known = [(step, bases[step.step_id]) for step in left[: len(_ORDERS)]]
         if not known or any(step.status in _STUCK or basis is None for step, basis in known):
             return None
         ends = [self._now] * POINTS
-        shares = _shares()
         since = record.since.steps if record.since else {}
+        orders = iter(_ORDERS)
         for step, basis in known:
             if step.status in _RUNNING and basis is not None:
                 begun = min(self._now, step.started or since.get(step.step_id, self._now))
-                ends = [
-                    max(end, basis.end_after(begun, self._now, share))
-                    for end, share in zip(ends, next(shares), strict=True)
-                ]
+                ends = list(map(max, ends, basis.ends_after(begun, self._now, next(orders))))
         for step, basis in known:
             if step.status not in _RUNNING and basis is not None:
-                ends = [basis.end(end, share) for end, share in zip(ends, next(shares), strict=True)]
+                ends = basis.ends(ends, next(orders))
         ends.sort()
         return round(ends[POINTS // 2]), round(ends[POINTS * 4 // 5])
 
@@ -179,9 +183,11 @@ def _estimated(step: Step) -> Basis | None:
     return None if bounds is None else Basis(Estimated(*bounds))
 
 
-def _shares() -> Iterator[list[float]]:
-    """For one step after the other a share for each way that it may go: each list has the same ones in another order."""
-    factor, shift = 1, 0
-    while True:
-        yield [((point * factor + shift) % POINTS + 0.5) / POINTS for point in range(POINTS)]
-        factor, shift = factor * GENERATOR % POINTS, shift + POINTS // 3
+def _orders() -> Iterator[tuple[int, ...]]:
+    """For one step after the other the numbers of all ways that it may go, each time in another order."""
+    for step in range(POINTS - 1):
+        factor = pow(GENERATOR, step, POINTS)
+        yield tuple((point * factor + step * (POINTS // 3)) % POINTS for point in range(POINTS))
+
+
+_ORDERS = tuple(_orders())

@@ -18,7 +18,7 @@ __all__ = ["ACTIVE", "OUTCOMES", "Duration", "Past", "PastPublication", "Pool", 
 
 OUTCOMES = (OfferStatus.SUCCEEDED, OfferStatus.FAILED, OfferStatus.CANCELED)
 PUBLICATIONS = 20
-OWN_DURATIONS = 10
+OWN_DURATIONS = 8
 DURATIONS = 200
 MAX_POOLS = 500
 """Of all sources, offer types and steps together; whoever makes up step ids must not fill the memory."""
@@ -37,14 +37,14 @@ class Duration(NamedTuple):
     is_told: bool
 
     def packed(self) -> str:
-        """As `ended:seconds`, with `~` at the end where it was observed."""
-        return f"{_base36(self.ended)}:{_base36(self.seconds)}{'' if self.is_told else '~'}"
+        """As `ended:seconds`, with `!` at the end where it was told."""
+        return f"{_base36(self.ended)}:{_base36(self.seconds)}{'!' if self.is_told else ''}"
 
     @classmethod
     def unpacked(cls, text: str) -> Duration:
         """Read what `packed` wrote."""
         ended, _, seconds = text.partition(":")
-        return cls(int(ended, 36), int(seconds.rstrip("~"), 36), not seconds.endswith("~"))
+        return cls(int(ended, 36), int(seconds.rstrip("!"), 36), seconds.endswith("!"))
 
 
 class PastPublication(NamedTuple):
@@ -62,21 +62,21 @@ class PastPublication(NamedTuple):
         return None if self.begun is None else self.ended - self.begun
 
     def packed(self) -> str:
-        """As `begun:ended:outcome:version`, with `~` at the end where the times were observed."""
+        """As `begun:ended:outcome:version`, with `!` at the end where the times were told."""
         begun = "" if self.begun is None else _base36(self.begun)
         version = "" if self.version is None else str(self.version)
-        return f"{begun}:{_base36(self.ended)}:{OUTCOMES.index(self.outcome)}:{version}{'' if self.is_told else '~'}"
+        return f"{begun}:{_base36(self.ended)}:{OUTCOMES.index(self.outcome)}:{version}{'!' if self.is_told else ''}"
 
     @classmethod
     def unpacked(cls, text: str) -> PastPublication:
         """Read what `packed` wrote."""
-        begun, ended, outcome, version = text.rstrip("~").split(":")
+        begun, ended, outcome, version = text.rstrip("!").split(":")
         return cls(
             int(begun, 36) if begun else None,
             int(ended, 36),
             OUTCOMES[int(outcome)],
             int(version) if version else None,
-            not text.endswith("~"),
+            text.endswith("!"),
         )
 
 

@@ -100,6 +100,8 @@ def changed_at(seconds: Sequence[float], least: int) -> int:
     It is where the sums of ranks before and after differ most (Mann and Whitney), with at least `least` on both sides.
     """
     total = len(seconds)
+    if total < 2 * least:
+        return 0
     ranks = _ranks(seconds)
     best, place, below = _threshold(total), 0, 0.0
     for number, rank in enumerate(ranks[: total - least], start=1):

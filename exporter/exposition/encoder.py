@@ -68,9 +68,10 @@ class Packed:
 
     def _inflated(self) -> Iterator[bytes]:
         unpacker = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-        for packed in map(memoryview, self.deflated):
-            for start in range(0, len(packed), _SLICE):
-                left: bytes | memoryview = packed[start : start + _SLICE]
+        for packed in self.deflated:
+            whole = memoryview(packed)
+            for start in range(0, len(whole), _SLICE):
+                left: bytes | memoryview = whole[start : start + _SLICE]
                 while piece := unpacker.decompress(left, _PIECE):
                     yield piece
                     left = unpacker.unconsumed_tail
@@ -94,8 +95,8 @@ class _Packer:
     def __init__(self) -> None:
         self._packer = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
         self._shared: list[bytes] = []
-        self._crcs, self._sizes = [0, 0], [0, 0]
-        self._done: tuple[list[bytes], list[bytes]] = ([], [])
+        self._packed: tuple[list[bytes], list[bytes]] = ([], [])
+        self._crcs, self._sizes = (0, 0), (0, 0)
 
     def add(self, piece: Piece) -> None:
         if isinstance(piece, bytes):
@@ -103,26 +104,34 @@ class _Packer:
             self._count(piece, piece)
             return
         self._flush()
-        for done, head in zip(self._done, piece, strict=True):
-            packer = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
-            done.append(packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH))
+        for packed, head in zip(self._packed, piece, strict=True):
+            packed.append(_stored(head))
         self._count(*piece)
 
-    def _count(self, *pieces: bytes) -> None:
-        self._crcs = [zlib.crc32(piece, crc) for piece, crc in zip(pieces, self._crcs, strict=True)]
-        self._sizes = [size + len(piece) for piece, size in zip(pieces, self._sizes, strict=True)]
+    def _count(self, text: bytes, openmetrics: bytes) -> None:
+        """Up to the first counter both formats are the same, so that most is counted once."""
+        one, other = self._crcs
+        first = zlib.crc32(text, one)
+        is_same = one == other and text is openmetrics
+        self._crcs = first, first if is_same else zlib.crc32(openmetrics, other)
+        self._sizes = self._sizes[0] + len(text), self._sizes[1] + len(openmetrics)
 
     def _flush(self) -> None:
         """A full flush ends on a byte and forgets the window, so another stream may continue from here."""
         shared = b"".join((*self._shared, self._packer.flush(zlib.Z_FULL_FLUSH)))
         self._shared = []
-        for done in self._done:
-            done.append(shared)
+        for packed in self._packed:
+            packed.append(shared)
 
     def exposition(self) -> Exposition:
         self._flush()
-        formats = (Packed(tuple(done), *rest) for done, *rest in zip(self._done, self._crcs, self._sizes, strict=True))
-        return Exposition(*formats)
+        text, openmetrics = map(Packed, map(tuple, self._packed), self._crcs, self._sizes)
+        return Exposition(text, openmetrics)
+
+
+def _stored(text: bytes) -> bytes:
+    """A block of a deflate stream that is not compressed (RFC 1951, 3.2.4), for less than 64 KiB."""
+    return b"\0" + len(text).to_bytes(2, "little") + (len(text) ^ 0xFFFF).to_bytes(2, "little") + text
 
 
 def encode(snapshot: Snapshot, now: float, stale_after: float) -> Exposition:

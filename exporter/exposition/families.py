@@ -331,14 +331,6 @@ FAMILIES: tuple[Family[Any], ...] = (
         ("0.5", "0.8"),
         lambda row: row.outlook.expected if row.outlook else None,
     ),
-    Totals(
-        OfferRow,
-        "offer_publications_total",
-        "Publications that the exporter has seen end; the state file keeps the number over restarts.",
-        "outcome",
-        OUTCOMES,
-        lambda row: None if row.offer.is_listed_only else row.past.counts,
-    ),
     Value(
         OfferRow,
         "offer_last_publication_duration_seconds",
@@ -412,6 +404,15 @@ FAMILIES: tuple[Family[Any], ...] = (
         "offer_step_last_message_timestamp_seconds",
         "When the newest message of the step was written, according to the API.",
         lambda row: _newest(row.step.messages),
+    ),
+    # Last, for up to the first counter the two formats are the same.
+    Totals(
+        OfferRow,
+        "offer_publications_total",
+        "Publications that the exporter has seen end; the state file keeps the number over restarts.",
+        "outcome",
+        OUTCOMES,
+        lambda row: None if row.offer.is_listed_only else row.past.counts,
     ),
 )
 

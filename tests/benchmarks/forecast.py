@@ -65,6 +65,7 @@ class Kind:
     draw: Draw
     rests: bool = False
     new_types: bool = False
+    begin_anew_after: int = 0
     of_offer: float = 0.0
     of_publication: float = 0.0
 
@@ -90,11 +91,13 @@ KINDS = (
     Kind("heavy tails", 8, heavy),
     Kind("weekends", 8, lognormal(0.3), rests=True),
     Kind("regime change", 8, regime),
-    Kind("few data", 1000, lognormal(0.3), new_types=True),
+    Kind("few data", 2, lognormal(0.3), begin_anew_after=6),
+    Kind("new types of offers", 1000, lognormal(0.3), new_types=True),
     Kind("many offers", 150, lognormal(0.25), of_offer=0.4),
     Kind("hard and easy releases", 8, lognormal(0.2), of_publication=0.25),
 )
-"""In `rests` people do not work at weekends; offers, and publications, may differ from each other in all their steps."""
+"""With `rests` people do not work at weekends; with `begin_anew_after` all records are lost after so many publications; offers, and
+publications, may differ from each other in all their steps."""
 
 
 @dataclass
@@ -159,6 +162,10 @@ def submissions(kind: Kind, total: int, rng: random.Random) -> Iterable[Submissi
 
 def play(kind: Kind, total: int, seed: int = 1) -> list[Forecast]:
     """Let all publications of a kind happen, and forecast each twice: at its begin and at some moment on its way."""
+    if kind.begin_anew_after:
+        once = replace(kind, begin_anew_after=0)
+        rounds = range(total // kind.begin_anew_after + 1)
+        return [one for number in rounds for one in play(once, kind.begin_anew_after, 1000 * seed + number)]
     rng = random.Random(f"{seed} {kind.name}")
     world = World(kind, rng)
     order = count()
@@ -232,7 +239,7 @@ def forecast(total: int = 2000, seed: int = 1) -> str:
     rows = []
     each = total // len(KINDS) + 1
     for kind in KINDS:
-        warm = 0.0 if kind.new_types else 0.15
+        warm = 0.0 if kind.new_types or kind.begin_anew_after else 0.15
         made = [one for one in play(kind, each, seed) if one.progress >= warm]
         rows.append((kind.name, *_figures(made)))
     head = (
@@ -246,7 +253,21 @@ def forecast(total: int = 2000, seed: int = 1) -> str:
         "as long as the last one: ended before",
         "median error, days",
     )
-    return "## Forecast\n\n" + table(head, rows)
+    return "## Forecast\n\n" + table(head, rows) + "\n" + recovery(seed)
+
+
+def recovery(seed: int, worlds: int = 10) -> str:
+    """How soon the forecast is right again after a change of regime, in publications of all eight offers together."""
+    kind = next(one for one in KINDS if one.name == "regime change")
+    total = 160
+    made = [one for number in range(worlds) for one in play(kind, total, 1000 * seed + number) if one.at_begin]
+    rows = []
+    for first, last in ((-40, -1), (0, 7), (8, 15), (16, 23), (24, 39), (40, 79)):
+        told = [one for one in made if first <= round((one.progress - 0.5) * total) <= last]
+        row = f"{covered(told):.0%}", _days(abs(one.median - one.ended) for one in told)
+        rows.append((f"{first + 1} to {last + 1}" if first >= 0 else "before", *row))
+    head = ("publications since the change", "ended before the 80 % date", "median error of the 50 % date, days")
+    return "## After a change\n\n" + table(head, rows)
 
 
 def _figures(made: Sequence[Forecast]) -> tuple[str, ...]:

@@ -30,13 +30,14 @@ def simulator(offers: int) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def exporter(api: str, publisher: str, interval: str = "1h") -> Iterator[tuple[int, int]]:
+def exporter(api: str, publisher: str, interval: str = "1h", state: Path | None = None) -> Iterator[tuple[int, int]]:
     """Run the exporter against that simulator; gives its process id and port."""
+    state_file = f", state_file: {state}" if state else ""
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "exporter.yaml"
         settings.write_text(
             f"publishers: [{publisher}]\napi: {{base_url: '{api}', requests_per_second: 1000}}\nauth: {{token: x}}\n"
-            f"collection: {{interval: {interval}, terminal_interval: 0s, stale_after: 1d}}\nweb: {{listen_address: '127.0.0.1:0'}}\n",
+            f"collection: {{interval: {interval}, terminal_interval: 0s, stale_after: 1d{state_file}}}\nweb: {{listen_address: '127.0.0.1:0'}}\n",
             encoding="utf-8",
         )
         log = Path(folder) / "log"
