@@ -6,9 +6,9 @@ import heapq
 import math
 import random
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from typing import NamedTuple
 
 from exporter.collection.forecast import Outlooks
 from exporter.collection.history import trace
@@ -102,9 +102,8 @@ publications, may differ from each other in all their steps."""
 
 @dataclass
 class Forecast:
-    """What was said at `at` of a publication that ended at `ended`; `progress` is its place among those of its kind."""
+    """What was said of a publication that ended at `ended`; `progress` is its place among those of its kind."""
 
-    at: float
     median: float
     late: float
     ended: float
@@ -116,13 +115,38 @@ class Forecast:
 
 @dataclass
 class World:
-    """The offers of one kind, and what is on record of them."""
+    """The offers of one kind, and what is on record of them; `took` is how long the last publication of each took."""
 
     kind: Kind
-    rng: random.Random
     records: dict[int, OfferRecord] = field(default_factory=dict)
     pools: tuple[Pool, ...] = ()
     took: dict[int, float] = field(default_factory=dict)
+
+    def see(self, event: Event) -> None:
+        """Refresh the offer; before a publication only if it was never seen."""
+        one, done = event.submission, event.done
+        if done >= 0 or one.offer not in self.records:
+            status = OfferStatus.RUNNING if 0 <= done < len(STAGES) else OfferStatus.SUCCEEDED
+            self.look(one, status, done if done >= 0 else len(STAGES), event.time)
+        if done == len(STAGES):
+            self.took[one.offer] = event.ended - one.begun
+
+    def ask(self, event: Event) -> Iterator[Forecast]:
+        """Forecast it, if it has been seen and not ended."""
+        one, now = event.submission, event.time
+        record = self.records[one.offer]
+        outlook = Outlooks(self.pools, now).seen(record).outlook
+        if event.ended <= now or outlook is None or outlook.expected is None:
+            return
+        last = self.took.get(one.offer)
+        yield Forecast(
+            *outlook.expected,
+            event.ended,
+            now + _upper_bounds(event.done),
+            None if last is None else max(now, one.begun + last),
+            one.progress,
+            not event.is_question,
+        )
 
     def look(self, submission: Submission, status: OfferStatus, done: int, now: float) -> OfferRecord:
         """Refresh one offer of which so many steps are done."""
@@ -160,6 +184,34 @@ def submissions(kind: Kind, total: int, rng: random.Random) -> Iterable[Submissi
         heapq.heappush(due, (begun + rng.uniform(20, 45) * DAY * max(1.0, factor), offer))
 
 
+class Event(NamedTuple):
+    """Something to see of a submission of which so many steps are done, -1 before it begins; or a question about it."""
+
+    time: float
+    number: int
+    submission: Submission
+    done: int
+    ended: float
+    is_question: bool = False
+
+
+def events(kind: Kind, total: int, rng: random.Random) -> list[Event]:
+    """All that happens, and one question for each publication at some moment on its way."""
+    made: list[Event] = []
+    for one in submissions(kind, total, rng):
+        instants = [one.begun]
+        for stage in STAGES:
+            seconds, begun = kind.draw(rng, stage, one), instants[-1]
+            instants.append(advanced(begun, seconds) if kind.rests and stage.by_people else begun + seconds)
+        ended = instants[-1]
+        seen = [(_seen(one.begun - HOUR), -1, False), *((_seen(at), done, False) for done, at in enumerate(instants))]
+        asked = rng.uniform(one.begun, ended)
+        question = (_seen(asked), sum(at <= asked for at in instants) - 1, True)
+        for time, done, is_question in (*seen, question):
+            made.append(Event(time, len(made), one, done, ended, is_question))
+    return sorted(made)
+
+
 def play(kind: Kind, total: int, seed: int = 1) -> list[Forecast]:
     """Let all publications of a kind happen, and forecast each twice: at its begin and at some moment on its way."""
     if kind.begin_anew_after:
@@ -167,56 +219,13 @@ def play(kind: Kind, total: int, seed: int = 1) -> list[Forecast]:
         rounds = range(total // kind.begin_anew_after + 1)
         return [one for number in rounds for one in play(once, kind.begin_anew_after, 1000 * seed + number)]
     rng = random.Random(f"{seed} {kind.name}")
-    world = World(kind, rng)
-    order = count()
-    events: list[tuple[float, int, Submission, int, float]] = []
-    ends: dict[Submission, float] = {}
-    for one in submissions(kind, total, rng):
-        time = one.begun
-        heapq.heappush(events, (_seen(time - HOUR), next(order), one, -1, 0.0))
-        instants = [time]
-        for stage in STAGES:
-            seconds = kind.draw(rng, stage, one)
-            time = advanced(time, seconds) if kind.rests and stage.by_people else time + seconds
-            instants.append(time)
-        ends[one] = time
-        for done, instant in enumerate(instants):
-            heapq.heappush(events, (_seen(instant), next(order), one, done, 0.0))
-        asked = rng.uniform(one.begun, time)
-        done = sum(instant <= asked for instant in instants) - 1
-        heapq.heappush(events, (_seen(asked), next(order), one, done, 1.0))
-    made = []
-    while events:
-        now, _, one, done, is_question = heapq.heappop(events)
-        if done < 0 and one.offer in world.records:
-            continue
-        status = OfferStatus.SUCCEEDED if done in {-1, len(STAGES)} else OfferStatus.RUNNING
-        if not is_question:
-            record = world.look(one, status, len(STAGES) if done < 0 else done, now)
-            if done == len(STAGES):
-                world.took[one.offer] = ends[one] - one.begun
-        else:
-            record = world.records[one.offer]
-        if (
-            (done == 0 or is_question)
-            and ends[one] > now
-            and record.offer
-            and record.offer.status is OfferStatus.RUNNING
-        ):
-            outlook = Outlooks(world.pools, now).seen(record).outlook
-            if outlook is not None and outlook.expected is not None:
-                last = world.took.get(one.offer)
-                made.append(
-                    Forecast(
-                        now,
-                        *outlook.expected,
-                        ends[one],
-                        now + _upper_bounds(done),
-                        None if last is None else max(now, one.begun + last),
-                        one.progress,
-                        not is_question,
-                    )
-                )
+    world = World(kind)
+    made: list[Forecast] = []
+    for event in events(kind, total, rng):
+        if not event.is_question:
+            world.see(event)
+        if event.is_question or event.done == 0:
+            made += world.ask(event)
     return made
 
 

@@ -70,10 +70,9 @@ class Entry:
             else:
                 is_signoff = name == "publisher-signoff"
                 status = StepStatus.WAITING_FOR_PUBLISHER_REVIEW if is_signoff else StepStatus.IN_PROGRESS
-            times = (
-                {"started": begun, "completed": ended if is_over else None} if told and begun and begun <= now else {}
-            )
-            yield Step(name, name, status, **times)
+            is_told = told and begun is not None and begun <= now
+            started, completed = (begun, ended if is_over else None) if is_told else (None, None)
+            yield Step(name, name, status, started=started, completed=completed)
 
 
 @dataclass(frozen=True)
