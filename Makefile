@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench generate check-generated lock dist stack venv tools clean
+.PHONY: demo test lint format bench generate check-generated lock dist stack venv tools clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,16 +29,24 @@ demo: $(VENV)/.installed
 # PYTHONSAFEPATH: programs that the tests start import the installed package too, not the folder they start in.
 test: $(VENV)/.dev $(VENV)/.installed
 ifeq ($(ARGS),)
-	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" --cov --cov-report=term
-	$(PYTEST) -m alone
+	failed=0; \
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" --cov --cov-report=term || failed=$$?; \
+	$(PYTEST) -m alone || failed=$$?; \
+	exit $$failed
 else
 	$(PYTEST) $(ARGS)
 endif
 
-lint: $(VENV)/.dev
+# What is read and not run: code, workflows, lock files, pages.
+lint: $(VENV)/.dev $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(PYTEST) -q tests/lint
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev $(VENV)/.installed
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)

@@ -51,8 +51,16 @@ collection:
 ```
 
 Durations are written as in Prometheus: `30s`, `5m`, `1h30m`. Lists in flags are given by repeating the flag, in the environment by
-commas. An unknown key is an error everywhere. `--config.check` reads everything, files and secrets included, reports all problems
-at once as `where: what is wrong`, and exits with 0 or 2.
+commas. Ids of digits stand in quotes in the file. A relative path in the file is taken from the folder of the file, as in the web
+configuration file; in a flag or variable, from where the exporter was started.
+
+An unknown key is an error everywhere, and so is a key that stands twice in the file. Problems are printed as
+`where: what is wrong`, where being the flag, the variable, or the key with file and line; those of the command line first, then all
+others at once. `--config.check` finds all that would keep the exporter from starting, files, secrets and state file included, except
+for ports in use; it exits with 0 or 2, and may run beside an exporter. `--healthcheck` needs only what it can read of `web`, so
+that a bad edit of the file does not make a running exporter unhealthy.
+
+A credential is sent over plain http to the host itself only; `api.allow_insecure` is for those who know the way to their proxy.
 
 SIGHUP reads file, environment and secrets again; so does `POST /-/reload` with `web.enable_lifecycle`. A configuration with a
 mistake changes nothing. Options of `web`, `log` and `collection.state_file` need a restart.

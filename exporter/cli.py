@@ -8,18 +8,22 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from exporter.domain.errors import ConfigError, ExporterError
+from exporter.domain.errors import ConfigError, ExporterError, Problem
 
 if TYPE_CHECKING:
     from exporter.config.options import CommandLine
-    from exporter.config.settings import Settings
+    from exporter.config.settings import Settings, WebSettings
     from exporter.service import Service
 
 __all__ = ["main"]
+
+
+class _OutputError(ExporterError):
+    """Standard output cannot be written; without words if its reader has gone."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,25 +36,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{where}: {what}", file=sys.stderr)
         return 2
     except ExporterError as error:
-        print(error, file=sys.stderr)
+        if str(error):
+            print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
 
 
 def _run(arguments: Sequence[str]) -> int:
     if "--version" in arguments:
         return _version()
-    from exporter.config.options import help_text, load
+    from exporter.config.options import help_text, load, reachable
     from exporter.sources.registry import SOURCES
 
     if "--help" in arguments or "-h" in arguments:
-        print(help_text(SOURCES), end="")
-        return 0
+        return _say(help_text(SOURCES))
+    if "--healthcheck" in arguments:
+        return _healthcheck(reachable(arguments, sources=SOURCES))
     return _act(load(arguments, sources=SOURCES), lambda: _settings(arguments))
+
+
+def _say(text: str) -> int:
+    _write([text.encode()])
+    return 0
+
+
+def _write(pieces: Iterable[bytes]) -> None:
+    """Write to standard output now; at Python's end it would be too late to say what is wrong with it."""
+    if sys.stdout is None:  # closed by who started us
+        return
+    try:
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        is_gone = isinstance(error, BrokenPipeError)
+        raise _OutputError("" if is_gone else f"cannot write to standard output: {error.strerror}") from error
 
 
 def _act(command: CommandLine, load: Callable[[], Settings]) -> int:
@@ -58,7 +80,7 @@ def _act(command: CommandLine, load: Callable[[], Settings]) -> int:
     if command.version:
         return _version()
     if command.healthcheck:
-        return _healthcheck(command)
+        return _healthcheck(command.web)
     if command.config.check:
         return _check(_demo_settings(command) if command.demo else load())
     if command.demo:
@@ -80,8 +102,7 @@ def _settings(arguments: Sequence[str]) -> Settings:
 def _version() -> int:
     from exporter.telemetry.metrics import package_version
 
-    print(f"azure-marketplace-exporter {package_version()} (Python {sys.version.split()[0]})")
-    return 0
+    return _say(f"azure-marketplace-exporter {package_version()} (Python {sys.version.split()[0]})\n")
 
 
 def _serve(load: Callable[[], Settings]) -> int:
@@ -96,12 +117,19 @@ def _serve(load: Callable[[], Settings]) -> int:
 
 
 def _check(settings: Settings) -> int:
-    """Build everything that reads a file or a secret, and ask nothing of anybody."""
+    """Do what a start does with files and secrets, but listen nowhere, ask nobody and take nothing from who runs."""
+    from exporter.collection.state import check
     from exporter.service import Service
 
-    Service(settings, lambda: settings)
-    print("the settings are good")
-    return 0
+    problems: list[Problem] = []
+    for step in (lambda: Service(settings, lambda: settings), lambda: check(settings.collection.state_file)):
+        try:
+            step()
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return _say("the settings are good\n")
 
 
 def _once(settings: Settings) -> int:
@@ -115,17 +143,15 @@ def _once(settings: Settings) -> int:
 
 def _print(service: Service) -> int:
     snapshot = service.once()
-    for piece in service.publication.metrics(openmetrics=False, gzip=False):
-        sys.stdout.buffer.write(piece)
-    sys.stdout.flush()
+    _write(service.publication.metrics(openmetrics=False, gzip=False))
     return 0 if all(publisher.up for publisher in snapshot.publishers) else 1
 
 
-def _healthcheck(settings: Settings) -> int:
+def _healthcheck(web: WebSettings) -> int:
     from exporter.web.healthcheck import healthcheck
 
-    answer = healthcheck(settings.web)
-    print(answer.text)
+    answer = healthcheck(web)
+    _say(f"{answer.text}\n")
     return 0 if answer.is_healthy else 1
 
 

@@ -149,8 +149,8 @@ class Service:
         self._state.save(self.publication.snapshot)
 
     def is_alive(self) -> bool:
-        """True while it collects."""
-        return self.engine.is_alive
+        """True while it collects, and while one engine takes the place of another."""
+        return self.engine.is_alive or self._changing.locked()
 
     def secrets(self) -> tuple[str, ...]:
         """The secrets that it holds now, for the log's blotting."""

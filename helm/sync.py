@@ -5,13 +5,15 @@
 - the versions in `Chart.yaml`, from `pyproject.toml`: chart and exporter are released together
 - `values.schema.json` and the table of `README.md`, both from `values.yaml`; below `config` the schema knows the names of
   the exporter's settings, their values are the exporter's to judge
+- `templates/_instead.tpl`, from `values.yaml`: what to write in place of a bare `key:`, which Helm hands on as nothing
 
 The copies are real files: a chart that reads links loses them in half of the ways a chart travels.
 
 In `values.yaml` a comment `# -- text` describes the value below it; lines of comment that follow continue the text. A line
 `# @schema {...}` above it is JSON that is merged into the value's node of the schema. Groups of described values are closed,
 so a misspelt value is refused with its path. Other maps stay open, they take Kubernetes objects. The root knows `global` and
-`enabled`, which Helm hands to every subchart.
+`enabled`, which Helm hands to every subchart. A group that begins with `<<: *name` has the values of the group `&name`, which
+alone stand in the table.
 """
 
 from __future__ import annotations
@@ -22,20 +24,33 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from exporter.config.options import options
+from exporter.sources.registry import SOURCES
 
 ROOT = Path(__file__).parents[1]
 CHART = Path("helm/azure-marketplace-exporter")
 _BEGIN, _END = "<!-- begin values -->", "<!-- end values -->"
 _KEY = re.compile(r"^(?P<indent> *)(?P<key>[A-Za-z]\w*):")
+_ANCHOR = re.compile(r"^(?P<key>[A-Za-z]\w*): &(?P<name>\w+)$")
+_MERGE = re.compile(r"^  <<: \*(?P<name>\w+)$")
 _TEXT, _SCHEMA = "# -- ", "# @schema "
-_TYPES = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object"}
+_TYPES = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object", type(None): "null"}
+# What each keyword of a schema is about: above a value of another type it says nothing.
+_KEYWORDS = {
+    "additionalProperties": "object",
+    "items": "array",
+    "maximum": "integer",
+    "minimum": "integer",
+    "pattern": "string",
+    "properties": "object",
+    "required": "object",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -63,6 +78,7 @@ def generated(root: Path) -> dict[Path, str]:
         chart / "Chart.yaml": with_version((chart / "Chart.yaml").read_text("utf-8"), version),
         chart / "values.schema.json": json.dumps(schema(values, texts), indent=2) + "\n",
         chart / "README.md": _with_table(chart / "README.md", table(values, texts)),
+        chart / "templates/_instead.tpl": instead(values, texts),
     }
     for path in sorted((root / "grafana/dashboards").glob("*.json")):
         files[chart / "files/dashboards" / path.name] = minified(path.read_text("utf-8"))
@@ -93,8 +109,32 @@ def table(values: Mapping[str, Any], texts: Mapping[str, Comment]) -> str:
     rows = [
         f"| `{path}` | {_default(value)} | {texts.get(path, Comment()).text.replace('|', '&#124;')} |"
         for path, value in described(values, texts)
+        if not texts.get(path, Comment()).shared
     ]
     return "\n".join(["| value | default | meaning |", "|---|---|---|", *rows])
+
+
+def instead(values: Mapping[str, Any], texts: Mapping[str, Comment]) -> str:
+    """Return the template that tells, for each value that must not be null, what leaves it as it is."""
+    lines = [f"{path}: {json.dumps(empty)}" for path, empty in _empties(values, texts)]
+    return "\n".join(
+        [
+            "{{/* Written by helm/sync.py from values.yaml: what to write in place of a bare key. */}}",
+            '{{- define "azure-marketplace-exporter.instead" -}}',
+            *lines,
+            "{{- end }}\n",
+        ]
+    )
+
+
+def _empties(values: Mapping[str, Any], texts: Mapping[str, Comment], parent: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        path = f"{parent}.{key}" if parent else key
+        if "null" in types(value, texts.get(path, Comment())):
+            continue
+        yield path, json.dumps({} if isinstance(value, dict) else value)
+        if is_group(path, texts):
+            yield from _empties(value, texts, path)
 
 
 def _default(value: Any) -> str:
@@ -125,6 +165,7 @@ class Comment:
 
     text: str = ""
     schema: dict[str, Any] = field(default_factory=dict)
+    shared: bool = False
 
     def add(self, line: str) -> None:
         """Take in one line of comment, without its indentation."""
@@ -141,6 +182,8 @@ def comments(source: str) -> dict[str, Comment]:
     found: dict[str, Comment] = {}
     path: list[str] = []
     pending = Comment()
+    anchors: dict[str, str] = {}
+    merges: list[tuple[str, str]] = []
     for line in source.splitlines():
         if line.lstrip().startswith("#"):
             pending.add(line.strip())
@@ -149,7 +192,15 @@ def comments(source: str) -> dict[str, Comment]:
             path[len(match["indent"]) // 2 :] = [match["key"]]
             if pending.text or pending.schema:
                 found[".".join(path)] = pending
+        if match := _ANCHOR.match(line):
+            anchors[match["name"]] = match["key"]
+        if match := _MERGE.match(line):
+            merges.append((anchors[match["name"]], path[0]))
         pending = Comment()
+    for origin, group in merges:
+        for other, comment in list(found.items()):
+            if other.startswith(f"{origin}."):
+                found.setdefault(f"{group}.{other.partition('.')[2]}", replace(comment, shared=True))
     return found
 
 
@@ -172,7 +223,7 @@ def is_group(path: str, texts: Mapping[str, Comment]) -> bool:
 def setting_names() -> dict[str, Any]:
     """Return the schema's properties for the sections of the exporter's settings."""
     sections: dict[str, Any] = {}
-    for option in options():
+    for option in options(SOURCES):
         section, dot, rest = option.name.partition(".")
         if not (option.in_file and dot):
             continue
@@ -205,7 +256,22 @@ def _node(path: str, value: Any, texts: Mapping[str, Comment]) -> dict[str, Any]
     comment = texts.get(path, Comment())
     node: dict[str, Any] = {"description": comment.text} if comment.text else {}
     node |= _group(value, texts, path) if is_group(path, texts) else _leaf(path, value)
+    check_place(path, value, comment)
     return node | comment.schema
+
+
+def types(value: Any, comment: Comment) -> list[str]:
+    """Return the types that a value may have: by its schema, else by its default."""
+    declared = comment.schema.get("type", _TYPES[type(value)])
+    return declared if isinstance(declared, list) else [declared]
+
+
+def check_place(path: str, value: Any, comment: Comment) -> None:
+    """Refuse a schema that cannot be meant for the value below it, as after a line was put between the two."""
+    allowed = types(value, comment)
+    strange = [word for word in comment.schema if _KEYWORDS.get(word, allowed[0]) not in allowed]
+    if strange or _TYPES[type(value)] not in allowed or value not in comment.schema.get("enum", [value]):
+        raise SystemExit(f"values.yaml: the @schema above {path} does not fit its default {json.dumps(value)}")
 
 
 def _leaf(path: str, value: Any) -> dict[str, Any]:

@@ -142,7 +142,7 @@ class Engine:
     @property
     def is_alive(self) -> bool:
         """True while it does its work."""
-        return self._background is None or self._background.is_alive
+        return not self._ended.is_set() and (self._background is None or self._background.is_alive)
 
     def secrets(self) -> tuple[str, ...]:
         """The secrets that it holds now, for the log's blotting."""

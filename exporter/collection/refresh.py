@@ -185,21 +185,26 @@ class Refresh:
             self._settle(self.fetch.told(run.inquiry.before, run.candidate, answer))
 
     def _failed(self, run: _Running, error: Exception) -> None:
-        """Go on with the next source, while there is time; an offer that nobody was asked for comes first next time."""
+        """Go on with the next source, while there is time."""
         self.fetch.failed(run.inquiry, run.candidate, error)
         if self.deadline.remaining():
             self._advance(run.inquiry)
-            return
-        record = self.fetch.untold(run.inquiry)
-        if isinstance(error, _LeftOutError):
-            self._left_out += 1
-            record = replace(record, tried=run.inquiry.before.tried)
-        self._settle(record)
+        else:
+            self._end(run.inquiry, is_left_out=isinstance(error, _LeftOutError))
 
     def _give_up(self) -> None:
-        self.deadline.end()
         for run in self._running.values():
-            self._failed(run, _LeftOutError(OVER) if run.future.cancel() else DeadlineError(OVER))
+            is_left_out = run.future.cancel()
+            self.fetch.failed(run.inquiry, run.candidate, DeadlineError(OVER))
+            self._end(run.inquiry, is_left_out=is_left_out)
+
+    def _end(self, inquiry: Inquiry, *, is_left_out: bool) -> None:
+        """Settle an offer that nobody told in time; one that nobody was asked for comes first in the next refresh."""
+        record = self.fetch.untold(inquiry)
+        if is_left_out:
+            self._left_out += 1
+            record = replace(record, tried=inquiry.before.tried)
+        self._settle(record)
 
     def _settle(self, record: OfferRecord) -> None:
         self._records[record.offer_id] = record

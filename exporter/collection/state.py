@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import stat
+import tempfile
 import threading
 import time
 import zlib
@@ -24,7 +25,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
-from exporter.domain.errors import StateFileError
+from exporter.domain.errors import ConfigError, StateFileError
 
 __all__ = ["NoState", "StateFile", "StateKeeper", "check"]
 
@@ -69,6 +70,24 @@ class NoState:
 
     def close(self) -> None:
         """Nobody is waiting."""
+
+
+def check(path: Path | None) -> None:
+    """See whether a file can be kept there; without the lock, which a running exporter may hold.
+
+    Raises:
+        ConfigError: it cannot be written or read.
+    """
+    if path is None:
+        return
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+        _read(path)
+    except OSError as error:
+        raise ConfigError([("collection.state_file", f"cannot keep {path}: {error.strerror}")]) from error
+    except StateFileError as error:
+        where, _, what = str(error).partition(": ")
+        raise ConfigError([(where, what)]) from error
 
 
 class StateFile:
@@ -159,31 +178,26 @@ class StateFile:
             self._lock.close()
 
 
-def check(path: Path) -> None:
-    """Raise the StateFileError that a start would raise, short of another process that uses the file."""
-    _read(path)
-    folder = path.parent
-    if not folder.is_dir():
-        raise StateFileError(f"collection.state_file: cannot write {path}: {folder} is no folder")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise StateFileError(f"collection.state_file: cannot write {path}: {folder} is read-only for this user")
-
-
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, mode=0o600)
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _read(path: Path) -> bytes | None:
     """Read a regular file of a bearable size, None if there is none; a pipe or a device would never end."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
+        with open(path, "rb", opener=_at_once) as file:
+            status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise StateFileError(f"collection.state_file: {path} is no regular file; name one, or none at all")
+                raise StateFileError(f"collection.state_file: {path} is no regular file")
             if status.st_size > MAX_SIZE:
                 raise StateFileError(f"collection.state_file: {path} is larger than {MAX_SIZE} bytes; move it away")
             return file.read(MAX_SIZE)
+    except IsADirectoryError as error:
+        raise StateFileError(f"collection.state_file: {path} is no regular file") from error
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -22,14 +22,14 @@ def parse_duration(text: Any) -> float:
     """
     seconds = _seconds(text)
     if not seconds <= _LONGEST:
-        raise ValueError(f"{text!r} is no duration; the longest is {format_duration(_LONGEST)}")
+        raise ValueError(f"{text!r:.60} is no duration; the longest is {format_duration(_LONGEST)}")
     return seconds
 
 
 def _seconds(text: Any) -> float:
     shape = _SHAPE.fullmatch(text) if isinstance(text, str) and text else None
     if shape is None:
-        raise ValueError(f"{text!r} is no duration; write a number and a unit, such as 30s, 5m or 1h30m")
+        raise ValueError(f"{text!r:.60} is no duration; write a number and a unit, such as 30s, 5m or 1h30m")
     return sum(int(count) * _UNITS[unit] for unit, count in shape.groupdict().items() if count)
 
 

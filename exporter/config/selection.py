@@ -25,13 +25,13 @@ class Selection:
 
     @classmethod
     def of(cls, target: PublisherSettings, shard: Shard) -> Self:
-        """Take what the settings say of a publisher."""
+        """What the settings say of a publisher."""
         return cls(target.offers, target.sources, shard)
 
     def has(self, publisher_id: str, offer_id: str) -> bool:
-        """Tell whether an offer is collected here: it is not left out by the settings, nor another shard's."""
+        """Whether an offer is collected here: it is not left out by the settings, nor another shard's."""
         return (not self.offers or offer_id in self.offers) and self.shard.has(publisher_id, offer_id)
 
     def named(self, publisher_id: str) -> Iterator[str]:
-        """Give the offers that the settings name and that are this shard's, each once."""
+        """The offers that the settings name and that are this shard's, each once."""
         return (one for one in dict.fromkeys(self.offers) if self.shard.has(publisher_id, one))

@@ -6,27 +6,30 @@ docs/configuration.md. The sections of the sources are declared by the sources; 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    create_model,
-    model_validator,
-)
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, Field, create_model, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from exporter.config.durations import Duration
+from exporter.config.fields import (
+    Address,
+    FilePath,
+    HttpUrl,
+    ListSetting,
+    Rate,
+    Secret,
+    Section,
+    TelemetryPath,
+    Text,
+    is_exposed,
+)
+from exporter.config.publishers import PublisherSettings, publishers_with
 from exporter.config.shards import WHOLE, ShardSetting
+from exporter.domain.errors import Problem
 
 __all__ = [
     "ENV_PREFIX",
@@ -48,94 +51,12 @@ __all__ = [
 ENV_PREFIX = "MARKETPLACE_EXPORTER_"
 
 
-class Section(BaseModel):
-    """A group of settings: frozen, and without room for unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-def _identifier(value: str) -> str:
-    value = value.strip()
-    if value in {"", ".", ".."} or "/" in value or not value.isprintable():
-        raise ValueError(f"{value!r} is no id; ids are not empty and hold no slash")
-    return value
-
-
-Identifier = Annotated[str, AfterValidator(_identifier)]
-
-
-class PublisherSettings(Section):
-    """One publisher to watch, with all or some of its offers."""
-
-    id: Identifier
-    """Publisher id as in Partner Center, such as `contoso`."""
-    offers: tuple[Identifier, ...] = ()
-    """Offer ids to watch; without any, all that the API lists."""
-    sources: Annotated[tuple[str, ...], Field(min_length=1)] = ("cloud_partner",)
-    """APIs to ask, in the order of preference: an offer that several know is taken from the first."""
-
-    @model_validator(mode="after")
-    def _once_each(self) -> Self:
-        if len(set(self.sources)) < len(self.sources):
-            raise ValueError("sources names one of them more than once")
-        return self
-
-
-def _split(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _publishers(value: Any) -> Any:
-    """Read `publisher`, `publisher/offer` and objects; entries of one publisher are joined."""
-    entries = _split(value)
-    if not isinstance(entries, list | tuple):
-        return entries
-    merged: dict[str, dict[str, Any]] = {}
-    objects = []
-    for entry in entries:
-        if not isinstance(entry, str):
-            objects.append(entry)
-            continue
-        publisher, slash, offer = entry.partition("/")
-        known = merged.setdefault(publisher, {"id": publisher, "offers": []})
-        if not slash:
-            known["all"] = True
-        known["offers"].append(offer)
-    for known in merged.values():
-        if known.pop("all", False):
-            known["offers"] = []
-    return [*merged.values(), *objects]
-
-
-_MARKS = NoDecode, BeforeValidator(_publishers)
-Publishers = Annotated[tuple[PublisherSettings, ...], *_MARKS]
-Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-
-
-def _http_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a bad port or a broken IPv6 address
-        is_good = False
-    if not is_good or any(one in value for one in "?#@"):
-        # Not shown, because it may hold a password.
-        raise ValueError("this is no plain http or https URL; it has no user, query or fragment")
-    return value.rstrip("/")
-
-
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-
-
 class SourceSettings(Section):
     """What every source has to be told; each gives its own defaults and sentences."""
 
     base_url: HttpUrl
-    scope: str
+    scope: Text
     requests_per_second: float
-
-
-Rate = Annotated[float, Field(gt=0, le=1000)]
 
 
 class ApiSettings(SourceSettings):
@@ -143,7 +64,7 @@ class ApiSettings(SourceSettings):
 
     base_url: HttpUrl = "https://cloudpartner.azure.com"
     """Where the Cloud Partner Portal API is."""
-    scope: str = "https://cloudpartner.azure.com/.default"
+    scope: Text = "https://cloudpartner.azure.com/.default"
     """OAuth scope of tokens for the Cloud Partner Portal API."""
     timeout: Annotated[Duration, Field(gt=0)] = 30.0
     """Longest time for one request, answer included."""
@@ -153,7 +74,9 @@ class ApiSettings(SourceSettings):
     """Most requests per second to the Cloud Partner Portal API, on average."""
     max_retries: Annotated[int, Field(ge=0, le=10)] = 3
     """Most retries of one request after 429, 5xx and transport errors."""
-    ca_file: Path | None = None
+    allow_insecure: bool = False
+    """Send credentials over plain http to other hosts too; anybody on the way can read and use them."""
+    ca_file: FilePath | None = None
     """PEM file with the certificate authorities to trust instead of the built-in ones, for API and token endpoint."""
 
 
@@ -161,24 +84,15 @@ AuthMethod = Literal[
     "default", "token", "client_secret", "client_certificate", "workload_identity", "managed_identity", "azure_cli"
 ]
 
-# What each method cannot do without, and what else it can use; anything more contradicts the method.
-_AUTH_NEEDS: dict[AuthMethod, tuple[tuple[str, ...], ...]] = {
-    "default": (),
-    "token": (("token", "token_file"),),
-    "client_secret": (("tenant_id",), ("client_id",), ("client_secret", "client_secret_file")),
-    "client_certificate": (("tenant_id",), ("client_id",), ("certificate_file",)),
-    "workload_identity": (),
-    "managed_identity": (),
-    "azure_cli": (),
-}
-_AUTH_USES: dict[AuthMethod, frozenset[str]] = {
-    "default": frozenset({"token", "token_file", "client_id", "authority"}),
-    "token": frozenset(),
-    "client_secret": frozenset({"authority", "client_secret_expires_on"}),
-    "client_certificate": frozenset({"authority"}),
-    "workload_identity": frozenset({"tenant_id", "client_id", "federated_token_file", "authority"}),
-    "managed_identity": frozenset({"client_id"}),
-    "azure_cli": frozenset({"tenant_id"}),
+# What each method cannot do without, and what else it can use; anything more contradicts it.
+_METHODS: dict[AuthMethod, tuple[str, str]] = {
+    "default": ("", "token token_file client_id authority"),
+    "token": ("token|token_file", ""),
+    "client_secret": ("tenant_id client_id client_secret|client_secret_file", "authority client_secret_expires_on"),
+    "client_certificate": ("tenant_id client_id certificate_file", "authority"),
+    "workload_identity": ("", "tenant_id client_id federated_token_file authority"),
+    "managed_identity": ("", "client_id"),
+    "azure_cli": ("", "tenant_id"),
 }
 
 
@@ -187,23 +101,23 @@ class AuthSettings(Section):
 
     method: AuthMethod = "default"
     """Kind of credential; `default` is the token if one is given, else whatever azure-identity's chain finds."""
-    token: SecretStr | None = None
+    token: Secret | None = None
     """Bearer token."""
-    token_file: Path | None = None
+    token_file: FilePath | None = None
     """File with the bearer token; read again when it changes."""
-    tenant_id: str | None = None
+    tenant_id: Text | None = None
     """Directory (tenant) of the app registration."""
-    client_id: str | None = None
+    client_id: Text | None = None
     """Application (client) id of the app registration, or of the user-assigned managed identity."""
-    client_secret: SecretStr | None = None
+    client_secret: Secret | None = None
     """Client secret."""
-    client_secret_file: Path | None = None
+    client_secret_file: FilePath | None = None
     """File with the client secret; read again when it changes."""
     client_secret_expires_on: date | None = None
     """Day on which the client secret expires (YYYY-MM-DD), for the metric and its alert; Azure tells it only there."""
-    certificate_file: Path | None = None
+    certificate_file: FilePath | None = None
     """PEM file with certificate and private key; read again when it changes."""
-    federated_token_file: Path | None = None
+    federated_token_file: FilePath | None = None
     """File with the federated token; the workload-identity webhook sets it through AZURE_FEDERATED_TOKEN_FILE."""
     authority: HttpUrl | None = None
     """Token endpoint of a sovereign cloud, such as `https://login.microsoftonline.us`."""
@@ -211,16 +125,15 @@ class AuthSettings(Section):
     @model_validator(mode="after")
     def _fits_method(self) -> Self:
         given = {name for name, value in self if value is not None and name != "method"}
-        for choices in _AUTH_NEEDS[self.method]:
+        needed, useful = ([one.split("|") for one in names.split()] for names in _METHODS[self.method])
+        for choices in needed:
             if not given & set(choices):
                 raise ValueError(f"method {self.method} needs {' or '.join(choices)}")
+        for choices in (*needed, ["token", "token_file"]):
             if len(given & set(choices)) > 1:
                 raise ValueError(f"{' and '.join(choices)} are both set; keep one")
-        if {"token", "token_file"} <= given:
-            raise ValueError("token and token_file are both set; keep one")
-        used = _AUTH_USES[self.method] | {name for choices in _AUTH_NEEDS[self.method] for name in choices}
-        if given - used:
-            raise ValueError(f"method {self.method} does not use {', '.join(sorted(given - used))}; remove it")
+        if unused := sorted(given - {name for choices in (*needed, *useful) for name in choices}):
+            raise ValueError(f"method {self.method} does not use {', '.join(unused)}; remove it")
         return self
 
 
@@ -239,7 +152,7 @@ class CollectionSettings(Section):
     """Age at which the series of an offer are withdrawn; its health series stay."""
     shard: ShardSetting = WHOLE
     """Which part of the offers is collected here, as `ordinal/total`: `0/3` is the first of three."""
-    state_file: Path | None = None
+    state_file: FilePath | None = None
     """File that keeps what is known over restarts; one file per exporter."""
 
     @model_validator(mode="after")
@@ -249,43 +162,25 @@ class CollectionSettings(Section):
         return self
 
 
-_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^:\[\]\s]*):(?P<port>[0-9]{1,5})")
-_MAX_PORT = 65535
-
-
-def _address(value: str) -> str:
-    shape = _ADDRESS.fullmatch(value)
-    if shape is None or int(shape["port"]) > _MAX_PORT:
-        raise ValueError(f"{value!r} is no address; write host:port, :port or [ipv6]:port")
-    return value
-
-
-_TAKEN = ("/-/", "/api/", "/docs", "/offers/", "/probe", "/sd", "/static/")
-
-
-def _path(value: str) -> str:
-    if not re.fullmatch(r"/[A-Za-z0-9._~/-]+", value):
-        raise ValueError(f"{value!r} is no path; it starts with a slash and is not empty, such as /metrics")
-    if value.startswith(_TAKEN):
-        raise ValueError(f"{value!r} has another use; choose a path of its own, such as /metrics")
-    return value
-
-
 class WebConfigSettings(Section):
     """The web configuration file."""
 
-    file: Path | None = None
-    """YAML file with TLS, users and headers, in the format that Prometheus' exporters share; see docs/web.md."""
+    file: FilePath | None = None
+    """YAML file with TLS, users and headers: https://prometheus.io/docs/prometheus/latest/configuration/https/."""
+
+
+def _some(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    if not addresses:
+        raise ValueError("is an empty list")
+    return addresses
 
 
 class WebSettings(Section):
     """How the exporter is reached."""
 
-    listen_address: Annotated[
-        tuple[Annotated[str, AfterValidator(_address)], ...], NoDecode, BeforeValidator(_split), Field(min_length=1)
-    ] = (":10142",)
+    listen_address: Annotated[tuple[Address, ...], *ListSetting, AfterValidator(_some)] = (":10142",)
     """Address to listen on; may be given several times."""
-    telemetry_path: Annotated[str, AfterValidator(_path)] = "/metrics"
+    telemetry_path: TelemetryPath = "/metrics"
     """Path of the metrics."""
     enable_lifecycle: bool = False
     """Allow reloading by `POST /-/reload`; SIGHUP always does."""
@@ -313,7 +208,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
         env_nested_delimiter="__",
-        env_ignore_empty=True,
         extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,
@@ -322,7 +216,7 @@ class Settings(BaseSettings):
     account_sources: ClassVar[tuple[str, ...]] = ()
     """Sources whose lists are those of an account: nothing in them names a publisher."""
 
-    publishers: Publishers = ()
+    publishers: tuple[PublisherSettings, ...] = ()
     """What to watch: `publisher` for all its offers, `publisher/offer` for one; may be given several times."""
     api: ApiSettings = ApiSettings()
     auth: AuthSettings = AuthSettings()
@@ -330,18 +224,25 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
 
-    @model_validator(mode="after")
-    def _once_each(self) -> Self:
-        ids = [publisher.id for publisher in self.publishers]
-        for twice in {one for one in ids if ids.count(one) > 1}:
-            raise ValueError(f"publisher {twice!r} is listed more than once; join its entries")
-        return self
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Nothing but the arguments: `load` puts them together, and knows where each came from."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
 
-    @model_validator(mode="after")
-    def _one_publisher_per_account(self) -> Self:
+    @field_validator("publishers")
+    @classmethod
+    def _one_publisher_per_account(cls, value: tuple[PublisherSettings, ...]) -> tuple[PublisherSettings, ...]:
         """The account's lists name no publisher, so that only the settings can tell whose an offer is."""
-        for source in self.account_sources:
-            users = [one for one in self.publishers if source in one.sources]
+        for source in cls.account_sources:
+            users = [one for one in value if source in one.sources]
             offers = [offer for one in users for offer in one.offers]
             if len(users) > 1 and (not all(one.offers for one in users) or len(set(offers)) < len(offers)):
                 names = ", ".join(one.id for one in users)
@@ -349,7 +250,7 @@ class Settings(BaseSettings):
                     f"{names} share the source {source}, which tells no publishers apart; "
                     "let one of them have it, or name the offers of each"
                 )
-        return self
+        return value
 
     def section(self, source: type[DeclaredSource]) -> SourceSettings:
         """The options of a source."""
@@ -360,6 +261,18 @@ class Settings(BaseSettings):
         """The secrets among the settings, for the log's blotting."""
         given = (self.auth.token, self.auth.client_secret)
         return tuple(one.get_secret_value() for one in given if one is not None)
+
+    def exposures(self) -> Iterator[Problem]:
+        """Where a credential would travel over plain http."""
+        sections = ((name, getattr(self, name)) for name in type(self).model_fields)
+        urls = {f"{name}.base_url": one.base_url for name, one in sections if isinstance(one, SourceSettings)}
+        for name, url in {**urls, "auth.authority": self.auth.authority or ""}.items():
+            if is_exposed(url) and not self.api.allow_insecure:
+                host = urlsplit(url).hostname
+                yield (
+                    name,
+                    f"plain http would show the credential on the way to {host}; use https, or api.allow_insecure",
+                )
 
 
 class DeclaredSource(Protocol):
@@ -377,13 +290,8 @@ Model = TypeVar("Model", bound=Settings)
 def with_sources(model: type[Model], sources: Sequence[type[DeclaredSource]]) -> type[Model]:
     """Make the model that also has the sections of these sources, and takes only their names for `publishers[].sources`."""
     names: Any = Literal[tuple(one.name for one in sources)]
-    field = PublisherSettings.model_fields["sources"]
-    of_publisher: Any = Annotated[tuple[names, ...], Field(min_length=1, description=field.description)]
-    publisher: Any = create_model(
-        "PublisherSettings", __base__=PublisherSettings, sources=(of_publisher, field.default)
-    )
     described = Field(description=model.model_fields["publishers"].description)
-    fields: dict[str, Any] = {"publishers": (Annotated[tuple[publisher, ...], *_MARKS, described], ())}
+    fields: dict[str, Any] = {"publishers": (Annotated[publishers_with(names), described], ())}
     for one in sources:
         section: Any = one.settings
         if one.section not in model.model_fields:

@@ -27,7 +27,7 @@ class Shard:
     total: int
 
     def has(self, publisher_id: str, offer_id: str) -> bool:
-        """Tell whether an offer belongs to this shard."""
+        """Whether an offer belongs to this shard."""
         if self.total == 1:
             return True
         key = f"{publisher_id}/{offer_id}".encode()
@@ -47,7 +47,7 @@ def _parse(value: Any) -> Any:
     if isinstance(value, Shard):
         return value
     if shape is None or not int(shape[1]) < int(shape[2]) <= MAX_SHARDS:
-        raise ValueError(f"{value!r} is no shard; write ordinal/total, counted from 0, such as 0/3")
+        raise ValueError(f"{value!r:.60} is no shard; write ordinal/total, counted from 0, such as 0/3")
     return Shard(int(shape[1]), int(shape[2]))
 
 

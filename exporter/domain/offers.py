@@ -138,8 +138,9 @@ class Offer:
 
     `status` is that of the newest submission, `live` tells whether an earlier or the same one is on sale, and `live_since`
     since when. `product_id` is the GUID by which the Partner Center APIs know the offer, `submission` the state of its newest
-    submission in the API's own words: while that is the same, so are its details once it is over. With `is_listed_only` the source
-    tells no more than that the offer exists, without `tells_messages` none of its messages.
+    submission in the API's own words: while that is the same, so are its details once it is over. `lifecycle` is what the
+    source says of the offer on sale, such as `deprecated`. With `is_listed_only` the source tells no more than that the
+    offer exists, without `tells_messages` none of its messages.
     """
 
     publisher_id: str
@@ -156,6 +157,7 @@ class Offer:
     live_since: float | None = None
     product_id: str = ""
     submission: str = ""
+    lifecycle: str = ""
     is_listed_only: bool = False
     tells_messages: bool = True
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-__all__ = ["text"]
+__all__ = ["identifier", "text"]
 
 MAX_TEXT = 256
+MAX_ID = 512
 
 
 def text(value: Any, limit: int = MAX_TEXT) -> str:
@@ -20,3 +21,11 @@ def text(value: Any, limit: int = MAX_TEXT) -> str:
     clean = " ".join(raw.split())
     # Thousands of offers share the names of their steps, and the text of their messages.
     return sys.intern(clean if len(clean) <= limit else clean[: limit - 1] + "…")
+
+
+def identifier(value: Any) -> str:
+    """An id as it is, or nothing: two that were shortened or cleaned could become the same one."""
+    if value is None or isinstance(value, bool | float | dict | list):
+        return ""
+    raw = str(value).strip() if not isinstance(value, int) or value.bit_length() <= MAX_ID else ""
+    return raw if len(raw) <= MAX_ID and text(raw, MAX_ID) == raw else ""

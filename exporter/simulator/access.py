@@ -1,31 +1,70 @@
-"""Who may come in: bearer tokens, given beforehand or issued by the simulator's own token endpoint."""
+"""Who may come in, and how the APIs refuse: bearer tokens given beforehand or issued by the simulator's token endpoint."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import cast
 
-from exporter.simulator.answers import ApiError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
+from exporter.simulator.clock import Clock
 
-    from starlette.requests import Request
-
-    from exporter.simulator.clock import Clock
-
-__all__ = ["CLOUD_PARTNER", "GRAPH", "PARTNER_CENTER", "Gate", "TokenStore"]
+__all__ = [
+    "CLOUD_PARTNER",
+    "GRAPH",
+    "PARTNER_CENTER",
+    "ApiError",
+    "Gate",
+    "PlainError",
+    "TokenStore",
+    "answer_error",
+    "answer_http_error",
+]
 
 CLOUD_PARTNER = "https://cloudpartner.azure.com"
 PARTNER_CENTER = "https://api.partner.microsoft.com"
 GRAPH = "https://graph.microsoft.com"
 
 
-@dataclass(frozen=True, slots=True)
-class _Issued:
-    audience: str
-    expires: float
+class ApiError(Exception):
+    """A refusal in the form `{"error": {"code", "message"}}`; Product Ingestion adds `details`."""
+
+    def __init__(self, status: int, code: str, message: str, inner_code: str = "") -> None:
+        self.status, self.code, self.message, self.inner_code = status, code, message, inner_code
+        super().__init__(message)
+
+    def body(self) -> object:
+        """The JSON of the answer."""
+        error: dict[str, object] = {"code": self.code, "message": self.message}
+        if self.inner_code:
+            error["details"] = [{"code": self.inner_code, "message": self.message}]
+        return {"error": error}
+
+
+class PlainError(ApiError):
+    """A refusal of the submission API, whose bodies are bare JSON strings (microsoft/navcontainerhelper issue 4126)."""
+
+    def body(self) -> object:
+        """The JSON of the answer."""
+        return self.message
+
+
+async def answer_error(_request: Request, error: Exception) -> Response:
+    """Answer an `ApiError` (starlette's handlers are typed for any exception)."""
+    refusal = cast("ApiError", error)
+    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse(refusal.body(), refusal.status, headers)
+
+
+async def answer_http_error(request: Request, error: Exception) -> Response:
+    """Answer what starlette refuses by itself, such as an unknown path, in the APIs' form."""
+    refusal = cast("HTTPException", error)
+    return await answer_error(request, ApiError(refusal.status_code, refusal.detail.replace(" ", ""), refusal.detail))
 
 
 @dataclass(slots=True)
@@ -34,28 +73,25 @@ class TokenStore:
 
     clock: Clock
     lifetime: float = 3600.0
-    _tokens: dict[str, _Issued] = field(default_factory=dict)
+    _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def issue(self, audience: str) -> tuple[str, float]:
-        """Make a token for an audience; gives it and the Unix time of its expiry."""
+        """Make a token for an audience; returns it and the Unix time of its expiry."""
         token = f"simulated.{secrets.token_urlsafe(24)}"
         expires = self.clock() + self.lifetime
-        self._tokens[token] = _Issued(audience.rstrip("/"), expires)
+        self._tokens[token] = audience.rstrip("/"), expires
         return token, expires
 
-    def is_known(self, token: str) -> bool:
-        """Tell whether the token was issued here, be it still valid or not."""
-        return token in self._tokens
-
-    def is_valid(self, token: str, audience: str) -> bool:
-        """Tell whether the token was issued here for that audience and has not expired."""
-        issued = self._tokens.get(token)
-        return issued is not None and issued.audience == audience and self.clock() < issued.expires
+    def is_valid(self, token: str, audience: str) -> bool | None:
+        """Whether the token is for that audience and has not expired; None if it was not issued here."""
+        if token not in self._tokens:
+            return None
+        issued_for, expires = self._tokens[token]
+        return issued_for == audience and self.clock() < expires
 
     def revoke_all(self) -> int:
-        """Let all tokens issued so far expire; gives their number."""
-        for token, issued in self._tokens.items():
-            self._tokens[token] = _Issued(issued.audience, 0.0)
+        """End all tokens issued so far; returns their number."""
+        self._tokens = {token: (audience, 0.0) for token, (audience, _) in self._tokens.items()}
         return len(self._tokens)
 
 
@@ -81,11 +117,11 @@ class Gate:
         if scheme.lower() != "bearer" or not token.strip():
             raise refusal(401, "Unauthorized", "The request has no bearer token.")
         if not self._is_good(token.strip(), audience):
-            raise refusal(
-                401, "InvalidAuthenticationToken", "The token has expired, was revoked or is for another audience."
-            )
+            message = "The token has expired, was revoked or is for another audience."
+            raise refusal(401, "InvalidAuthenticationToken", message)
 
     def _is_good(self, token: str, audience: str) -> bool:
-        if self.issued.is_known(token):
-            return self.issued.is_valid(token, audience)
+        is_valid = self.issued.is_valid(token, audience)
+        if is_valid is not None:
+            return is_valid
         return token in self.accepted if self.accepted or self.require_audience else True

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from exporter.simulator.access import CLOUD_PARTNER, Gate
-from exporter.simulator.answers import ApiError
-from exporter.simulator.clock import stamp, stamp_without_zone
-from exporter.simulator.walk import OfferState, Source, StepState
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from exporter.simulator.notes import Note
-    from exporter.simulator.world import Override, World
+from exporter.simulator.access import CLOUD_PARTNER, ApiError, Gate
+from exporter.simulator.clock import stamp
+from exporter.simulator.pipeline import Note
+from exporter.simulator.walk import OfferState, StepState
+from exporter.simulator.world import World
 
 __all__ = ["API_VERSION", "CloudPartner"]
 
 API_VERSION = "2017-10-31"
+_BY_TYPE = re.compile(r"offerTypeId eq '([^']*)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,38 +31,34 @@ class CloudPartner:
     gate: Gate
 
     def routes(self) -> list[Route]:
-        """Give the routes; ids are matched as they stand in the URL, still percent-encoded."""
+        """The routes; ids are matched as they stand in the URL, still percent-encoded."""
         return [
-            Route("/api/publishers", self.list_publishers),
-            Route("/api/publishers/{publisher}/offers", self.list_offers),
-            Route("/api/publishers/{publisher}/offers/{offer}/status", self.offer_status),
+            Route("/api/publishers", self._list_publishers),
+            Route("/api/publishers/{publisher}/offers", self._list_offers),
+            Route("/api/publishers/{publisher}/offers/{offer}/status", self._offer_status),
         ]
 
-    async def list_publishers(self, request: Request) -> Response:
-        """Answer which publishers the principal may see."""
+    async def _list_publishers(self, request: Request) -> Response:
         self._admit(request)
         names = [name for name in self.world.publishers() if name not in self.world.scenario.forbidden]
         return JSONResponse([{"id": name, "definition": {"displayText": name.capitalize()}} for name in names])
 
-    async def list_offers(self, request: Request) -> Response:
-        """Answer with the bare array of a publisher's offers."""
+    async def _list_offers(self, request: Request) -> Response:
+        """Answer with a bare array; the `$filter` is that of az-partner-center-cli."""
         self._admit(request)
-        publisher = self._publisher(request)
-        entries = [_entry(state) for state in self.world.states(publisher, Source.CLOUD_PARTNER)]
-        for offer, override in self.world.raws(publisher).items():
-            if override.entry is not None:
-                entries.append(_override_entry(publisher, offer, override))
-        return JSONResponse(entries)
+        states = [state for state in self.world.offers(self._publisher(request)) if state.plan.in_cloud_partner]
+        if condition := request.query_params.get("$filter"):
+            match = _BY_TYPE.fullmatch(condition)
+            if match is None:
+                raise ApiError(400, "BadRequest", f"The filter {condition!r} cannot be understood.")
+            states = [state for state in states if state.plan.kind.offer_type_id == match[1]]
+        return JSONResponse([_entry(state) for state in states])
 
-    async def offer_status(self, request: Request) -> Response:
-        """Answer with status, steps and messages of one offer."""
+    async def _offer_status(self, request: Request) -> Response:
         self._admit(request)
         publisher, offer = self._publisher(request), unquote(request.path_params["offer"])
-        override = self.world.raw(publisher, offer)
-        if override is not None:
-            return JSONResponse(override.status)
-        state = self.world.state(publisher, offer, Source.CLOUD_PARTNER)
-        if state is None:
+        state = self.world.offer(publisher, offer)
+        if state is None or not state.plan.in_cloud_partner:
             raise ApiError(404, "NotFound", f"There is no offer {offer!r} of publisher {publisher!r}.")
         return JSONResponse(_status(state))
 
@@ -77,9 +71,8 @@ class CloudPartner:
     def _publisher(self, request: Request) -> str:
         publisher = unquote(request.path_params["publisher"])
         if publisher in self.world.scenario.forbidden:
-            raise ApiError(
-                403, "Forbidden", f"The principal has no access to the namespace of publisher {publisher!r}."
-            )
+            message = f"The principal has no access to the namespace of publisher {publisher!r}."
+            raise ApiError(403, "Forbidden", message)
         if publisher not in self.world.publishers():
             raise ApiError(404, "NotFound", f"There is no publisher {publisher!r}.")
         return publisher
@@ -87,6 +80,8 @@ class CloudPartner:
 
 def _entry(state: OfferState) -> dict[str, Any]:
     plan = state.plan
+    # A never published offer shows the form of times with three digits and no zone, which real lists know, too.
+    changed = stamp(state.changed) if state.steps else stamp(state.changed, 3).removesuffix("Z")
     return {
         "offerTypeId": plan.kind.offer_type_id,
         "publisherId": plan.publisher,
@@ -98,23 +93,8 @@ def _entry(state: OfferState) -> dict[str, Any]:
         "id": plan.offer,
         "version": state.version,
         "definition": {"displayText": plan.title},
-        # A never published offer shows the form without a zone, which the real list knows, too.
-        "changedTime": stamp(state.changed) if state.steps else stamp_without_zone(state.changed),
+        "changedTime": changed,
     }
-
-
-def _override_entry(publisher: str, offer: str, override: Override) -> dict[str, Any]:
-    status = override.status.get("status") if isinstance(override.status, dict) else None
-    usual = {
-        "offerTypeId": "microsoft-azure-virtualmachines",
-        "publisherId": publisher,
-        "status": status,
-        "id": offer,
-        "version": 1,
-        "definition": {"displayText": offer},
-        "changedTime": stamp(override.put_at),
-    }
-    return usual | (override.entry or {})
 
 
 def _status(state: OfferState) -> dict[str, Any]:
@@ -128,11 +108,11 @@ def _status(state: OfferState) -> dict[str, Any]:
 
 
 def _step(state: OfferState, step: StepState) -> dict[str, Any]:
-    estimate = state.plan.estimate(step.stage)
+    estimate = state.plan.estimates.get(step.stage.step_id, step.stage.estimate)
     return {
         "id": step.stage.step_id,
         "stepName": step.stage.name,
-        "description": step.stage.description,
+        "description": f"{step.stage.name} of the submitted offer.",
         **({"estimatedTimeFrame": estimate} if estimate else {}),
         "status": step.status,
         "messages": [_message(note) for note in step.notes],

@@ -2,98 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from typing import Any
 
-from exporter.simulator.pipeline import HOUR, KINDS, SIGNOFF
+from exporter.simulator.pipeline import CERTIFICATION, DAY, HOUR, SIGNOFF
 from exporter.simulator.scenario import DEMO_SPEED, Planner, Scenario
-from exporter.simulator.walk import Ending, OfferPlan, Source
+from exporter.simulator.walk import Ending, OfferPlan
 
 __all__ = ["demo"]
 
-_LEGACY = frozenset({Source.CLOUD_PARTNER})
-_BOTH = frozenset({Source.CLOUD_PARTNER, Source.PRODUCT_INGESTION})
-_MOVED = frozenset({Source.CLOUD_PARTNER, Source.PARTNER_CENTER})
-_CENTER = frozenset({Source.PARTNER_CENTER})
-_GRAPH = frozenset({Source.PRODUCT_INGESTION})
-
-
-@dataclass(frozen=True, slots=True)
-class _Cast:
-    """One role of the demo: an offer, how its submission ends and where; it has been going for `into` of its way there."""
-
-    publisher: str
-    offer: str
-    title: str
-    kind: str
-    into: float = 0.0
-    ending: Ending = Ending.SUCCEEDED
-    ends_at: str = ""
-    rest: float | None = None
-    days: float = 0.0
-    waiting: str = "waitingForPublisherReview"
-    estimates: tuple[tuple[str, str], ...] = ()
-    sources: frozenset[Source] = _LEGACY
-    version: int = 3
-
-
 _DAILY = 12 * HOUR
-_CASTS = (
-    _Cast(
-        "contoso",
-        "linux-hardened",
-        "Contoso Hardened Linux",
-        "vm",
-        0.10,
-        rest=_DAILY,
-        sources=_BOTH,
-        version=1_252_868_275,
-    ),
-    _Cast("contoso", "gateway-vm", "Contoso Gateway", "corevm", 1.1, Ending.STUCK, SIGNOFF, sources=_BOTH),
-    _Cast("contoso", "ingress", "Contoso Ingress for AKS", "container", 0.35, rest=_DAILY, sources=_BOTH),
-    _Cast(
-        "contoso",
-        "backup-agent",
-        "Contoso Backup Agent",
-        "container",
-        1.1,
-        Ending.REJECTED,
-        "displaycertify",
-        sources=_BOTH,
-    ),
-    _Cast("contoso", "insights", "Contoso Insights", "saas", 0.55, rest=_DAILY, sources=_MOVED),
-    _Cast(
-        "contoso", "billing", "Contoso Billing", "saas", 1.1, Ending.STUCK, SIGNOFF, waiting="running", sources=_MOVED
-    ),
-    _Cast("contoso", "landing-zone", "Contoso Landing Zone", "application", days=200, sources=_MOVED),
-    _Cast(
-        "contoso",
-        "data-mesh",
-        "Contoso Data Mesh",
-        "application",
-        1.1,
-        Ending.STUCK,
-        "displaytestdrive",
-        estimates=(("displaytestdrive", "~2 min"),),
-        sources=_MOVED,
-    ),
-    _Cast("contoso", "edge-cache", "Contoso Edge Cache", "application", 0.2, rest=_DAILY, sources=_CENTER),
-    _Cast("contoso", "assistant-kit", "Contoso Assistant Kit", "saas", 0.45, rest=_DAILY, sources=_GRAPH),
-    _Cast("fabrikam", "sql-appliance", "Fabrikam SQL Appliance", "vm", 1.1, Ending.BLOCKED, "displayprovision"),
-    _Cast("fabrikam", "mail-filter", "Fabrikam Mail Filter", "vm", 0.8, Ending.FAILED, "displayprovision"),
-    _Cast("fabrikam", "assessment", "Fabrikam 2-Week Assessment", "consulting", 1.1, Ending.CANCELED, "displaycertify"),
-    _Cast("fabrikam", "pilot", "Fabrikam Pilot", "saas", ending=Ending.NEVER_PUBLISHED, version=0, days=30),
-)
+_BIG_VERSION = 1_252_868_275
 
 
 def demo(*, seed: int = 1, epoch: float, speed: float = DEMO_SPEED) -> Scenario:
-    """Give the demo: `contoso` and `fabrikam` can be read, `northwind` answers 403.
+    """Plan the demo: `contoso` and `fabrikam` can be read, `northwind` answers 403.
 
     An estimate is real text while the steps are accelerated, so no step would ever outlast its own. One does:
     `data-mesh` is stuck in a step that promises "~2 min", and is overdue two real minutes after the start.
     """
     planner = Planner(seed, epoch, speed)
     return Scenario(
-        plans=tuple(_plan(planner, cast) for cast in _CASTS),
+        plans=(*_contoso(planner), *_fabrikam(planner)),
         publishers=("contoso", "fabrikam", "northwind"),
         forbidden=frozenset({"northwind"}),
         speed=speed,
@@ -101,28 +31,83 @@ def demo(*, seed: int = 1, epoch: float, speed: float = DEMO_SPEED) -> Scenario:
     )
 
 
-def _plan(planner: Planner, cast: _Cast) -> OfferPlan:
-    durations = planner.durations(cast.publisher, cast.offer, cast.kind)
-    plan = OfferPlan(
-        publisher=cast.publisher,
-        offer=cast.offer,
-        title=cast.title,
-        kind_name=cast.kind,
-        durations=durations,
-        submitted=planner.ago(simulated=cast.into * _length(cast, durations), days=cast.days),
-        version=cast.version,
-        ending=cast.ending,
-        ends_at=cast.ends_at,
-        rest=cast.rest,
-        waiting=cast.waiting,
-        estimates=cast.estimates,
-        sources=cast.sources,
+def _contoso(planner: Planner) -> Iterator[OfferPlan]:
+    """The account that all three APIs tell."""
+    seen = {"version": 3, "live_since": planner.epoch - 90 * DAY}
+    center = seen | {"in_partner_center": True}
+    stuck = {"into": 1.1, "ending": Ending.STUCK, "ends_at": SIGNOFF}
+
+    def plan(offer: str, title: str, kind: str, **more: Any) -> OfferPlan:
+        return planner.plan("contoso", offer, f"Contoso {title}", kind, **more)
+
+    yield plan(
+        "linux-hardened", "Hardened Linux", "vm", **seen | {"into": 0.1, "rest": _DAILY, "version": _BIG_VERSION}
     )
-    has_been_live = cast.version > 1 and cast.ending is not Ending.NEVER_PUBLISHED and not cast.days
-    return replace(plan, live_since=planner.ago(days=90)) if has_been_live else plan
+    yield plan("gateway-vm", "Gateway", "corevm", **center | stuck)
+    yield plan("ingress", "Ingress for AKS", "container", **seen, into=0.35, rest=_DAILY, keeps_preview=True)
+    yield plan(
+        "backup-agent",
+        "Backup Agent",
+        "container",
+        **seen,
+        into=1.1,
+        ending=Ending.REJECTED,
+        ends_at=CERTIFICATION,
+        is_deprecated=True,
+    )
+    yield plan("insights", "Insights", "saas", **center, into=0.55, rest=_DAILY)
+    yield plan("billing", "Billing", "saas", **center | stuck, waiting="running", hides_workflows=True)
+    yield plan("landing-zone", "Landing Zone", "application", in_partner_center=True, version=3, days=200)
+    yield plan(
+        "data-mesh",
+        "Data Mesh",
+        "application",
+        **center | stuck | {"ends_at": "displaytestdrive"},
+        estimates={"displaytestdrive": "~2 min"},
+    )
+    yield plan("edge-cache", "Edge Cache", "application", **center, into=0.2, rest=_DAILY, in_cloud_partner=False)
+    yield plan(
+        "vault-connector",
+        "Vault Connector",
+        "application",
+        **center,
+        into=1.1,
+        ending=Ending.REJECTED,
+        ends_at="displaydummycertify",
+        in_cloud_partner=False,
+    )
+    yield plan(
+        "scan-engine",
+        "Scan Engine",
+        "container",
+        **seen,
+        into=1.1,
+        ending=Ending.FAILED,
+        ends_at="live",
+        in_cloud_partner=False,
+        tells_little=True,
+    )
+    yield plan("assistant-kit", "Assistant Kit", "saas", **seen, into=0.45, rest=_DAILY, in_cloud_partner=False)
 
 
-def _length(cast: _Cast, durations: tuple[float, ...]) -> float:
-    """Simulated seconds up to the end of the last step that this offer reaches."""
-    ids = [stage.step_id for stage in KINDS[cast.kind].stages]
-    return sum(durations[: ids.index(cast.ends_at) + 1] if cast.ends_at else durations)
+def _fabrikam(planner: Planner) -> Iterator[OfferPlan]:
+    """Offers that the Cloud Partner API alone knows."""
+    seen = {"version": 3, "live_since": planner.epoch - 90 * DAY}
+
+    def plan(offer: str, title: str, kind: str, **more: Any) -> OfferPlan:
+        return planner.plan("fabrikam", offer, f"Fabrikam {title}", kind, **more)
+
+    yield plan(
+        "sql-appliance", "SQL Appliance", "vm", **seen, into=1.1, ending=Ending.BLOCKED, ends_at="displayprovision"
+    )
+    yield plan("mail-filter", "Mail Filter", "vm", **seen, into=0.8, ending=Ending.FAILED, ends_at="displayprovision")
+    yield plan(
+        "assessment",
+        "2-Week Assessment",
+        "consulting",
+        **seen,
+        into=1.1,
+        ending=Ending.CANCELED,
+        ends_at=CERTIFICATION,
+    )
+    yield plan("pilot", "Pilot", "saas", ending=Ending.NEVER_PUBLISHED, version=0, days=30)

@@ -1,82 +1,87 @@
-"""Tokens as Entra ID and a managed identity endpoint give them, so far as azure-identity asks."""
+"""Tokens as Entra ID issues them, so far as real clients ask.
+
+Entra's two endpoints answer differently: the older one takes a `resource` and writes all numbers as texts, with
+`expires_on`, `not_before` and `resource` (cloudpub cannot log in without them); the newer one takes a `scope`.
+"""
 
 from __future__ import annotations
 
-import base64
-import json
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from exporter.simulator.access import TokenStore
 from exporter.simulator.clock import stamp
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from starlette.requests import Request
-
-    from exporter.simulator.access import TokenStore
 
 __all__ = ["Authority"]
 
 _DEFAULT = "/.default"
+_SKEW = 300
+"""Seconds by which `not_before` lies in the past."""
+
 _SECRET_IS_WRONG = (7000215, "invalid_client", "Invalid client secret provided.")
-_ASSERTION_IS_WRONG = (50027, "invalid_client", "JWT token is invalid or malformed.")
 _NOTHING_GIVEN = (7000218, "invalid_client", "The request body must contain: 'client_assertion' or 'client_secret'.")
 _GRANT_IS_WRONG = (70003, "unsupported_grant_type", "The app requested an unsupported grant type.")
-_NO_SCOPE = (90014, "invalid_request", "The required field 'scope' is missing from the request.")
+_NO_AUDIENCE = (90014, "invalid_request", "The required field '{}' is missing from the request.")
 
 
 @dataclass(slots=True)
 class Authority:
     """The token endpoints. `client_secrets` are those to accept, None accepts any that is not empty.
 
-    Certificates and federated tokens come as a client assertion; whatever is a well-formed JWT passes. The managed
-    identity endpoint is that of App Service, and wants `identity_header` in X-IDENTITY-HEADER.
+    Certificates and federated tokens come as a client assertion; whatever is not empty passes.
     """
 
     store: TokenStore
     client_secrets: Collection[str] | None = None
-    identity_header: str = "simulated-identity"
 
     def routes(self) -> list[Route]:
-        """Give the routes."""
+        """The routes of the endpoints and of their discovery, which msal asks for."""
         return [
-            Route("/{tenant}/oauth2/v2.0/token", self.token, methods=["POST"]),
-            Route("/{tenant}/oauth2/token", self.token, methods=["POST"]),
-            Route("/{tenant}/v2.0/.well-known/openid-configuration", self.configuration),
-            Route("/common/discovery/instance", self.instance),
-            Route("/msi/token", self.managed_identity),
+            Route("/{tenant}/oauth2/token", self._token_for_resource, methods=["POST"]),
+            Route("/{tenant}/oauth2/v2.0/token", self._token_for_scope, methods=["POST"]),
+            Route("/{tenant}/v2.0/.well-known/openid-configuration", self._configuration),
         ]
 
-    async def token(self, request: Request) -> Response:
-        """Answer a client credentials grant."""
-        body = (await request.body()).decode("latin-1")
-        form = {name: values[0] for name, values in parse_qs(body).items()}
-        refusal = self._refusal(form)
-        if refusal is not None:
+    async def _token_for_resource(self, request: Request) -> Response:
+        form = await _form(request)
+        if refusal := self._refusal(form, "resource"):
             return self._refuse(*refusal)
-        audience = form["scope"].removesuffix(_DEFAULT) if "scope" in form else form["resource"]
-        token, _ = self.store.issue(audience)
+        token, expires = self.store.issue(form["resource"])
+        numbers = {
+            "expires_in": self.store.lifetime,
+            "ext_expires_in": self.store.lifetime,
+            "expires_on": expires,
+            "not_before": expires - self.store.lifetime - _SKEW,
+        }
+        texts = {name: str(int(number)) for name, number in numbers.items()}
+        return JSONResponse({"token_type": "Bearer"} | texts | {"resource": form["resource"], "access_token": token})
+
+    async def _token_for_scope(self, request: Request) -> Response:
+        form = await _form(request)
+        if refusal := self._refusal(form, "scope"):
+            return self._refuse(*refusal)
+        token, _ = self.store.issue(form["scope"].removesuffix(_DEFAULT))
         lifetime = int(self.store.lifetime)
         answer = {"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token}
         return JSONResponse(answer)
 
-    def _refusal(self, form: dict[str, str]) -> tuple[int, str, str] | None:
+    def _refusal(self, form: dict[str, str], audience: str) -> tuple[int, str, str] | None:
         if form.get("grant_type") != "client_credentials":
             return _GRANT_IS_WRONG
-        if "client_assertion" in form:
-            if not _is_jwt(form["client_assertion"]):
-                return _ASSERTION_IS_WRONG
-        elif not form.get("client_secret"):
-            return _NOTHING_GIVEN
-        elif self.client_secrets is not None and form["client_secret"] not in self.client_secrets:
-            return _SECRET_IS_WRONG
-        return None if form.get("scope", "").endswith(_DEFAULT) or "resource" in form else _NO_SCOPE
+        if "client_assertion" not in form:
+            if not form.get("client_secret"):
+                return _NOTHING_GIVEN
+            if self.client_secrets is not None and form["client_secret"] not in self.client_secrets:
+                return _SECRET_IS_WRONG
+        number, error, text = _NO_AUDIENCE
+        is_there = form.get("scope", "").endswith(_DEFAULT) if audience == "scope" else bool(form.get("resource"))
+        return None if is_there else (number, error, text.format(audience))
 
     def _refuse(self, number: int, error: str, text: str) -> Response:
         now, trace = stamp(self.store.clock(), 0), secrets.token_hex(16)
@@ -90,8 +95,7 @@ class Authority:
         }
         return JSONResponse(body, 401 if error == "invalid_client" else 400)
 
-    async def configuration(self, request: Request) -> Response:
-        """Answer where the endpoints of a tenant are."""
+    async def _configuration(self, request: Request) -> Response:
         root = str(request.base_url) + request.path_params["tenant"]
         return JSONResponse(
             {
@@ -105,38 +109,7 @@ class Authority:
             }
         )
 
-    async def instance(self, request: Request) -> Response:
-        """Answer that this host is its own authority."""
-        host = request.base_url.netloc
-        tenant = f"{request.base_url}common/v2.0/.well-known/openid-configuration"
-        metadata = [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}]
-        return JSONResponse({"tenant_discovery_endpoint": tenant, "api-version": "1.1", "metadata": metadata})
 
-    async def managed_identity(self, request: Request) -> Response:
-        """Answer as the endpoint inside an App Service does; its expiry is an absolute time, in a string."""
-        if not secrets.compare_digest(request.headers.get("x-identity-header", ""), self.identity_header):
-            return JSONResponse({"statusCode": 401, "message": "The identity header is missing or wrong."}, 401)
-        resource = request.query_params.get("resource", "")
-        if request.query_params.get("api-version") != "2019-08-01" or not resource:
-            return JSONResponse(
-                {"statusCode": 400, "message": "api-version 2019-08-01 and a resource are required."}, 400
-            )
-        token, expires = self.store.issue(resource.removesuffix(_DEFAULT))
-        answer = {"access_token": token, "expires_on": str(int(expires)), "resource": resource, "token_type": "Bearer"}
-        return JSONResponse(answer)
-
-
-def _is_jwt(text: str) -> bool:
-    """Tell whether a text has the form of a JWT: header and claims as JSON objects, and some signature."""
-    parts = text.split(".")
-    try:
-        header, claims = (_decode(part) for part in parts[:2])
-    except ValueError:
-        return False
-    return (
-        len(parts) == len(("header", "claims", "signature")) and isinstance(header, dict) and isinstance(claims, dict)
-    )
-
-
-def _decode(part: str) -> Any:
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+async def _form(request: Request) -> dict[str, str]:
+    body = (await request.body()).decode("latin-1")
+    return {name: values[0] for name, values in parse_qs(body).items()}

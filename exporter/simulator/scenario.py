@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from exporter.simulator.pipeline import DAY, KINDS
-from exporter.simulator.walk import OfferPlan, OfferState, state_at
+from exporter.simulator.walk import OfferPlan
 
-__all__ = ["DEMO_SPEED", "Planner", "Scenario", "empty", "scale"]
+__all__ = ["DEMO_SPEED", "Planner", "Scenario", "scale"]
 
 DEMO_SPEED = DAY / 100
 """Simulated seconds per real second in the demo: a day takes 100 seconds, a whole pipeline some ten minutes."""
@@ -33,10 +35,6 @@ class Scenario:
     speed: float = 1.0
     account: str = ""
 
-    def state(self, plan: OfferPlan, now: float) -> OfferState:
-        """Tell where one of the plans stands at the real instant `now`."""
-        return state_at(plan, self.speed, now)
-
 
 @dataclass(frozen=True, slots=True)
 class Planner:
@@ -46,24 +44,41 @@ class Planner:
     epoch: float
     speed: float
 
-    def durations(self, publisher: str, offer: str, kind_name: str) -> tuple[float, ...]:
-        """Give simulated seconds per step, up to a quarter more or less than usual."""
-        chance = random.Random(f"{self.seed}/{publisher}/{offer}")  # noqa: S311 - play, no secret
+    def plan(
+        self, publisher: str, offer: str, title: str, kind: str, *, into: float = 0.0, days: float = 0.0, **more: Any
+    ) -> OfferPlan:
+        """Plan an offer that was submitted so many days ago, and has gone `into` of its way to the last step it reaches."""
+        durations = self._durations(publisher, offer, kind)
+        way = _way([stage.step_id for stage in KINDS[kind].stages], durations, more.get("ends_at", ""))
+        submitted = self.epoch - into * way / self.speed - days * DAY
+        return OfferPlan(
+            publisher=publisher,
+            offer=offer,
+            title=title,
+            kind=KINDS[kind],
+            durations=durations,
+            submitted=submitted,
+            **more,
+        )
+
+    def _durations(self, publisher: str, offer: str, kind: str) -> tuple[float, ...]:
+        """Simulated seconds per step, up to a quarter more or less than usual."""
+        chance = self.chance(f"{publisher}/{offer}")
         shortest = _SHORTEST * self.speed
-        return tuple(max(stage.duration * chance.uniform(0.75, 1.25), shortest) for stage in KINDS[kind_name].stages)
+        return tuple(max(stage.duration * chance.uniform(0.75, 1.25), shortest) for stage in KINDS[kind].stages)
 
-    def ago(self, *, simulated: float = 0.0, days: float = 0.0) -> float:
-        """Give the real instant that many simulated seconds, or real days, before the epoch."""
-        return self.epoch - simulated / self.speed - days * DAY
+    def chance(self, name: object) -> random.Random:
+        """The chance that decides about one thing, the same for the same seed."""
+        return random.Random(f"{self.seed}/{name}")  # noqa: S311 - play, no secret
 
 
-def empty(*publishers: str, forbidden: tuple[str, ...] = ()) -> Scenario:
-    """Give publishers without an offer, to be filled through the control API."""
-    return Scenario(publishers=publishers + forbidden, forbidden=frozenset(forbidden))
+def _way(ids: Iterable[str], durations: tuple[float, ...], ends_at: str) -> float:
+    ordered = list(ids)
+    return sum(durations[: ordered.index(ends_at) + 1] if ends_at else durations)
 
 
 def scale(offers: int, publishers: int = 1, *, seed: int, epoch: float, speed: float = DEMO_SPEED) -> Scenario:
-    """Give many offers of eight steps each, spread over the publishers and over all stages of their endless rounds."""
+    """Many offers of eight steps each, spread over the publishers and over all stages of their endless rounds."""
     planner = Planner(seed, epoch, speed)
     names = tuple(f"publisher-{number:03d}" for number in range(1, publishers + 1))
     plans = tuple(_endless(planner, names[number % publishers], number) for number in range(offers))
@@ -71,16 +86,13 @@ def scale(offers: int, publishers: int = 1, *, seed: int, epoch: float, speed: f
 
 
 def _endless(planner: Planner, publisher: str, number: int) -> OfferPlan:
-    offer = f"offer-{number:05d}"
-    durations = planner.durations(publisher, offer, "application")
-    chance = random.Random(f"{planner.seed}/{number}")  # noqa: S311 - play, no secret
-    return OfferPlan(
-        publisher=publisher,
-        offer=offer,
-        title=f"Offer number {number}",
-        kind_name="application",
-        durations=durations,
-        submitted=planner.ago(simulated=chance.uniform(0, sum(durations))),
+    return planner.plan(
+        publisher,
+        f"offer-{number:05d}",
+        f"Offer number {number}",
+        "application",
+        into=planner.chance(number).random(),
         version=_BIG_VERSION + number,
         rest=DAY / 2,
+        in_partner_center=True,
     )

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Any, cast
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from exporter.simulator.connection import Listener
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from types import TracebackType
-
-    from starlette.types import ASGIApp
-
-__all__ = ["Listening", "RunningServer", "make_server", "serve_in_thread"]
+__all__ = ["Listening", "listen", "serve_in_thread"]
 
 _GRACE_SECONDS = 1
 _KEEP_ALIVE_SECONDS = 75  # longer than the pauses of those who ask, else a connection ends just as it is used again
@@ -28,7 +25,7 @@ _JOIN_SECONDS = 10.0
 class Listening:
     """A bound socket, the server for it and the address under which it is reached."""
 
-    server: Listener
+    server: uvicorn.Server
     sock: socket.socket
     url: str
 
@@ -36,9 +33,25 @@ class Listening:
         """Serve until told to stop; in the main thread SIGINT and SIGTERM do that."""
         self.server.run(sockets=[self.sock])
 
+    @contextmanager
+    def in_thread(self) -> Iterator[Listening]:
+        """Serve from a thread; at the end answers in flight have a second to end."""
+        thread = threading.Thread(target=self.run, name="simulator", daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.server.should_exit = True
+            thread.join(_JOIN_SECONDS)
 
-def make_server(
-    app: ASGIApp, host: str, port: int, *, tls_cert: Path | None = None, tls_key: Path | None = None
+
+def listen(
+    app: ASGIApp,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
 ) -> Listening:
     """Bind an address (port 0 takes a free one) and make the server for it; certificate and key are PEM files.
 
@@ -47,6 +60,7 @@ def make_server(
     """
     config = uvicorn.Config(
         app,
+        interface="asgi3",
         http="h11",
         ws="none",
         lifespan="off",
@@ -59,43 +73,39 @@ def make_server(
         ssl_keyfile=tls_key,
     )
     config.load()
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.create_server((host, port), family=family, backlog=256)
+    sock = _bind(host, port)
     name = f"[{host}]" if ":" in host else host
-    return Listening(
-        Listener(config, sock), sock, f"{'https' if tls_cert else 'http'}://{name}:{sock.getsockname()[1]}"
-    )
+    url = f"{'https' if tls_cert else 'http'}://{name}:{sock.getsockname()[1]}"
+    return Listening(_Server(config), sock, url)
 
 
-class RunningServer:
-    """A server in a thread of its own; a context manager that stops it at the end."""
+class _Server(uvicorn.Server):
+    """Leaves no connection behind: one that a client keeps open, or that has just come, is ended with the server."""
 
-    def __init__(self, listening: Listening) -> None:
-        self.url = listening.url
-        self._server = listening.server
-        self._thread = threading.Thread(target=listening.run, name="simulator", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop serving; answers in flight have a second to end."""
-        self._server.should_exit = True
-        self._thread.join(_JOIN_SECONDS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shut down as usual, then end what is left."""
+        await super().shutdown(sockets)
+        for protocol in list(self.server_state.connections):
+            cast("Any", protocol).transport.abort()
+        await asyncio.sleep(0)
 
 
-def serve_in_thread(
-    app: ASGIApp, host: str = "127.0.0.1", port: int = 0, *, tls_cert: Path | None = None, tls_key: Path | None = None
-) -> RunningServer:
-    """Serve an application from a thread; it accepts connections as soon as this returns.
+def _bind(host: str, port: int) -> socket.socket:
+    """Bind a socket that names its protocol: only for those asyncio sends small answers at once (TCP_NODELAY)."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(256)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
-    Raises:
-        OSError: the address cannot be bound, or the certificate cannot be read.
-    """
-    return RunningServer(make_server(app, host, port, tls_cert=tls_cert, tls_key=tls_key))
+
+@contextmanager
+def serve_in_thread(app: ASGIApp) -> Iterator[Listening]:
+    """Serve an application on a free port of the loopback; it accepts connections at once."""
+    with listen(app).in_thread() as listening:
+        yield listening

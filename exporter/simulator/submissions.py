@@ -1,132 +1,154 @@
-"""How the submission API tells an offer: submissions, workflows, reports and findings."""
+"""How the submission API tells an offer, in the words in which public clients have seen it answer.
+
+The states, the two workflows and their words are those of microsoft/navcontainerhelper (AppSource/*.ps1, issue 3536) and
+microsoft/PackageUploader; the word for a step that failed is ours, for clients take any other word for a failure.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from exporter.simulator.clock import stamp
-from exporter.simulator.pipeline import Phase
-from exporter.simulator.products import Standing, is_complete, standing_of, submission_id
-
-if TYPE_CHECKING:
-    from exporter.simulator.walk import OfferState, StepState
+from exporter.simulator.clock import NEVER, stamp
+from exporter.simulator.pipeline import CERTIFICATION, Phase
+from exporter.simulator.walk import OfferState, StepState
+from exporter.simulator.world import Standing, product_id, standing_of, submission_id
 
 __all__ = ["reports_of", "submissions_of", "validations_of", "workflows_of"]
 
-_CERTIFICATION = "displaycertify"
-_SUBSTATES = {
-    Standing.DRAFT: "InDraft",
-    Standing.PREVIEWING: "Submitted",
-    Standing.WAITING: "ReadyToPublish",
-    Standing.GOING_LIVE: "Publishing",
-    Standing.LIVE: "InStore",
-    Standing.FAILED: "Failed",
-    Standing.CANCELED: "Cancelled",
+_STATES = {
+    Standing.DRAFT: ("InProgress", "InDraft"),
+    Standing.PREVIEWING: ("InProgress", "Submitted"),
+    Standing.WAITING: ("Published", "ReadyToPublish"),
+    Standing.GOING_LIVE: ("InProgress", "Publishing"),
+    Standing.LIVE: ("Published", "InStore"),
+    Standing.FAILED: ("InProgress", "Failed"),
+    Standing.CANCELED: ("InProgress", "Cancelled"),
 }
-_WORKFLOW_STATES = {
+_PENDING = {Standing.GOING_LIVE: "Running", Standing.CANCELED: "Cancelled"}
+_STEP_STATES = {
     "notStarted": "NotStarted",
-    "inProgress": "Running",
-    "waitingForApproval": "Running",
-    "complete": "Completed",
+    "inProgress": "InProgress",
+    "waitingForApproval": "InProgress",
+    "waitingForPublisherReview": "InProgress",
+    "complete": "Success",
     "blocked": "Failed",
     "rejected": "Failed",
     "canceled": "Cancelled",
 }
 _REPORTS = {"inProgress": "Pending", "complete": "Passed", "rejected": "Failed"}
+_SEVERITIES = {"information": "Informational", "warning": "Warning", "error": "Error"}
 
 
 def submissions_of(state: OfferState) -> list[dict[str, Any]]:
-    """Tell a state in submissions, the newest last; the one before is there as long as it is the live one."""
+    """The submissions, the newest last; the one before is there as long as it is the live one."""
     standing = standing_of(state)
     submissions = []
     if standing is not Standing.LIVE and state.live_since is not None:
-        submissions.append(_submission(state, state.number - 1, Standing.LIVE) | _published(state.live_since))
-    newest = _submission(state, state.number, standing)
-    if standing is Standing.LIVE and state.live_since is not None:
-        newest |= _published(state.live_since)
-    return [*submissions, newest | _pending(state, standing)]
+        submissions.append(_submission(state, state.number - 1, Standing.LIVE, state.live_since))
+    return [*submissions, _submission(state, state.number, standing, _published(state, standing))]
 
 
-def _submission(state: OfferState, number: int, standing: Standing) -> dict[str, Any]:
-    is_live = standing in {Standing.LIVE, Standing.GOING_LIVE} or is_promoted(state, standing)
+def _published(state: OfferState, standing: Standing) -> float | None:
+    """When the newest submission came where it is: into the preview or the store."""
+    if standing is Standing.LIVE:
+        return state.live_since
+    return state.phase(Phase.PREVIEW)[-1].ended if standing in {Standing.WAITING, Standing.GOING_LIVE} else None
+
+
+def _submission(state: OfferState, number: int, standing: Standing, published: float | None) -> dict[str, Any]:
+    """The target scope says Preview for everything, also for what is in the store."""
+    is_newest = number == state.number
     release = state.plan.version + number
+    name, substate = _STATES[standing]
+    pending = {"pendingUpdateInfo": {"updateType": "Create", "status": "Completed"}}
+    if is_newest and _is_in_draft(state, standing):
+        substate = "InDraft"
+    elif is_newest and standing is Standing.FAILED and _is_rejected(state.step(CERTIFICATION)):
+        substate = "FailedInCertification"
     return {
         "resourceType": "Submission",
-        "state": "Published" if standing is Standing.LIVE else "InProgress",
-        "substate": _substate(state, standing),
-        "targets": [{"type": "Scope", "value": "live" if is_live else "preview"}],
-        "resources": [{"type": "Availability", "value": "default"}],
+        "state": name,
+        "substate": substate,
+        "targets": [{"type": "Scope", "value": "Preview"}],
+        "resources": [{"type": "Availability", "value": product_id(state.plan)}],
         "variantResources": [],
-        "areResourcesReady": standing is not Standing.DRAFT,
+        "publishedTimeInUtc": NEVER if published is None else stamp(published),
+        **(_pending(state, standing) if is_newest else pending),
         "releaseNumber": release,
         "friendlyName": f"Submission {release}",
+        "areResourcesReady": standing is not Standing.DRAFT,
         "id": submission_id(state.plan, number),
     }
 
 
-def is_promoted(state: OfferState, standing: Standing) -> bool:
-    """Tell whether what failed or was canceled was on its way to live."""
-    return standing in {Standing.FAILED, Standing.CANCELED} and is_complete(state, Phase.SIGNOFF)
-
-
-def _substate(state: OfferState, standing: Standing) -> str:
-    certification = _step(state, _CERTIFICATION)
-    if standing is Standing.FAILED and certification is not None and certification.status == "rejected":
-        return "FailedInCertification"
-    is_certified = certification is not None and certification.status == "complete"
-    return "Publishing" if standing is Standing.PREVIEWING and is_certified else _SUBSTATES[standing]
-
-
-def _published(instant: float) -> dict[str, Any]:
-    return {"publishedTimeInUtc": stamp(instant)}
+def _is_in_draft(state: OfferState, standing: Standing) -> bool:
+    """True in the first step, and for what failed there: such a submission has not left the draft."""
+    if standing not in {Standing.PREVIEWING, Standing.FAILED}:
+        return False
+    return state.steps[0].status in {"inProgress", "rejected"}
 
 
 def _pending(state: OfferState, standing: Standing) -> dict[str, Any]:
     if standing is Standing.DRAFT:
         return {}
-    status = {Standing.FAILED: "Failed", Standing.PREVIEWING: "Running", Standing.GOING_LIVE: "Running"}
-    kind = "Promote" if is_complete(state, Phase.SIGNOFF) else "Submit"
-    info = {"updateType": kind, "status": status.get(standing, "Completed")}
-    if standing is Standing.FAILED:
-        info["failureReason"] = "The submission failed."
+    info = {"updateType": "Create", "status": _PENDING.get(standing, "Completed")}
+    if standing is Standing.GOING_LIVE:
+        info["updateType"] = "Promote"
+        if any(step.status == "waitingForApproval" for step in state.steps):
+            info["status"] = "PendingConfirmation"
+    elif _is_in_draft(state, standing):
+        info["status"] = "Failed" if standing is Standing.FAILED else "Running"
+        if standing is Standing.FAILED:
+            where = f"{product_id(state.plan)}/submissions/{submission_id(state.plan, state.number)}"
+            info["href"] = f"v1.0/ingestion/products/{where}/validations"
+            info["failureReason"] = "Active validation errors"
     return {"pendingUpdateInfo": info}
 
 
-def _step(state: OfferState, step_id: str) -> StepState | None:
-    return next((step for step in state.steps if step.stage.step_id == step_id), None)
+def _is_rejected(step: StepState | None) -> bool:
+    return step is not None and step.status == "rejected"
 
 
 def workflows_of(state: OfferState) -> list[dict[str, Any]]:
-    """Tell the steps: one workflow to the preview, and one to the live offer once it has begun. Sign-off is in neither."""
-    phases = {"preview": state.phase(Phase.PREVIEW), "live": state.phase(Phase.LIVE)}
-    return [_workflow(name, steps) for name, steps in phases.items() if any(step.started is not None for step in steps)]
+    """Always two workflows. That sign-off belongs to the second is read from example times: the first ends before it."""
+    if not state.steps:
+        return []
+    preview, live = state.phase(Phase.PREVIEW), state.phase(Phase.SIGNOFF, Phase.LIVE)
+    promoted = next((step.ended for step in state.phase(Phase.SIGNOFF)), None)
+    return [_workflow("Preview", preview, preview[0].started), _workflow("Live", live, promoted)]
 
 
-def _workflow(target: str, steps: tuple[StepState, ...]) -> dict[str, Any]:
-    states = [_WORKFLOW_STATES[step.status] for step in steps]
-    ends = [state for state in states if state in {"Failed", "Cancelled"}]
-    is_over = all(state == "Completed" for state in states)
+def _workflow(target: str, steps: tuple[StepState, ...], started: float | None) -> dict[str, Any]:
+    states = [_STEP_STATES[step.status] for step in steps]
+    failures = [one for one in states if one in {"Failed", "Cancelled"}]
+    is_over = all(one == "Success" for one in states)
     ended = [step.ended for step in steps if step.ended is not None]
+    state = failures[0] if failures else "Success" if is_over else "InProgress" if started else "NotStarted"
     return {
-        "type": "Publish",
-        "state": ends[0] if ends else "Completed" if is_over else "Running",
+        "type": "Push",
+        "state": state,
         "targetEnvironment": target,
-        **_times(steps[0].started, max(ended) if ends or is_over else None),
         "workflowSteps": [
-            {"name": step.stage.name, "state": state, **_times(step.started, step.ended)}
-            for step, state in zip(steps, states, strict=True)
+            {"name": _name(step), "state": one, **_times(step.started, step.ended)}
+            for step, one in zip(steps, states, strict=True)
         ],
+        **_times(started, max(ended) if failures or is_over else None),
     }
 
 
+def _name(step: StepState) -> str:
+    return "Publisher Signoff" if step.stage.phase is Phase.SIGNOFF else step.stage.name
+
+
 def _times(started: float | None, ended: float | None) -> dict[str, str]:
+    """Workflows tell their times without a zone."""
     times = {"startDateTimeInUtc": started, "completeDateTimeInUtc": ended}
-    return {name: stamp(instant) for name, instant in times.items() if instant is not None}
+    return {name: stamp(instant).removesuffix("Z") for name, instant in times.items() if instant is not None}
 
 
 def reports_of(state: OfferState) -> list[dict[str, Any]]:
-    """Tell the certification's report; its address is signed, which makes it a secret."""
-    step = _step(state, _CERTIFICATION)
+    """The certification's report; its address is signed, which makes it a secret."""
+    step = state.step(CERTIFICATION)
     if step is None or step.started is None:
         return []
     return [
@@ -139,15 +161,15 @@ def reports_of(state: OfferState) -> list[dict[str, Any]]:
 
 
 def validations_of(state: OfferState) -> list[dict[str, Any]]:
-    """Tell what was found: every warning and error among the messages of the steps."""
+    """What was found wrong, and beside it what is only good to know."""
     return [
         {
             "errorCode": "SimulatedFinding",
-            "severity": note.level.capitalize(),
+            "severity": _SEVERITIES[note.level],
             "message": note.html,
             "resource": step.stage.name,
         }
         for step in state.steps
         for note in step.notes
-        if note.level != "information"
+        if note.level != "information" or step.status in {"blocked", "rejected"}
     ]

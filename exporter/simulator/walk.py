@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from exporter.simulator.notes import Note, notes_of
-from exporter.simulator.pipeline import KINDS, SIGNOFF, Kind, Phase, Stage
+from exporter.simulator.pipeline import SIGNOFF, Kind, Note, Phase, Stage, notes_of
 
-__all__ = ["Ending", "OfferPlan", "OfferState", "Source", "StepState", "state_at"]
+__all__ = ["Ending", "OfferPlan", "OfferState", "StepState", "state_at"]
 
 
 class Ending(StrEnum):
@@ -23,27 +23,23 @@ class Ending(StrEnum):
     NEVER_PUBLISHED = "neverPublished"
 
 
-class Source(StrEnum):
-    """The APIs in which an offer can be seen."""
-
-    CLOUD_PARTNER = "cloud_partner"
-    PARTNER_CENTER = "partner_center"
-    PRODUCT_INGESTION = "product_ingestion"
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OfferPlan:
     """One offer and its whole future.
 
     `submitted` and `live_since` are real instants (Unix seconds), `durations` are simulated seconds per step and `rest`
     the pause between two rounds, None if there is only one. `waiting` is what the top level says during sign-off:
     both `waitingForPublisherReview` and `running` have been met.
+
+    Where answers have been seen to differ: `keeps_preview` leaves the preview entry in Product Ingestion after go-live,
+    `is_deprecated` marks the live entry there, `tells_little` leaves out ids and times there, `hides_workflows` makes the
+    submission API's workflow details 404 at sign-off, `estimates` replaces time frames by step id.
     """
 
     publisher: str
     offer: str
     title: str
-    kind_name: str
+    kind: Kind
     durations: tuple[float, ...]
     submitted: float
     version: int = 1
@@ -52,17 +48,13 @@ class OfferPlan:
     rest: float | None = None
     waiting: str = "waitingForPublisherReview"
     live_since: float | None = None
-    estimates: tuple[tuple[str, str], ...] = ()
-    sources: frozenset[Source] = frozenset({Source.CLOUD_PARTNER})
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of offer, with its stages."""
-        return KINDS[self.kind_name]
-
-    def estimate(self, stage: Stage) -> str:
-        """The friendly time frame of a stage: this offer's own, else the kind's."""
-        return dict(self.estimates).get(stage.step_id, stage.estimate)
+    in_cloud_partner: bool = True
+    in_partner_center: bool = False
+    keeps_preview: bool = False
+    is_deprecated: bool = False
+    tells_little: bool = False
+    hides_workflows: bool = False
+    estimates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +63,10 @@ class StepState:
 
     stage: Stage
     status: str
-    progress: int
-    started: float | None
-    ended: float | None
-    notes: tuple[Note, ...]
+    progress: int = 0
+    started: float | None = None
+    ended: float | None = None
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,28 +92,31 @@ class OfferState:
         """The version number, one more for each round."""
         return self.plan.version + self.number
 
-    def phase(self, phase: Phase) -> tuple[StepState, ...]:
-        """The steps of one phase."""
-        return tuple(step for step in self.steps if step.stage.phase is phase)
+    def step(self, step_id: str) -> StepState | None:
+        """One step by its id."""
+        return next((step for step in self.steps if step.stage.step_id == step_id), None)
+
+    def phase(self, *phases: Phase) -> tuple[StepState, ...]:
+        """The steps of some phases."""
+        return tuple(step for step in self.steps if step.stage.phase in phases)
+
+    def has_passed(self, phase: Phase) -> bool:
+        """True when every step of the phase is complete."""
+        return all(step.status == "complete" for step in self.phase(phase))
 
 
-_STEP_AT_END = {
-    Ending.REJECTED: "rejected",
-    Ending.BLOCKED: "blocked",
-    Ending.FAILED: "blocked",
-    Ending.CANCELED: "canceled",
+_AT_END = {
+    Ending.REJECTED: ("rejected", "failed"),
+    Ending.BLOCKED: ("blocked", "running"),
+    Ending.FAILED: ("blocked", "failed"),
+    Ending.CANCELED: ("canceled", "canceled"),
 }
-_OFFER_AT_END = {
-    Ending.REJECTED: "failed",
-    Ending.BLOCKED: "running",
-    Ending.FAILED: "failed",
-    Ending.CANCELED: "canceled",
-}
+"""Statuses of the step in which a round ends, and of the offer."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """One round of a plan, `elapsed` simulated seconds after its start, which is the real instant `now`."""
+    """One round of a plan, `elapsed` simulated seconds after its start, which is the real instant `started`."""
 
     plan: OfferPlan
     number: int
@@ -131,12 +126,12 @@ class _Round:
     now: float
 
     def at(self, simulated: float) -> float:
-        """Give the real instant of a simulated second of this round; the past stays the past in spite of rounding."""
+        """The real instant of a simulated second of this round; the past stays the past in spite of rounding."""
         return min(self.now, self.started + simulated / self.speed)
 
 
 def state_at(plan: OfferPlan, speed: float, now: float) -> OfferState:
-    """Tell where an offer stands at the real instant `now`."""
+    """Where an offer stands at the real instant `now`."""
     if plan.ending is Ending.NEVER_PUBLISHED:
         return OfferState(plan, "neverPublished", min(plan.submitted, now))
     this = _round(plan, speed, now)
@@ -175,33 +170,29 @@ def _steps(this: _Round) -> tuple[StepState, ...]:
     states: list[StepState] = []
     begin, is_open = 0.0, True
     for stage, duration in zip(this.plan.kind.stages, this.plan.durations, strict=True):
-        states.append(_step(this, stage, begin, duration) if is_open else _untouched(stage))
+        states.append(_step(this, stage, begin, duration) if is_open else StepState(stage, "notStarted"))
         is_open = is_open and stage.step_id != this.plan.ends_at
         begin += duration
     return tuple(states)
 
 
-def _untouched(stage: Stage) -> StepState:
-    return StepState(stage, "notStarted", 0, None, None, ())
-
-
 def _step(this: _Round, stage: Stage, begin: float, duration: float) -> StepState:
     if this.elapsed < begin:
-        return _untouched(stage)
+        return StepState(stage, "notStarted")
     since, ended = this.at(begin), this.at(begin + duration)
     is_end = stage.step_id == this.plan.ends_at
     if this.elapsed < begin + duration or (is_end and this.plan.ending is Ending.STUCK):
         progress = 0 if stage.phase is Phase.SIGNOFF else min(95, int(100 * (this.elapsed - begin) / duration))
         return StepState(stage, stage.busy, progress, since, None, notes_of(stage.busy, stage.name, since))
-    status = _STEP_AT_END[this.plan.ending] if is_end else "complete"
+    status = _AT_END[this.plan.ending][0] if is_end else "complete"
     notes = notes_of("inProgress", stage.name, since) + notes_of(status, stage.name, ended)
     return StepState(stage, status, 100 if status == "complete" else 60, since, ended, notes)
 
 
 def _status(plan: OfferPlan, steps: tuple[StepState, ...]) -> str:
     by_id = {step.stage.step_id: step.status for step in steps}
-    if plan.ending in _STEP_AT_END and by_id[plan.ends_at] == _STEP_AT_END[plan.ending]:
-        return _OFFER_AT_END[plan.ending]
+    if plan.ending in _AT_END and by_id[plan.ends_at] == _AT_END[plan.ending][0]:
+        return _AT_END[plan.ending][1]
     if all(status == "complete" for status in by_id.values()):
         return "succeeded"
     return plan.waiting if by_id.get(SIGNOFF) == "waitingForPublisherReview" else "running"

@@ -1,69 +1,103 @@
-"""What there is at this moment: the scenario's offers, and those that a test has put in their place."""
+"""What there is at this moment: the scenario's offers, and the products that both Partner Center APIs make of them."""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from typing import Any
 
-if TYPE_CHECKING:
-    from exporter.simulator.clock import Clock
-    from exporter.simulator.scenario import Scenario
-    from exporter.simulator.walk import OfferPlan, OfferState, Source
+from exporter.simulator.clock import Clock
+from exporter.simulator.pipeline import Phase
+from exporter.simulator.scenario import Scenario
+from exporter.simulator.walk import OfferPlan, OfferState, state_at
 
-__all__ = ["Override", "World"]
+__all__ = ["Standing", "World", "page_of", "product_id", "standing_of", "submission_id"]
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "products.example.com")
+_FIRST_SUBMISSION = 1_152_921_500_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
-    """An offer that a test has defined: the raw status answer, and fields of its list entry (None: not in the list)."""
+class Standing(StrEnum):
+    """Where the newest submission stands, in the words of neither API."""
 
-    status: Any
-    entry: dict[str, Any] | None
-    put_at: float
+    DRAFT = "draft"
+    PREVIEWING = "previewing"
+    WAITING = "waiting"
+    GOING_LIVE = "going live"
+    LIVE = "live"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+_BY_STATUS = {
+    "neverPublished": Standing.DRAFT,
+    "canceled": Standing.CANCELED,
+    "failed": Standing.FAILED,
+    "succeeded": Standing.LIVE,
+}
+
+
+def standing_of(state: OfferState) -> Standing:
+    """Where an offer's newest submission stands."""
+    if state.status in _BY_STATUS:
+        return _BY_STATUS[state.status]
+    if state.has_passed(Phase.SIGNOFF):
+        return Standing.GOING_LIVE
+    return Standing.WAITING if state.has_passed(Phase.PREVIEW) else Standing.PREVIEWING
+
+
+def product_id(plan: OfferPlan) -> str:
+    """The product's GUID, the same in both APIs."""
+    return str(uuid.uuid5(_NAMESPACE, f"{plan.publisher}/{plan.offer}"))
+
+
+def submission_id(plan: OfferPlan, number: int) -> str:
+    """The id of a round's submission: 19 digits, too many for a float. Round -1 is the one that was live before."""
+    return str(_FIRST_SUBMISSION + (int(product_id(plan)[:8], 16) << 16) + number + 1)
+
+
+def page_of(items: Sequence[Any], begin: str, size: int) -> tuple[list[Any], int | None]:
+    """The page that begins at a token, and where the next one begins; an unreadable token begins anew."""
+    first = int(begin) if begin.isdecimal() else 0
+    end = first + max(size, 1)
+    return list(items[first:end]), end if end < len(items) else None
 
 
 @dataclass(slots=True)
 class World:
-    """A scenario, a clock, and what was put over the scenario since."""
+    """A scenario and a clock."""
 
     scenario: Scenario
     clock: Clock
-    overrides: dict[tuple[str, str], Override | None] = field(default_factory=dict)
     _plans: dict[str, dict[str, OfferPlan]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for plan in self.scenario.plans:
             self._plans.setdefault(plan.publisher, {})[plan.offer] = plan
 
-    def put(self, publisher: str, offer: str, status: Any, entry: dict[str, Any] | None) -> None:
-        """Serve this raw status answer for an offer from now on, in the Cloud Partner Portal API alone."""
-        self.overrides[publisher, offer] = Override(status, entry, self.clock())
-
-    def remove(self, publisher: str, offer: str) -> None:
-        """Let an offer vanish from all APIs, wherever it came from."""
-        self.overrides[publisher, offer] = None
-
     def publishers(self) -> list[str]:
-        """All publishers, also the forbidden ones and those whose last offer was removed."""
-        named = [*self.scenario.publishers, *self._plans, *(publisher for publisher, _ in self.overrides)]
-        return list(dict.fromkeys(named))
+        """All publishers, also the forbidden ones."""
+        return list(dict.fromkeys([*self.scenario.publishers, *self._plans]))
 
-    def raw(self, publisher: str, offer: str) -> Override | None:
-        """Give what a test has put for this offer."""
-        return self.overrides.get((publisher, offer))
-
-    def raws(self, publisher: str) -> dict[str, Override]:
-        """Give all that tests have put for this publisher, by offer."""
-        return {offer: over for (name, offer), over in self.overrides.items() if name == publisher and over is not None}
-
-    def state(self, publisher: str, offer: str, source: Source) -> OfferState | None:
-        """Give an offer of the scenario as it stands now, None if this source cannot see it."""
+    def offer(self, publisher: str, offer: str) -> OfferState | None:
+        """One offer as it stands now."""
         plan = self._plans.get(publisher, {}).get(offer)
-        if plan is None or source not in plan.sources or (publisher, offer) in self.overrides:
-            return None
-        return self.scenario.state(plan, self.clock())
+        return None if plan is None else self._now(plan)
 
-    def states(self, publisher: str, source: Source) -> list[OfferState]:
-        """Give all offers of the scenario that this source can see."""
-        states = (self.state(publisher, offer, source) for offer in self._plans.get(publisher, {}))
-        return [state for state in states if state is not None]
+    def offers(self, publisher: str) -> list[OfferState]:
+        """All offers of a publisher as they stand now."""
+        return [self._now(plan) for plan in self._plans.get(publisher, {}).values()]
+
+    def products(self) -> list[OfferState]:
+        """Every product of the account: both Partner Center APIs list them all, whatever they serve."""
+        return self.offers(self.scenario.account)
+
+    def product(self, guid: str) -> OfferState | None:
+        """One product of the account."""
+        plans = self._plans.get(self.scenario.account, {}).values()
+        return next((self._now(plan) for plan in plans if product_id(plan) == guid), None)
+
+    def _now(self, plan: OfferPlan) -> OfferState:
+        return state_at(plan, self.scenario.speed, self.clock())

@@ -34,8 +34,8 @@ class OfferQuery:
     """One offer to fetch.
 
     `listed` is its entry in a list of this refresh, be it of another API of the same account. `told` is what this source
-    told of it last: details that cannot be read now are kept from there while the submission is the same. With `may_reuse`
-    they are recent enough that an unchanged submission at rest need not be asked for them again.
+    told of it last: details that cannot be read now are kept from there while the submission is the same. `may_reuse` if
+    it was told without gaps, and so recently that an unchanged submission at rest need not be asked for its details.
     """
 
     publisher_id: str
@@ -47,7 +47,10 @@ class OfferQuery:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a source told of an offer; `gaps` are the failures of requests for details, which `offer` has from before."""
+    """What a source told of an offer; `gaps` are the failures of requests for details, which `offer` has as last told.
+
+    A NotFoundError among them is counted, and does not make the offer a failed one.
+    """
 
     offer: Offer
     gaps: tuple[SourceError, ...] = ()

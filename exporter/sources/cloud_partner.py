@@ -10,21 +10,22 @@ import math
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, model_validator
 
 from exporter.config.settings import ApiSettings, SourceSettings
 from exporter.domain.errors import DecodeError, NotFoundError
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus, slug
-from exporter.domain.texts import text
+from exporter.domain.texts import identifier, text
 from exporter.sources.base import Answer, OfferQuery, Source
 from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
-from exporter.sources.wire import Oddities, WireModel, decode
+from exporter.sources.paging import Page, Pages
+from exporter.sources.wire import Entries, Inner, Reading, UnknownValues, WireModel, decode
 from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["CloudPartnerSource"]
 
-API_VERSION = "2017-10-31"
+API_VERSION = {"api-version": "2017-10-31"}
 MAX_HTML = 4096
 MAX_MESSAGES = 50  # whose text is kept; all are counted
 MAX_STEPS = 100
@@ -44,16 +45,22 @@ class WireOffer(WireModel):
     offer_type_id: Any = None
     status: Any = None
     version: Any = None
-    definition: WireDefinition = WireDefinition()
+    definition: Inner[WireDefinition] = WireDefinition()
     changed_time: Any = None
 
 
 class WireMessage(WireModel):
-    """A message of an offer or a step."""
+    """A message of an offer or a step; the table of "Retrieve operations" has plain texts in its place."""
 
     message_html: Any = None
     level: Any = None
     timestamp: Any = None
+    is_plain: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, data: Any) -> Any:
+        return {"messagehtml": data, "isplain": True} if isinstance(data, str) else data
 
 
 class WireStep(WireModel):
@@ -66,25 +73,24 @@ class WireStep(WireModel):
     status: Any = None
     progress_percentage: Any = None
     process_percentage: Any = None
-    messages: tuple[WireMessage, ...] = ()
+    messages: Entries[WireMessage] = ()
 
 
 class WireStatus(WireModel):
-    """The answer of "Retrieve offer status"."""
+    """The answer of "Retrieve offer status", which the page on operations shows in an array."""
 
     status: Any = None
-    messages: tuple[WireMessage, ...] = ()
-    steps: tuple[WireStep, ...] = ()
+    messages: Entries[WireMessage] = ()
+    steps: Entries[WireStep] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _wrapped(cls, data: Any) -> Any:
+        return data[0] if isinstance(data, list) and len(data) == 1 else data
 
 
-class WireList(WireModel):
-    """The list of offers, should it come wrapped."""
-
-    value: list[WireOffer]
-
-
-_LIST: TypeAdapter[list[WireOffer] | WireList] = TypeAdapter(list[WireOffer] | WireList)
-_STATUS: TypeAdapter[list[WireStatus] | WireStatus] = TypeAdapter(list[WireStatus] | WireStatus)
+_OFFERS = Pages("list_offers", Page[WireOffer], "the list of offers")
+_STATUS = TypeAdapter(WireStatus)
 
 
 class CloudPartnerSource(Source):
@@ -100,84 +106,74 @@ class CloudPartnerSource(Source):
     def __init__(self, client: ApiClient, telemetry: Telemetry, settings: SourceSettings) -> None:
         del settings
         self._client = client
-        self._odd = Oddities(telemetry, self.name)
+        self._values = UnknownValues(telemetry, self.name, client.clock)
 
     def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
-        """List all offers of a publisher, each id once, without their steps; raises SourceError."""
-        body = self._client.get(
-            "list_offers",
-            f"/api/publishers/{quote(publisher_id, safe='')}/offers",
-            params={"api-version": API_VERSION},
-            deadline=deadline,
-        )
-        answer = decode(_LIST, body, "the list of offers")
+        """List all offers of a publisher, each id once."""
+        found = _OFFERS.read(self._client, f"{_path(publisher_id)}/offers", self._values, deadline, API_VERSION)
         offers: dict[str, Offer] = {}
-        for entry in answer.value if isinstance(answer, WireList) else answer:
+        for entry in found.entries:
             offer = self._listed(publisher_id, entry)
             if offer.offer_id in _NO_IDS or offer.offer_id in offers:
-                self._odd.note("offer_id", entry.id, publisher_id=publisher_id)
+                self._values.note("offer_id", entry.id, publisher_id=publisher_id)
             else:
                 offers[offer.offer_id] = offer
         return tuple(offers.values())
 
     def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
-        """Fetch one offer with its steps; raises SourceError."""
-        publisher_id, offer_id, listed = query.publisher_id, query.offer_id, query.listed
+        """Fetch one offer with its steps; the list says of itself that one was never published, and has no status."""
+        path = f"{_path(query.publisher_id)}/offers/{quote(query.offer_id, safe='')}/status"
         try:
-            body = self._client.get(
-                "offer_status",
-                f"/api/publishers/{quote(publisher_id, safe='')}/offers/{quote(offer_id, safe='')}/status",
-                params={"api-version": API_VERSION},
-                deadline=deadline,
-            )
+            body = self._client.get("offer_status", path, params=API_VERSION, deadline=deadline)
         except NotFoundError:
-            if listed is not None and listed.status is OfferStatus.NEVER_PUBLISHED:
-                return Answer(listed)  # there is no submission whose status could be found
+            if query.listed is not None and query.listed.status is OfferStatus.NEVER_PUBLISHED:
+                return Answer(query.listed)
             raise
-        answer = decode(_STATUS, body, f"the status of {publisher_id}/{offer_id}")
-        if isinstance(answer, list):
-            if len(answer) != 1:
-                raise DecodeError(f"the status of {publisher_id}/{offer_id} is a list of {len(answer)} answers")
-            answer = answer[0]
-        offer = Offer(
-            publisher_id=publisher_id,
-            offer_id=offer_id,
-            status=self._odd.state(OfferStatus, "offer_status", answer.status),
-            source=self.name,
-            display_name=listed.display_name if listed else "",
-            offer_type=listed.offer_type if listed else "",
-            version=listed.version if listed else None,
-            changed=listed.changed if listed else None,
-            steps=self._steps(answer.steps[:MAX_STEPS]),
-            messages=self._messages(answer.messages),
+        what = f"the status of {query.publisher_id}/{query.offer_id}"
+        answer = decode(_STATUS, body, Reading(what, self._values))
+        if not isinstance(answer.status, str) or not answer.status.strip():
+            raise DecodeError(f"{what} cannot be read: it has no status")
+        known = query.listed or query.told
+        return Answer(
+            Offer(
+                publisher_id=query.publisher_id,
+                offer_id=query.offer_id,
+                status=self._values.state(OfferStatus, "offer_status", answer.status),
+                source=self.name,
+                display_name=known.display_name if known else "",
+                offer_type=known.offer_type if known else "",
+                version=known.version if known else None,
+                changed=known.changed if known else None,
+                steps=self._steps(answer.steps[:MAX_STEPS]),
+                messages=self._messages(answer.messages),
+            )
         )
-        return Answer(offer)
 
     def _listed(self, publisher_id: str, entry: WireOffer) -> Offer:
         return Offer(
             publisher_id=publisher_id,
-            offer_id=text(entry.id),
-            status=self._odd.state(OfferStatus, "offer_status", entry.status),
+            offer_id=identifier(entry.id),
+            status=self._values.state(OfferStatus, "offer_status", entry.status),
             source=self.name,
             display_name=text(entry.definition.display_text),
             offer_type=text(entry.offer_type_id),
-            version=self._odd.whole_number(entry.version),
-            changed=self._odd.timestamp(entry.changed_time),
+            version=self._values.whole_number(entry.version),
+            changed=self._values.timestamp(entry.changed_time),
         )
 
     def _steps(self, entries: tuple[WireStep, ...]) -> tuple[Step, ...]:
         steps: dict[str, Step] = {}
         for position, entry in enumerate(entries, start=1):
             name = text(entry.step_name)
-            wanted = text(entry.id) or slug(name) or f"step-{position}"
+            wanted = self._values.identifier("step_id", entry.id) or slug(name) or f"step-{position}"
             step_id = wanted
             if wanted in steps:
-                self._odd.note("step_id", wanted)
+                self._values.note("step_id", wanted)
                 step_id = next(one for n in range(2, MAX_STEPS + 2) if (one := f"{wanted}-{n}") not in steps)
             steps[step_id] = Step(
                 step_id=step_id,
                 name=name,
-                status=self._odd.state(StepStatus, "step_status", entry.status),
+                status=self._values.state(StepStatus, "step_status", entry.status),
                 description=text(entry.description, MAX_HTML),
                 progress=self._progress(entry),
                 estimated_time_frame=text(entry.estimated_time_frame),
@@ -194,16 +190,20 @@ class CloudPartnerSource(Source):
         except (TypeError, ValueError, OverflowError):
             percentage = math.nan
         if not math.isfinite(percentage):
-            self._odd.note("number", raw)
+            self._values.note("number", raw)
             return None
         return min(max(0.0, percentage / 100), 1.0)
 
     def _messages(self, entries: tuple[WireMessage, ...]) -> tuple[Message, ...]:
         return tuple(
             Message(
-                level=self._odd.state(Level, "message_level", entry.level),
+                level=Level.UNKNOWN if entry.is_plain else self._values.state(Level, "message_level", entry.level),
                 html=text(entry.message_html, MAX_HTML) if newer < MAX_MESSAGES else "",
-                timestamp=self._odd.timestamp(entry.timestamp),
+                timestamp=self._values.timestamp(entry.timestamp),
             )
             for newer, entry in zip(range(len(entries) - 1, -1, -1), entries, strict=True)
         )
+
+
+def _path(publisher_id: str) -> str:
+    return f"/api/publishers/{quote(publisher_id, safe='')}"

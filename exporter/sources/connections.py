@@ -1,18 +1,15 @@
-"""The sources that the settings name, each with its client; what they share is shared here.
-
-One token source per scope, one gate and one client per API.
-"""
+"""The sources that the settings name, each with its client and its limits; one token source per scope."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from exporter.config.settings import Settings, SourceSettings
 from exporter.sources.auth.entra import token_source
 from exporter.sources.auth.tokens import TokenSource
 from exporter.sources.base import Source
 from exporter.sources.http import ApiClient
-from exporter.sources.rate_limit import Gate
+from exporter.sources.rate_limit import RateLimiter
 from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Telemetry
 
@@ -20,7 +17,7 @@ __all__ = ["Connections"]
 
 
 class Connections:
-    """Makes what the publishers of the settings need, and no more.
+    """Makes what the publishers of the settings need, and no more; `sources` are those to choose from.
 
     `clock` is Unix time, `monotonic` and `wait` measure and spend seconds; `wait` returns True if it was ended early.
 
@@ -36,6 +33,7 @@ class Connections:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         wait: Callable[[float], bool],
+        sources: Sequence[type[Source]] = SOURCES,
     ) -> None:
         self._settings = settings
         self._telemetry = telemetry
@@ -44,24 +42,24 @@ class Connections:
         self._wait = wait
         self._tokens: dict[str, TokenSource] = {}
         self._clients: list[ApiClient] = []
-        self._gates: dict[str, Gate] = {}
+        self._limiters: dict[str, RateLimiter] = {}
         names = {name for publisher in settings.publishers for name in publisher.sources}
-        self.sources: Mapping[str, Source] = {one.name: self._source(one) for one in SOURCES if one.name in names}
+        self.sources: Mapping[str, Source] = {one.name: self._source(one) for one in sources if one.name in names}
 
     def secrets(self) -> tuple[str, ...]:
-        """Give the secrets that are held now, for the log's blotting."""
+        """The secrets that are held now, for the log's blotting."""
         return tuple(secret for tokens in self._tokens.values() for secret in tokens.secrets())
 
     def pauses(self) -> Mapping[str, float]:
         """Until when each source wants not to be asked, on the monotonic clock."""
-        return {name: gate.paused_until for name, gate in self._gates.items()}
+        return {name: limiter.paused_until for name, limiter in self._limiters.items()}
 
     def pause(self, pauses: Mapping[str, float]) -> None:
         """Take over the pauses of connections that are no longer used."""
         now = self._monotonic()
         for name, until in pauses.items():
-            if name in self._gates and until > now:
-                self._gates[name].pause(until - now)
+            if name in self._limiters and until > now:
+                self._limiters[name].pause(until - now)
 
     def close(self) -> None:
         """Close all idle connections."""
@@ -73,7 +71,7 @@ class Connections:
         return kind(self._client(kind, own), self._telemetry, own)
 
     def _client(self, kind: type[Source], own: SourceSettings) -> ApiClient:
-        gate = Gate(
+        limiter = self._limiters[kind.name] = RateLimiter(
             own.requests_per_second,
             source=kind.name,
             telemetry=self._telemetry,
@@ -81,14 +79,14 @@ class Connections:
             monotonic=self._monotonic,
             wait=self._wait,
         )
-        self._gates[kind.name] = gate
         client = ApiClient(
             base_url=own.base_url,
             tokens=self._token_source(kind.name, own.scope),
-            gate=gate,
+            limiter=limiter,
             settings=self._settings.api,
             telemetry=self._telemetry,
             operations=kind.operations,
+            clock=self._clock,
             monotonic=self._monotonic,
         )
         self._clients.append(client)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,9 +23,10 @@ from exporter.domain.errors import (
 )
 from exporter.domain.texts import text
 
-__all__ = ["lost", "refusal"]
+__all__ = ["lost", "refusal", "says_unsupported"]
 
-ERROR_BODY = 2048
+ERROR_BODY = 8192
+MAX_DETAIL = 500
 
 _REFUSALS: dict[int, type[SourceError]] = {
     401: CredentialError,
@@ -65,14 +67,31 @@ def refusal(operation: str, status: int, body: bytes, blot: Callable[[str], str]
     `blot` hides secrets, because an API may quote the token that it refuses.
     """
     kind = _REFUSALS.get(status, UpstreamError if status >= requests.codes.server_error else RefusedError)
-    detail = text(blot(_error_detail(body)))
+    detail = text(blot(_error_detail(body)), MAX_DETAIL)
     return kind(f"{operation} was answered with {status}{': ' + detail if detail else ''}")
 
 
 def _error_detail(body: bytes) -> str:
-    """Take code and message out of an error body `{"error": {"code", "message"}}`; it is optional."""
+    """What an error body says: `{"error": {"code", "message", "details"}}` or a bare JSON string; it may say nothing."""
     try:
-        error: Any = json.loads(body[:ERROR_BODY])["error"]
+        said: Any = json.loads(body[:ERROR_BODY])
+        if isinstance(said, str):
+            return said
+        error = said["error"]
         return f"{error['code']}: {error['message']}"
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""
+
+
+_UNSUPPORTED = re.compile(r"\b(?:not (?:supported|applicable)|unsupported)\b", re.IGNORECASE)
+_OF_PRODUCT = re.compile(r"product|offer|\btype\b", re.IGNORECASE)
+
+
+def says_unsupported(error: SourceError) -> bool:
+    """True if the answer's own words are that this API does not serve products of this kind.
+
+    Seen are "The product type 'x' is not supported." and "The API you have called is not applicable for this product". An
+    unsupported version of the API is another matter.
+    """
+    said = str(error)
+    return bool(_UNSUPPORTED.search(said) and _OF_PRODUCT.search(said)) and "version" not in said.lower()

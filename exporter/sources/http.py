@@ -1,20 +1,23 @@
-"""One HTTP client for all sources: session, token, limits, and what went wrong as one of our errors."""
+"""One HTTP client for all sources: session, token, retries, limits, and what went wrong as one of our errors."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 
 import requests
 import urllib3
 
 from exporter.config.settings import ApiSettings
-from exporter.domain.errors import DecodeError
+from exporter.domain.errors import DecodeError, SourceError, UpstreamError
 from exporter.sources.auth.tokens import TokenSource
-from exporter.sources.bounded import BoundedAdapter
+from exporter.sources.bounded import BoundedAdapter, current_deadline
 from exporter.sources.deadline import Deadline
 from exporter.sources.failures import lost, refusal
-from exporter.sources.rate_limit import Gate
-from exporter.sources.retries import Call, PoliteRetry, current_call
+from exporter.sources.rate_limit import RateLimiter
+from exporter.sources.retries import RETRIED, TOO_MANY, pause_after, retry_after
 from exporter.telemetry.blotting import Blotter
 from exporter.telemetry.metrics import Telemetry, package_version
 
@@ -25,30 +28,47 @@ CHUNK = 64 * 1024
 CONNECT_TIMEOUT = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What came of one attempt: an answer, or `error` if it was lost on the way."""
+
+    status: int = 0
+    body: bytes = b""
+    retry_after: float | None = None
+    error: SourceError | None = None
+
+
 class ApiClient:
-    """Asks one API with one credential; `operations` are the names under which requests are counted."""
+    """Asks one API with one credential; `operations` are the names under which requests are counted.
+
+    `clock` is Unix time, `monotonic` measures durations in seconds.
+    """
 
     def __init__(
         self,
         *,
         base_url: str,
         tokens: TokenSource,
-        gate: Gate,
+        limiter: RateLimiter,
         settings: ApiSettings,
         telemetry: Telemetry,
         operations: tuple[str, ...],
+        clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        self._base_url = base_url
+        self.base_url = base_url
+        self.clock = clock
         self._tokens = tokens
-        self._gate = gate
+        self._blot = Blotter(tokens.secrets)
+        self._limiter = limiter
         self._settings = settings
         self._telemetry = telemetry
         self._monotonic = monotonic
         self._session = requests.Session()
-        adapter = BoundedAdapter(pool_maxsize=settings.max_concurrency, max_retries=PoliteRetry(settings.max_retries))
+        adapter = BoundedAdapter(pool_maxsize=settings.max_concurrency)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._session.headers.update(
             {
                 "Accept": "application/json",
@@ -66,11 +86,6 @@ class ApiClient:
         for operation in operations:
             telemetry.api_request_duration_seconds.labels(operation)
 
-    @property
-    def base_url(self) -> str:
-        """Where the API is."""
-        return self._base_url
-
     def close(self) -> None:
         """Close all idle connections."""
         self._session.close()
@@ -82,38 +97,59 @@ class ApiClient:
 
         Raises:
             SourceError: the subclass names the phase that failed; its text shows at most what the API's error body
-                says, cleaned and shortened.
+                says, cleaned, shortened and without secrets.
         """
         token = self._tokens.token(deadline)
-        status, body = self._ask(operation, path, params, deadline, token)
-        if status == requests.codes.unauthorized and self._tokens.drop(token):
-            status, body = self._ask(operation, path, params, deadline, self._tokens.token(deadline))
-        if status == requests.codes.ok:
-            return body
-        raise refusal(operation, status, body, Blotter(self._tokens.secrets))
+        reply = self._ask(operation, path, params, deadline, token)
+        if reply.status == requests.codes.unauthorized and self._tokens.drop(token):
+            reply = self._ask(operation, path, params, deadline, self._tokens.token(deadline))
+        if reply.error is not None:
+            raise reply.error
+        if reply.status == requests.codes.ok:
+            return reply.body
+        raise refusal(operation, reply.status, reply.body, self._blot)
 
-    def _ask(
-        self, operation: str, path: str, params: Mapping[str, str], deadline: Deadline, token: str
-    ) -> tuple[int, bytes]:
-        timeout = self._settings.timeout
-        call = Call(operation, deadline, timeout, self._gate, self._telemetry, self._monotonic)
-        reset = current_call.set(call)
-        code = "none"
+    def _ask(self, operation: str, path: str, params: Mapping[str, str], deadline: Deadline, token: str) -> _Reply:
+        """Ask until there is an answer that another attempt would not change, or no attempt is left."""
+        self._limiter.acquire(deadline)
+        for failures in itertools.count(1):
+            reply = self._attempt(operation, path, params, deadline, token)
+            if reply.error is None and reply.status not in RETRIED:
+                break
+            seconds = pause_after(failures, reply.retry_after)
+            if reply.status == TOO_MANY:
+                self._telemetry.api_throttled_total.inc()
+                self._limiter.pause(seconds)  # for everybody who asks this API
+            if failures > self._settings.max_retries:
+                break
+            if reply.status != TOO_MANY:
+                self._limiter.sleep(seconds, deadline, reply.error or _no_time(reply.status, seconds))
+            self._limiter.acquire(deadline)
+            self._telemetry.api_retries_total.inc()
+        return reply
+
+    def _attempt(self, operation: str, path: str, params: Mapping[str, str], deadline: Deadline, token: str) -> _Reply:
+        started, code = self._monotonic(), "none"
+        limit = Deadline(min(self._settings.timeout, deadline.remaining()), self._monotonic)
+        reset = current_deadline.set(limit)
         try:
-            call.enter()
-            with self._send(path, params, call.attempt, token) as response:
+            with self._send(path, params, limit.remaining(), token) as response:
                 code = str(response.status_code)
-                return response.status_code, _read(response)
+                asked = retry_after(response.headers.get("Retry-After"))
+                return _Reply(response.status_code, _read(response), asked)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise lost(f"{'no' if code == 'none' else 'no whole'} answer to {operation}", error) from error
+            said = lost(f"{'no' if code == 'none' else 'no whole'} answer to {operation}", error)
+            said.__cause__ = error
+            return _Reply(error=said)
         finally:
-            call.count(code)
-            current_call.reset(reset)
+            current_deadline.reset(reset)
+            self._telemetry.api_requests_total.labels(operation, code).inc()
+            self._telemetry.api_request_duration_seconds.labels(operation).observe(self._monotonic() - started)
 
-    def _send(self, path: str, params: Mapping[str, str], attempt: Deadline, token: str) -> requests.Response:
-        limit = max(0.001, attempt.remaining())
+    def _send(self, path: str, params: Mapping[str, str], seconds: float, token: str) -> requests.Response:
+        limit = max(0.001, seconds)
         return self._session.get(
-            self._base_url + path,
+            self.base_url + path,
             params=params,
             headers={"Authorization": f"Bearer {token}"},
             timeout=(min(CONNECT_TIMEOUT, limit), limit),
@@ -121,6 +157,10 @@ class ApiClient:
             allow_redirects=False,  # the token must not follow one to another host, and the API sends none
             stream=True,
         )
+
+
+def _no_time(status: int, seconds: float) -> SourceError:
+    return UpstreamError(f"answered with {status}, and {seconds:.0f} s to wait are more than are left")
 
 
 def _read(response: requests.Response) -> bytes:

@@ -1,19 +1,20 @@
-"""Lists that come in pages, the way both Partner Center APIs send them."""
+"""Lists of objects, in one answer or in pages the way both Partner Center APIs send them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
-from exporter.domain.errors import DecodeError
+from exporter.domain.errors import DecodeError, NotFoundError
 from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
-from exporter.sources.wire import WireModel, decode
+from exporter.sources.wire import Entries, Reading, UnknownValues, WireModel, decode
 
-__all__ = ["MAX_PAGES", "Page", "Pages"]
+__all__ = ["MAX_PAGES", "Listing", "Page", "Pages"]
 
 MAX_PAGES = 500
 
@@ -21,12 +22,17 @@ Entry = TypeVar("Entry")
 
 
 class Page(WireModel, Generic[Entry]):
-    """One page of a list; the link to the next has been seen under three names."""
+    """One page of a list, or a bare list; the link to the next page has been seen under three names."""
 
-    value: tuple[Entry, ...]
+    value: Entries[Entry]
     next_link: Any = None
     at_next_link: Any = Field(default=None, alias="@nextlink")
     odata_next_link: Any = Field(default=None, alias="@odata.nextlink")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, data: Any) -> Any:
+        return {"value": data} if isinstance(data, list) else data
 
     @property
     def following(self) -> str:
@@ -35,39 +41,57 @@ class Page(WireModel, Generic[Entry]):
         return next((link for link in links if isinstance(link, str) and link), "")
 
 
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Entry]):
+    """All entries that can be used; `is_whole` unless some cannot, or a page is missing."""
+
+    entries: tuple[Entry, ...]
+    is_whole: bool = True
+
+
 class Pages(Generic[Entry]):
-    """Reads one kind of list; `shape` is that of its pages, `what` names it in errors.
+    """Reads one kind of list; `shape` is that of its pages, `what` names it in errors."""
 
-    A list that does not come in an object is read as its only page.
-    """
-
-    def __init__(self, operation: str, shape: TypeAdapter[Page[Entry] | list[Entry]], what: str) -> None:
+    def __init__(self, operation: str, shape: type[Page[Entry]], what: str) -> None:
         self._operation = operation
-        self._shape = shape
+        self._shape = TypeAdapter(shape)
         self._what = what
 
-    def read(self, client: ApiClient, path: str, *, params: Mapping[str, str], deadline: Deadline) -> tuple[Entry, ...]:
-        """Read all pages.
+    def read(
+        self,
+        client: ApiClient,
+        path: str,
+        values: UnknownValues,
+        deadline: Deadline,
+        params: Mapping[str, str] | None = None,
+    ) -> Listing[Entry]:
+        """Read all pages; one that is not there (404) after the first ends the list.
 
         Of a link only the query is used, and only if it leads to the API's own host: the token goes nowhere else.
 
         Raises:
-            SourceError: a page could not be had, a link leads elsewhere, or there is no end to them.
+            SourceError: a page could not be had, nothing in it can be used, a link leads elsewhere, or there is no end.
         """
+        reading = Reading(f"{self._what} at {path}", values)
         entries: list[Entry] = []
-        asked = dict(params)
-        seen = {frozenset(asked.items())}
-        for _ in range(MAX_PAGES):
-            page = decode(self._shape, client.get(self._operation, path, params=asked, deadline=deadline), self._what)
-            if isinstance(page, list):
-                return (*entries, *page)
+        asked = dict(params or {})
+        seen: list[dict[str, str]] = []
+        while len(seen) < MAX_PAGES:
+            seen.append(asked)
+            try:
+                body = client.get(self._operation, path, params=asked, deadline=deadline)
+            except NotFoundError as error:
+                if len(seen) == 1:
+                    raise
+                values.missing_page(reading.what, error.reason)
+                return Listing(tuple(entries), is_whole=False)
+            page = decode(self._shape, body, reading)
             entries += page.value
             if not page.following:
-                return tuple(entries)
-            asked = dict(params) | self._query(page.following, client.base_url)
-            if frozenset(asked.items()) in seen:
+                return _listing(entries, reading)
+            asked = dict(params or {}) | self._query(page.following, client.base_url)
+            if asked in seen:
                 raise DecodeError(f"{self._what} cannot be read: a page leads back to one before it")
-            seen.add(frozenset(asked.items()))
         raise DecodeError(f"{self._what} cannot be read: it has more than {MAX_PAGES} pages")
 
     def _query(self, link: str, base_url: str) -> dict[str, str]:
@@ -81,6 +105,12 @@ class Pages(Generic[Entry]):
         if not is_home:
             raise DecodeError(f"{self._what} cannot be read: the link to its next page leads to another host")
         return dict(parse_qsl(target.query))
+
+
+def _listing(entries: list[Entry], reading: Reading) -> Listing[Entry]:
+    if reading.unusable and not entries:
+        raise DecodeError(f"{reading.what} cannot be read: it holds no object")
+    return Listing(tuple(entries), is_whole=not reading.unusable)
 
 
 def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:

@@ -1,25 +1,18 @@
-"""The Partner Center submission API, version 1.0: products, their submissions, and what is told about one of those.
-
-It knows the Azure applications and SaaS offers of an account. Virtual machines and containers are in its list, but their
-submissions belong to the Product Ingestion API.
-"""
+"""The Partner Center submission API, version 1.0: products, their submissions, and what is told about one of those."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 from urllib.parse import quote
 
-from pydantic import TypeAdapter
-
 from exporter.config.settings import HttpUrl, Rate, SourceSettings
-from exporter.domain.errors import NotFoundError, RefusedError
+from exporter.domain.errors import DecodeError, NotFoundError, RefusedError, SourceError
 from exporter.domain.offers import Message, Offer, OfferStatus, Step
-from exporter.domain.texts import text
-from exporter.sources.base import Answer, NotServedError, OfferQuery, Source
+from exporter.sources.base import Answer, OfferQuery
 from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
-from exporter.sources.paging import Page, Pages
+from exporter.sources.paging import Listing, Page, Pages
 from exporter.sources.partner_center_model import (
     WireFinding,
     WireProduct,
@@ -27,47 +20,41 @@ from exporter.sources.partner_center_model import (
     WireSubmission,
     WireWorkflow,
     deciding,
-    is_draft,
+    findings_of,
+    is_finding,
+    is_report,
     live_of,
-    messages_of,
+    reasons_of,
+    reports_of,
     status_of,
     steps_of,
 )
-from exporter.sources.wire import Oddities
+from exporter.sources.products import Product, ProductSource
+from exporter.sources.wire import UnknownValues
 from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["PartnerCenterSource"]
 
 ROOT = "/v1.0/ingestion"
-ELSEWHERE = frozenset({"azurethirdpartyvirtualmachine", "azurecontainer"})
-"""Types whose submissions belong to the Product Ingestion API, so that a refusal is no failure."""
+TYPES = (
+    "AzureApplication",
+    "AzureContainer",
+    "AzureDynamics365BusinessCentral",
+    "AzureDynamics365ForCustomerEngagement",
+    "AzureDynamics365ForOperations",
+    "AzureThirdPartyVirtualMachine",
+    "SoftwareAsAService",
+)
+"""Types of the marketplace, to be asked for one by one where a list of all is refused."""
 
 Entry = TypeVar("Entry")
+Told = TypeVar("Told")
 
-_PRODUCTS = Pages("center_products", TypeAdapter(Page[WireProduct] | list[WireProduct]), "the list of products")
-_SUBMISSIONS = Pages(
-    "center_submissions", TypeAdapter(Page[WireSubmission] | list[WireSubmission]), "the submissions of a product"
-)
-_WORKFLOWS = Pages(
-    "center_workflow", TypeAdapter(Page[WireWorkflow] | list[WireWorkflow]), "the workflow of a submission"
-)
-_REPORTS = Pages("center_reports", TypeAdapter(Page[WireReport] | list[WireReport]), "the reports on a submission")
-_FINDINGS = Pages(
-    "center_validations", TypeAdapter(Page[WireFinding] | list[WireFinding]), "the findings on a submission"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Details:
-    steps: tuple[Step, ...] = ()
-    messages: tuple[Message, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    submission: WireSubmission | None
-    details: _Details
-    until: float
+_PRODUCTS = Pages("center_products", Page[WireProduct], "the list of products")
+_SUBMISSIONS = Pages("center_submissions", Page[WireSubmission], "the submissions")
+_WORKFLOWS = Pages("center_workflow", Page[WireWorkflow], "the workflows of a submission")
+_REPORTS = Pages("center_reports", Page[WireReport], "the reports on a submission")
+_FINDINGS = Pages("center_validations", Page[WireFinding], "the validations of a submission")
 
 
 class PartnerCenterSettings(SourceSettings):
@@ -81,139 +68,131 @@ class PartnerCenterSettings(SourceSettings):
     """Most requests per second to the Partner Center submission API, on average."""
 
 
-class PartnerCenterSource(Source):
-    """Offers as the Partner Center submission API knows them; its list is that of the account, whatever the publisher.
-
-    What is told about a submission at rest, and that a product has none here, is asked for again after `rest` seconds.
-    """
+class PartnerCenterSource(ProductSource[WireSubmission]):
+    """Offers as the Partner Center submission API knows them."""
 
     name = "partner_center"
     title = "Partner Center submission API"
     section = "partner_center"
     settings = PartnerCenterSettings
-    is_account = True
     operations = ("center_products", "center_submissions", "center_workflow", "center_reports", "center_validations")
+    elsewhere = frozenset({"azurethirdpartyvirtualmachine", "azurecontainer"})
 
     def __init__(self, client: ApiClient, telemetry: Telemetry, settings: SourceSettings) -> None:
         del settings
-        self._client = client
-        self._odd = Oddities(telemetry, self.name)
-        self._rest = 3600.0
-        self._kept: dict[str, _Kept] = {}
+        super().__init__(client, telemetry)
 
-    def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
-        """List all offers of the account, each id once; their status is not in the list. Raises SourceError."""
-        products = _PRODUCTS.read(self._client, f"{ROOT}/products", params={}, deadline=deadline)
-        offers: dict[str, Offer] = {}
-        for product in products:
-            offer = self._listed(publisher_id, product)
-            if not offer.offer_id and product.external_ids:
-                continue  # a product of another store
-            if not offer.offer_id or not offer.product_id or offer.offer_id in offers:
-                self._odd.note("offer_id", offer.offer_id or product.id, publisher_id=publisher_id)
-            else:
-                offers[offer.offer_id] = offer
-        return tuple(offers.values())
+    def _products(self, deadline: Deadline) -> list[Product]:
+        try:
+            return self._filtered(None, deadline)
+        except RefusedError as error:
+            if not _wants_types(error):
+                raise
+            return self._products_by_type(error, deadline)
 
-    def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
-        """Fetch one offer with its steps; raises SourceError."""
-        publisher_id, offer_id, listed = query.publisher_id, query.offer_id, query.listed or query.told
-        known = listed if listed is not None and listed.product_id else self._find(publisher_id, offer_id, deadline)
-        submissions = self._submissions(offer_id, known, deadline)
+    def _products_by_type(self, refusal: RefusedError, deadline: Deadline) -> list[Product]:
+        """A type that the API does not know is no reason to do without the others; it must know one of them."""
+        products: list[Product] = []
+        refused = 0
+        for one in TYPES:
+            try:
+                products += self._filtered(f"resourceType eq '{one}'", deadline)
+            except RefusedError as error:
+                if not _wants_types(error):
+                    raise
+                refused += 1
+        if refused == len(TYPES):
+            raise refusal
+        return products
+
+    def _search(self, offer_id: str, deadline: Deadline) -> list[Product]:
+        quoted = offer_id.replace("'", "''")
+        wanted = f"externalIDs/Any(i:i/type eq 'AzureOfferId' and i/value eq '{quoted}')"
+        return self._filtered(wanted, deadline)
+
+    def _filtered(self, wanted: str | None, deadline: Deadline) -> list[Product]:
+        params = {} if wanted is None else {"$filter": wanted}
+        found = _PRODUCTS.read(self._client, f"{ROOT}/products", self._values, deadline, params)
+        return [product for one in found.entries if (product := one.product()) is not None]
+
+    def _submissions(self, product_id: str, deadline: Deadline) -> Listing[WireSubmission]:
+        return _SUBMISSIONS.read(self._client, f"{_path(product_id)}/submissions", self._values, deadline)
+
+    def _answer(
+        self, query: OfferQuery, known: Offer, submissions: tuple[WireSubmission, ...], deadline: Deadline
+    ) -> Answer:
         newest = deciding(submissions)
-        status = OfferStatus.NEVER_PUBLISHED if newest is None else status_of(newest, self._odd)
-        details = _Details() if newest is None else self._details(known.product_id, newest, status, deadline)
-        live, live_since = live_of(submissions, self._odd)
+        if newest is not None and not newest.has_status:
+            raise DecodeError(f"the submissions of {query.offer_id} cannot be read: the newest has no status")
+        status = OfferStatus.NEVER_PUBLISHED if newest is None else status_of(newest, self._values)
+        steps, messages, gaps = self._details(query, known.product_id, newest, status, deadline)
+        live, live_since = live_of(submissions, self._values)
         offer = Offer(
-            publisher_id=publisher_id,
-            offer_id=offer_id,
+            publisher_id=query.publisher_id,
+            offer_id=query.offer_id,
             status=status,
             source=self.name,
             display_name=known.display_name,
             offer_type=known.offer_type,
-            version=self._odd.whole_number(newest.release_number) if newest else None,
-            changed=_latest(details, live_since),
-            steps=details.steps,
-            messages=details.messages,
+            version=self._values.whole_number(newest.release_number) if newest else None,
+            changed=_latest(steps, messages, live_since),
+            steps=steps,
+            messages=messages,
             live=live,
             live_since=live_since,
             product_id=known.product_id,
+            submission=newest.identity if newest else "",
         )
-        return Answer(offer)
-
-    def _listed(self, publisher_id: str, product: WireProduct) -> Offer:
-        return Offer(
-            publisher_id=publisher_id,
-            offer_id=product.offer_id,
-            status=OfferStatus.UNKNOWN,
-            source=self.name,
-            display_name=text(product.name),
-            offer_type=text(product.resource_type),
-            product_id=text(product.id),
-        )
-
-    def _unserved(self, known: Offer, offer_id: str) -> NotServedError:
-        listed = replace(known, status=OfferStatus.UNKNOWN, source=self.name, is_listed_only=True, tells_messages=False)
-        return NotServedError(f"{self.name} lists {offer_id} but tells no submissions of it", listed, is_lasting=True)
-
-    def _find(self, publisher_id: str, offer_id: str, deadline: Deadline) -> Offer:
-        quoted = offer_id.replace("'", "''")
-        wanted = f"externalIDs/Any(i:i/type eq 'AzureOfferId' and i/value eq '{quoted}')"
-        found = _PRODUCTS.read(self._client, f"{ROOT}/products", params={"$filter": wanted}, deadline=deadline)
-        for product in found:
-            offer = self._listed(publisher_id, product)
-            if offer.offer_id == offer_id and offer.product_id:
-                return offer
-        raise NotFoundError(f"{self.name} has no product with the offer id {offer_id}")
-
-    def _submissions(self, offer_id: str, known: Offer, deadline: Deadline) -> tuple[WireSubmission, ...]:
-        unserved = self._unserved(known, offer_id)
-        kept = self._kept.get(known.product_id)
-        if kept is not None and kept.submission is None and deadline.now() < kept.until:
-            raise unserved
-        path = f"{_path(known.product_id)}/submissions"
-        try:
-            return _SUBMISSIONS.read(self._client, path, params={}, deadline=deadline)
-        except (NotFoundError, RefusedError) as error:
-            if isinstance(error, RefusedError) and known.offer_type.lower() not in ELSEWHERE:
-                raise
-            self._keep(known.product_id, None, _Details(), deadline)
-            raise unserved from error
+        return Answer(offer, gaps)
 
     def _details(
-        self, product_id: str, submission: WireSubmission, status: OfferStatus, deadline: Deadline
-    ) -> _Details:
-        kept = self._kept.get(product_id)
-        if kept is not None and kept.submission == submission and deadline.now() < kept.until:
-            return kept.details
-        if is_draft(submission):
-            return _Details()
-        path = f"{_path(product_id)}/submissions/{quote(text(submission.id), safe='')}"
-        workflows = self._told(_WORKFLOWS, f"{path}/workflowdetails", deadline)
-        reports = self._told(_REPORTS, f"{path}/reports", deadline)
-        findings = self._told(_FINDINGS, f"{path}/validations", deadline)
-        details = _Details(steps_of(workflows, self._odd), messages_of(reports, findings, self._odd))
-        if status.is_terminal:
-            self._keep(product_id, submission, details, deadline)
-        return details
+        self, query: OfferQuery, product_id: str, newest: WireSubmission | None, status: OfferStatus, deadline: Deadline
+    ) -> tuple[tuple[Step, ...], tuple[Message, ...], tuple[SourceError, ...]]:
+        """Steps, messages, and which of them could not be read: those are as they were told of the same submission."""
+        if newest is None or newest.is_draft:
+            return (), (), ()
+        told = query.told if query.told is not None and _is_same(query.told.submission, newest) else None
+        if told is not None and query.may_reuse and status.is_terminal and told.submission == newest.identity:
+            return told.steps, told.messages, ()
+        before = told.messages if told is not None else ()
+        path = f"{_path(product_id)}/submissions/{quote(newest.number, safe='')}"
+        gaps: list[SourceError] = []
 
-    def _told(self, pages: Pages[Entry], path: str, deadline: Deadline) -> tuple[Entry, ...]:
-        """Read what may not exist for this submission or this kind of product."""
-        try:
-            return pages.read(self._client, path, params={}, deadline=deadline)
-        except (NotFoundError, RefusedError):
-            return ()
+        def read(
+            pages: Pages[Entry], name: str, convert: Convert[Entry, Told], kept: tuple[Told, ...]
+        ) -> tuple[Told, ...]:
+            try:
+                found = pages.read(self._client, f"{path}/{name}", self._values, deadline)
+            except SourceError as error:
+                if kept or not isinstance(error, NotFoundError):  # else there never were any
+                    gaps.append(error)
+                return kept
+            return convert(found.entries, self._values)
 
-    def _keep(self, product_id: str, submission: WireSubmission | None, details: _Details, deadline: Deadline) -> None:
-        self._kept[product_id] = _Kept(submission, details, deadline.now() + self._rest)
+        steps = read(_WORKFLOWS, "workflowdetails", steps_of, told.steps if told is not None else ())
+        reports = read(_REPORTS, "reports", reports_of, tuple(filter(is_report, before)))
+        findings = read(_FINDINGS, "validations", findings_of, tuple(filter(is_finding, before)))
+        return steps, (*reasons_of(newest), *reports, *findings), tuple(gaps)
+
+
+Convert = Callable[[Sequence[Entry], UnknownValues], tuple[Told, ...]]
+
+
+def _is_same(told: str, newest: WireSubmission) -> bool:
+    return bool(newest.number) and told.partition("/")[0] == newest.number
+
+
+def _wants_types(error: RefusedError) -> bool:
+    """Seen since April 2026: 400 with the code ICH50400, for fields called ProductTypeFilter."""
+    return "ICH50400" in str(error) or "ProductTypeFilter" in str(error)
 
 
 def _path(product_id: str) -> str:
     return f"{ROOT}/products/{quote(product_id, safe='')}"
 
 
-def _latest(details: _Details, live_since: float | None) -> float | None:
-    """Tell when anything happened last, as far as the API says."""
-    times = [live_since, *(one.timestamp for one in details.messages)]
-    times += [moment for step in details.steps for moment in (step.started, step.completed)]
+def _latest(steps: Sequence[Step], messages: Sequence[Message], live_since: float | None) -> float | None:
+    """When anything happened last, as far as the API says."""
+    times = [live_since, *(one.timestamp for one in messages)]
+    times += [moment for step in steps for moment in (step.started, step.completed)]
     return max((moment for moment in times if moment is not None), default=None)

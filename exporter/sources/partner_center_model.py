@@ -1,7 +1,7 @@
 """What the Partner Center submission API sends, and what it means.
 
-Shapes are those of Microsoft's OpenAPI document "Partner Ingestion", version 1.0, and of recorded answers. States of
-workflows and of their steps are free strings there, so that some of ours are guesses; what is none of them is `unknown`.
+Shapes are those of Microsoft's OpenAPI document "Partner Ingestion", version 1.0, and of what public clients show; see
+docs/sources.md. States of workflows and of their steps are free strings there. What is in no table here is `unknown`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from exporter.domain.offers import Level, Message, OfferStatus, Step, StepStatus, slug
-from exporter.domain.texts import text
-from exporter.sources.wire import Oddities, WireModel
+from exporter.domain.texts import identifier, text
+from exporter.sources.products import Product
+from exporter.sources.wire import Entries, Inner, UnknownValues, WireModel, fold
 
 __all__ = [
     "WireFinding",
@@ -20,9 +21,12 @@ __all__ = [
     "WireSubmission",
     "WireWorkflow",
     "deciding",
-    "is_draft",
+    "findings_of",
+    "is_finding",
+    "is_report",
     "live_of",
-    "messages_of",
+    "reasons_of",
+    "reports_of",
     "status_of",
     "steps_of",
 ]
@@ -30,63 +34,87 @@ __all__ = [
 MAX_TEXT = 4096
 MAX_MESSAGES = 50  # whose text is kept; all are counted
 MAX_STEPS = 100
+REPORT = "Certification report: "
+REASON = "Submission failed: "
 
 
 class WirePair(WireModel):
-    """A value with its type, such as an external id or the scope of a submission."""
+    """A value with its type."""
 
     type: Any = None
     value: Any = None
 
 
 class WireProduct(WireModel):
-    """An entry of the list of products."""
+    """An entry of the list of products; without `AzureOfferId` among its ids it belongs to another store."""
 
     id: Any = None
     name: Any = None
     resource_type: Any = None
-    external_ids: tuple[WirePair, ...] = ()
+    external_ids: Entries[WirePair] = ()
 
-    @property
-    def offer_id(self) -> str:
-        """The offer id as people know it, empty for what is no offer of the marketplace."""
-        return next((text(one.value) for one in self.external_ids if _fold(one.type) == "azureofferid"), "")
+    def product(self) -> Product | None:
+        """What it is in the words of both APIs; None if it is no offer of the marketplace."""
+        found = next((one.value for one in self.external_ids if fold(one.type) == "azureofferid"), None)
+        if found is None and self.external_ids:
+            return None
+        return Product(found, identifier(self.id), self.name, self.resource_type)
 
 
 class WireUpdate(WireModel):
     """What is under way with a submission."""
 
     status: Any = None
+    failure_reason: Any = None
 
 
 class WireSubmission(WireModel):
-    """A submission; `id` is a number of 19 digits, written as text."""
+    """A submission. Its target scope says nothing: clients print `Preview` for what is live."""
 
     id: Any = None
     state: Any = None
     substate: Any = None
-    targets: tuple[WirePair, ...] = ()
     published_time_in_utc: Any = None
-    pending_update_info: WireUpdate = WireUpdate()
+    pending_update_info: Inner[WireUpdate] = WireUpdate()
     release_number: Any = None
 
     @property
-    def stage(self) -> str:
-        """The substate, which says more than the state; folded."""
-        return _fold(self.substate) or _fold(self.state)
+    def number(self) -> str:
+        """The id, of 19 digits."""
+        return identifier(self.id)
 
     @property
-    def scope(self) -> str:
-        """`preview` or `live`, empty if it does not say."""
-        return next((_fold(one.value) for one in self.targets if _fold(one.type) == "scope"), "")
+    def stage(self) -> str:
+        """The substate, which says more than the state; folded, empty if there is neither."""
+        return fold(self.substate) or fold(self.state)
+
+    @property
+    def has_status(self) -> bool:
+        """True if it says how it goes."""
+        return bool(self.stage)
+
+    @property
+    def update(self) -> str:
+        """How the pending update goes, folded."""
+        return fold(self.pending_update_info.status)
+
+    @property
+    def identity(self) -> str:
+        """What changes with everything that is told about it."""
+        return f"{self.number}/{fold(self.state)}/{self.stage}/{self.update}"
+
+    @property
+    def is_draft(self) -> bool:
+        """True until it is submitted, which begins with a pending update."""
+        return self.stage == "indraft" and self.update not in _UPDATES
 
     @property
     def is_live(self) -> bool:
         """True if it is what customers can buy."""
-        return self.stage in _PUBLISHED and self.scope != "preview"
+        return self.stage in _PUBLISHED and fold(self.state) != "inprogress"
 
     def rank(self) -> tuple[int, int]:
-        """Give what orders submissions by age: the release number, then the id."""
+        """Orders submissions by age: by the release number, then by the id."""
         return _number(self.release_number), _number(self.id)
 
 
@@ -105,7 +133,7 @@ class WireWorkflow(WireModel):
     type: Any = None
     target_environment: Any = None
     start_date_time_in_utc: Any = None
-    workflow_steps: tuple[WireWorkflowStep, ...] = ()
+    workflow_steps: Entries[WireWorkflowStep] = ()
 
 
 class WireReport(WireModel):
@@ -123,12 +151,9 @@ class WireFinding(WireModel):
     message: Any = None
 
 
-def _fold(value: Any) -> str:
-    return "".join(one for one in value.lower() if one.isalnum()) if isinstance(value, str) else ""
-
-
 def _number(value: Any) -> int:
-    return int(value) if isinstance(value, int | str) and str(value).isdecimal() else -1
+    known = identifier(value)
+    return int(known) if known.isdecimal() else -1
 
 
 _PUBLISHED = frozenset({"published", "instore"})
@@ -145,11 +170,15 @@ _STAGES = {
     "cancelled": OfferStatus.CANCELED,
 }
 _UPDATES = {"running": OfferStatus.RUNNING, "failed": OfferStatus.FAILED}
+_CANCELED_UPDATES = frozenset({"canceled", "cancelled"})
+_SILENT_UPDATES = frozenset({"", "completed", "pendingconfirmation"})
 _STEP_STATES = {
     "running": StepStatus.IN_PROGRESS,
     "completed": StepStatus.COMPLETE,
     "succeeded": StepStatus.COMPLETE,
+    "success": StepStatus.COMPLETE,
     "failed": StepStatus.REJECTED,
+    "failure": StepStatus.REJECTED,
 }
 _REPORT_LEVELS = {
     "pending": Level.INFORMATION,
@@ -158,11 +187,9 @@ _REPORT_LEVELS = {
     "failed": Level.ERROR,
     "unknown": Level.UNKNOWN,
 }
-
-
-def is_draft(submission: WireSubmission) -> bool:
-    """Tell whether it has not been submitted yet."""
-    return submission.stage == "indraft"
+_SEVERITIES = {"informational": Level.INFORMATION, "unknown": Level.UNKNOWN}
+_TARGETS = ("preview", "", "live")
+"""The order in which workflows follow each other, others in the middle; the one to live may be there before it began."""
 
 
 def deciding(submissions: Iterable[WireSubmission]) -> WireSubmission | None:
@@ -171,7 +198,7 @@ def deciding(submissions: Iterable[WireSubmission]) -> WireSubmission | None:
     A newer draft hides nothing that somebody has to wait for or to act on: it only counts when all before it is over.
     """
     by_age = sorted(submissions, key=WireSubmission.rank)
-    submitted = [one for one in by_age if not is_draft(one)]
+    submitted = [one for one in by_age if not one.is_draft]
     if not submitted:
         return None
     is_over = _plain_status(submitted[-1]) in {OfferStatus.SUCCEEDED, OfferStatus.CANCELED}
@@ -179,52 +206,55 @@ def deciding(submissions: Iterable[WireSubmission]) -> WireSubmission | None:
 
 
 def _plain_status(submission: WireSubmission) -> OfferStatus:
-    """A pending update says more than the stage; what is published as a preview waits for the publisher's consent."""
-    update = _UPDATES.get(_fold(submission.pending_update_info.status))
-    status = update or _STAGES.get(submission.stage, OfferStatus.UNKNOWN)
-    if status is OfferStatus.WAITING_FOR_PUBLISHER_REVIEW and submission.scope == "live":
+    """A pending update says more than the stage. What is published and still in progress is on its way to the store."""
+    status = _UPDATES.get(submission.update) or _STAGES.get(submission.stage, OfferStatus.UNKNOWN)
+    if status is OfferStatus.SUCCEEDED and not submission.is_live:
         return OfferStatus.RUNNING
-    if status is OfferStatus.SUCCEEDED and submission.scope == "preview":
-        return OfferStatus.WAITING_FOR_PUBLISHER_REVIEW
+    if status is OfferStatus.RUNNING and submission.update in _CANCELED_UPDATES:
+        return OfferStatus.CANCELED
     return status
 
 
-def status_of(submission: WireSubmission, odd: Oddities) -> OfferStatus:
-    """Tell where a submission stands."""
+def status_of(submission: WireSubmission, values: UnknownValues) -> OfferStatus:
+    """Where a submission stands."""
     status = _plain_status(submission)
     if status is OfferStatus.UNKNOWN:
-        odd.note("offer_status", submission.substate or submission.state)
+        values.note("offer_status", submission.substate or submission.state)
+    if submission.update not in _SILENT_UPDATES | _CANCELED_UPDATES | _UPDATES.keys():
+        values.note("offer_status", f"pending update {text(submission.pending_update_info.status)}")
     return status
 
 
-def live_of(submissions: Sequence[WireSubmission], odd: Oddities) -> tuple[bool | None, float | None]:
-    """Tell whether there is a live submission and since when; None where it cannot be known."""
+def live_of(submissions: Sequence[WireSubmission], values: UnknownValues) -> tuple[bool | None, float | None]:
+    """Whether there is a live submission, and since when; None where it cannot be known."""
     live = [one for one in submissions if one.is_live]
     if live:
-        return True, odd.timestamp(max(live, key=WireSubmission.rank).published_time_in_utc)
+        return True, values.timestamp(max(live, key=WireSubmission.rank).published_time_in_utc)
     return (None if any(one.stage not in _STAGES for one in submissions) else False), None
 
 
-def steps_of(workflows: Iterable[WireWorkflow], odd: Oddities) -> tuple[Step, ...]:
-    """Tell the steps of all workflows in the order in which those began; of a repeated workflow only the last counts."""
+def steps_of(workflows: Sequence[WireWorkflow], values: UnknownValues) -> tuple[Step, ...]:
+    """The steps of all workflows, on the way to the preview before those to live; of a repeated one the last counts."""
     newest: dict[tuple[str, str], WireWorkflow] = {}
-    for workflow in sorted(workflows, key=lambda one: odd.timestamp(one.start_date_time_in_utc) or 0.0):
-        key = _fold(workflow.type), slug(text(workflow.target_environment))
-        newest.pop(key, None)
-        newest[key] = workflow
+    for workflow in sorted(workflows, key=lambda one: values.timestamp(one.start_date_time_in_utc) or 0.0):
+        newest[fold(workflow.type), slug(text(workflow.target_environment))] = workflow
     steps: dict[str, Step] = {}
-    for (_, target), workflow in newest.items():
+    for (_, target), workflow in sorted(newest.items(), key=lambda one: _place(one[0][1])):
         for entry in workflow.workflow_steps[:MAX_STEPS]:
             step_id = _free_id("-".join(filter(None, (target, slug(text(entry.name)) or "step"))), steps)
             steps[step_id] = Step(
                 step_id=step_id,
                 name=text(entry.name),
-                status=_step_status(entry.state, odd),
-                started=odd.timestamp(entry.start_date_time_in_utc),
-                completed=odd.timestamp(entry.complete_date_time_in_utc),
+                status=_STEP_STATES.get(fold(entry.state)) or values.state(StepStatus, "step_status", entry.state),
+                started=values.timestamp(entry.start_date_time_in_utc),
+                completed=values.timestamp(entry.complete_date_time_in_utc),
                 tells_messages=False,
             )
     return tuple(steps.values())
+
+
+def _place(target: str) -> int:
+    return _TARGETS.index(target if target in _TARGETS else "")
 
 
 def _free_id(wanted: str, taken: dict[str, Step]) -> str:
@@ -235,35 +265,49 @@ def _free_id(wanted: str, taken: dict[str, Step]) -> str:
     return step_id
 
 
-def _step_status(raw: Any, odd: Oddities) -> StepStatus:
-    return _STEP_STATES.get(_fold(raw)) or odd.state(StepStatus, "step_status", raw)
+def reasons_of(submission: WireSubmission) -> tuple[Message, ...]:
+    """Why the pending update failed, in the API's words."""
+    reason = text(submission.pending_update_info.failure_reason, MAX_TEXT)
+    return (Message(Level.ERROR, f"{REASON}{reason}"),) if reason and submission.update == "failed" else ()
 
 
-def messages_of(reports: Sequence[WireReport], findings: Sequence[WireFinding], odd: Oddities) -> tuple[Message, ...]:
-    """Tell reports and findings as messages of the offer, by their severity."""
-    return (
-        *(
-            Message(
-                level=_report_level(one.status, odd),
-                html=f"Certification report: {text(one.status)}",
-                timestamp=odd.timestamp(one.report_time_in_utc),
-            )
-            for one in reports
-        ),
-        *(
-            Message(
-                level=odd.state(Level, "message_level", one.severity),
-                html=_sentence(one) if number < MAX_MESSAGES else "",
-            )
-            for number, one in enumerate(findings)
-        ),
+def reports_of(reports: Sequence[WireReport], values: UnknownValues) -> tuple[Message, ...]:
+    """Certification reports as messages."""
+    return tuple(
+        Message(
+            level=_report_level(one.status, values),
+            html=f"{REPORT}{text(one.status)}",
+            timestamp=values.timestamp(one.report_time_in_utc),
+        )
+        for one in reports
     )
 
 
-def _report_level(raw: Any, odd: Oddities) -> Level:
-    known = _REPORT_LEVELS.get(_fold(raw))
+def findings_of(findings: Sequence[WireFinding], values: UnknownValues) -> tuple[Message, ...]:
+    """Findings of the validation as messages, by their severity."""
+    return tuple(
+        Message(
+            level=_SEVERITIES.get(fold(one.severity)) or values.state(Level, "message_level", one.severity),
+            html=_sentence(one) if number < MAX_MESSAGES else "",
+        )
+        for number, one in enumerate(findings)
+    )
+
+
+def is_report(message: Message) -> bool:
+    """True for what `reports_of` made."""
+    return message.html.startswith(REPORT)
+
+
+def is_finding(message: Message) -> bool:
+    """True for what `findings_of` made."""
+    return not message.html.startswith((REPORT, REASON))
+
+
+def _report_level(raw: Any, values: UnknownValues) -> Level:
+    known = _REPORT_LEVELS.get(fold(raw))
     if known is None:
-        odd.note("message_level", raw)
+        values.note("message_level", raw)
     return known or Level.UNKNOWN
 
 

@@ -5,24 +5,41 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import structlog
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from exporter.domain.errors import DecodeError
 from exporter.domain.offers import State, parse_state
-from exporter.domain.texts import text
+from exporter.domain.texts import identifier, text
 from exporter.telemetry.metrics import Telemetry
 
-__all__ = ["Oddities", "WireModel", "decode", "timestamp", "whole_number"]
+__all__ = ["Entries", "Inner", "Reading", "UnknownValues", "WireModel", "decode", "fold", "timestamp", "whole_number"]
 
-MAX_ODDITIES = 500
+MAX_LOGGED = 500
 MAX_BITS = 64
+MAX_SKEW = 300.0
+"""Seconds by which the API's clock may be ahead of ours."""
 
 Shape = TypeVar("Shape")
+
+
+def fold(value: Any) -> str:
+    """A name or state without its case and separators; empty for what is no text."""
+    return "".join(one for one in value.lower() if one.isalnum()) if isinstance(value, str) else ""
 
 
 def _fold_key(name: str) -> str:
@@ -42,7 +59,84 @@ class WireModel(BaseModel):
         return {_fold_key(str(key)): value for key, value in data.items() if value is not None}
 
 
-def decode(shape: TypeAdapter[Shape], body: bytes, what: str) -> Shape:
+class UnknownValues:
+    """Counts what cannot be used as it is, and logs each raw value once. `clock` is Unix time."""
+
+    def __init__(self, telemetry: Telemetry, source: str, clock: Callable[[], float]) -> None:
+        self._telemetry = telemetry
+        self._clock = clock
+        self._log = structlog.get_logger("exporter.sources").bind(source=source)
+        self._seen: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def note(self, field: str, raw: Any, **where: str) -> None:
+        """Count an odd value of a field, and log it if it is new."""
+        self._telemetry.unknown_values_total.labels(field).inc()
+        shown = text(raw)
+        with self._lock:
+            is_new = (field, shown) not in self._seen and len(self._seen) < MAX_LOGGED
+            self._seen.add((field, shown)) if is_new else None
+        if is_new:
+            self._log.warning("odd value in an upstream answer", field=field, value=shown, **where)
+
+    def missing_page(self, what: str, reason: str) -> None:
+        """Count and log that a list ended with a page that is not there."""
+        self._telemetry.failed(reason)
+        self._log.warning("a list ended with a page that is not there", list=what)
+
+    def state(self, kind: type[State], field: str, raw: Any) -> State:
+        """Read a state; what is not in the enumeration is noted and `unknown`."""
+        state = parse_state(kind, raw)
+        if state is kind.UNKNOWN:
+            self.note(field, raw)
+        return state
+
+    def identifier(self, field: str, raw: Any, **where: str) -> str:
+        """Read an id; one that is there and cannot be kept whole is noted and empty."""
+        found = identifier(raw)
+        if not found and raw not in (None, ""):
+            self.note(field, raw, **where)
+        return found
+
+    def timestamp(self, raw: Any) -> float | None:
+        """Read a time; an unreadable one, and one that is yet to come, is noted and None."""
+        now = self._clock()
+        try:
+            moment = timestamp(raw)
+        except (ValueError, OverflowError):
+            moment = float("inf")
+        if moment is not None and moment > now + MAX_SKEW:
+            self.note("timestamp", raw)
+            return None
+        return None if moment is None else min(moment, now)
+
+    def whole_number(self, raw: Any) -> int | None:
+        """Read a whole number; an unreadable one is noted and None."""
+        try:
+            return whole_number(raw)
+        except ValueError:
+            self.note("number", raw)
+            return None
+
+
+_KINDS = {type(None): "null", str: "text", list: "list", dict: "unreadable object"}
+
+
+class Reading:
+    """How one answer is read: `what` names it, `unusable` counts the entries that had to be left out."""
+
+    def __init__(self, what: str, values: UnknownValues) -> None:
+        self.what = what
+        self.unusable = 0
+        self._values = values
+
+    def leave_out(self, raw: Any, place: str) -> None:
+        """Note that there is no object where one belongs."""
+        self.unusable += 1
+        self._values.note("entry", f"{_KINDS.get(type(raw), 'number')} at {place} of {self.what}")
+
+
+def decode(shape: TypeAdapter[Shape], body: bytes, reading: Reading) -> Shape:
     """Read a JSON body.
 
     Raises:
@@ -52,21 +146,50 @@ def decode(shape: TypeAdapter[Shape], body: bytes, what: str) -> Shape:
         # Not by pydantic: its parser refuses a byte order mark, and a title that was cut inside of a surrogate pair.
         content = json.loads(body)
     except json.JSONDecodeError as error:
-        raise DecodeError(f"{what} cannot be read: no JSON at line {error.lineno} column {error.colno}") from None
+        where = f"line {error.lineno} column {error.colno}"
+        raise DecodeError(f"{reading.what} cannot be read: no JSON at {where}") from None
     except (ValueError, RecursionError):
-        raise DecodeError(f"{what} cannot be read: no JSON") from None
+        raise DecodeError(f"{reading.what} cannot be read: no JSON") from None
     try:
-        return shape.validate_python(content)
+        return shape.validate_python(content, context=reading)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise DecodeError(f"{what} cannot be read: {where + ': ' if where else ''}{first['msg']}") from None
+        raise DecodeError(f"{reading.what} cannot be read: {where + ': ' if where else ''}{first['msg']}") from None
+
+
+def _one_by_one(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo[Reading]) -> Any:
+    if not isinstance(value, list):
+        return handler(value)
+    usable: list[Any] = []
+    for index, entry in enumerate(value):
+        try:
+            usable += handler([entry])
+        except ValidationError:
+            info.context.leave_out(entry, f"{info.field_name}[{index}]")
+    return tuple(usable)
+
+
+def _object(value: Any, info: ValidationInfo[Reading]) -> Any:
+    if isinstance(value, Mapping | BaseModel):
+        return value
+    info.context.leave_out(value, str(info.field_name))
+    return {}
+
+
+Entry = TypeVar("Entry")
+Entries = Annotated[tuple[Entry, ...], WrapValidator(_one_by_one)]
+"""A list of objects; what is none of them is left out and noted."""
+Inner = Annotated[Entry, BeforeValidator(_object)]
+"""An object in an object; where something else is in its place, that is noted, and it is empty."""
 
 
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?",
     re.IGNORECASE,
 )
+_NEVER = frozenset({"0001-01-01", "1601-01-01", "9999-12-31"})
+"""The least and greatest times of .NET, and the zero of Windows' file times."""
 
 
 def timestamp(value: Any) -> float | None:
@@ -81,9 +204,9 @@ def timestamp(value: Any) -> float | None:
     if shape is None:
         raise ValueError("no RFC 3339 time")
     day, clock, fraction, zone = shape.groups()
-    moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if not zone or zone in 'Zz' else zone}")
-    if moment.year == 1:  # the API's way to say "never"
+    if day in _NEVER:
         return None
+    moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if not zone or zone in 'Zz' else zone}")
     return moment.astimezone(UTC).timestamp() + float(f"0.{fraction or 0}")
 
 
@@ -97,46 +220,3 @@ def whole_number(value: Any) -> int | None:
     if number.bit_length() > MAX_BITS:
         raise ValueError("too large a number")
     return number
-
-
-class Oddities:
-    """Counts what cannot be used as it is, and logs each raw value once."""
-
-    def __init__(self, telemetry: Telemetry, source: str) -> None:
-        self._counter = telemetry.unknown_values_total
-        self._log = structlog.get_logger("exporter.sources").bind(source=source)
-        self._seen: set[tuple[str, str]] = set()
-        self._lock = threading.Lock()
-
-    def note(self, field: str, raw: Any, **where: str) -> None:
-        """Count an odd value of a field, and log it if it is new."""
-        self._counter.labels(field).inc()
-        shown = text(raw)
-        with self._lock:
-            is_new = (field, shown) not in self._seen and len(self._seen) < MAX_ODDITIES
-            self._seen.add((field, shown)) if is_new else None
-        if is_new:
-            self._log.warning("odd value in an upstream answer", field=field, value=shown, **where)
-
-    def state(self, kind: type[State], field: str, raw: Any) -> State:
-        """Read a state; what is not in the enumeration is noted and `unknown`."""
-        state = parse_state(kind, raw)
-        if state is kind.UNKNOWN:
-            self.note(field, raw)
-        return state
-
-    def timestamp(self, raw: Any) -> float | None:
-        """Read a time; an unreadable one is noted and None."""
-        try:
-            return timestamp(raw)
-        except (ValueError, OverflowError):
-            self.note("timestamp", raw)
-            return None
-
-    def whole_number(self, raw: Any) -> int | None:
-        """Read a whole number; an unreadable one is noted and None."""
-        try:
-            return whole_number(raw)
-        except ValueError:
-            self.note("number", raw)
-            return None

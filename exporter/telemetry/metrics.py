@@ -33,6 +33,7 @@ UNKNOWN_FIELDS = (
     "offer_id",
     "step_id",
     "target",
+    "lifecycle",
     "entry",
 )
 

@@ -92,7 +92,7 @@ KINDS = (
     Kind("weekends", 8, lognormal(0.3), rests=True),
     Kind("regime change", 8, regime),
     Kind("few data", 2, lognormal(0.3), begin_anew_after=6),
-    Kind("new types of offers", 1000, lognormal(0.3), new_types=True),
+    Kind("new types of offers", 60, lognormal(0.3), new_types=True),
     Kind("many offers", 150, lognormal(0.25), of_offer=0.4),
     Kind("hard and easy releases", 8, lognormal(0.2), of_publication=0.25),
 )

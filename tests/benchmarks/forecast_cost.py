@@ -57,7 +57,7 @@ def forecast_cost(offers: int = 10_000) -> str:
 
 
 def _first_state(api: str, path: Path) -> None:
-    with exporter(api, PUBLISHER, "1h", path) as (_, port):
+    with exporter(api, PUBLISHER, "1h", state=path) as (_, port):
         wait_until_ready(port)
         while not path.exists():
             time.sleep(0.1)
@@ -105,7 +105,7 @@ def _duration(rng: random.Random, day: int) -> Duration:
 
 
 def _measured(api: str, state: Path) -> tuple[float, float, float, float]:
-    with exporter(api, PUBLISHER, "1s", state) as (pid, port):
+    with exporter(api, PUBLISHER, "1s", state=state) as (pid, port):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         while _refreshes(connection) < 1:
             time.sleep(0.5)

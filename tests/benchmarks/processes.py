@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import re
 import subprocess
 import sys
@@ -30,14 +31,16 @@ def simulator(offers: int) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def exporter(api: str, publisher: str, interval: str = "1h", state: Path | None = None) -> Iterator[tuple[int, int]]:
-    """Run the exporter against that simulator; gives its process id and port."""
-    state_file = f", state_file: {state}" if state else ""
+def exporter(
+    api: str, publisher: str, interval: str = "1h", *, pace: int = 1000, state: Path | None = None
+) -> Iterator[tuple[int, int]]:
+    """Run the exporter against that simulator, at `pace` requests per second; gives its process id and port."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "exporter.yaml"
         settings.write_text(
-            f"publishers: [{publisher}]\napi: {{base_url: '{api}', requests_per_second: 1000}}\nauth: {{token: x}}\n"
-            f"collection: {{interval: {interval}, terminal_interval: 0s, stale_after: 1d{state_file}}}\nweb: {{listen_address: '127.0.0.1:0'}}\n",
+            f"publishers: [{publisher}]\napi: {{base_url: '{api}', requests_per_second: {pace}}}\nauth: {{token: x}}\n"
+            f"collection: {{interval: {interval}, terminal_interval: 0s, stale_after: 1d, "
+            f"state_file: {json.dumps(str(state)) if state else 'null'}}}\nweb: {{listen_address: '127.0.0.1:0'}}\n",
             encoding="utf-8",
         )
         log = Path(folder) / "log"

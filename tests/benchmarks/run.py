@@ -8,6 +8,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from functools import partial
@@ -20,6 +21,7 @@ from prometheus_client.exposition import generate_latest
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from exporter.collection.snapshot import Snapshot
+from exporter.config.settings import ApiSettings
 from exporter.exposition.encoder import encode, render
 from exporter.exposition.publication import Publication
 from exporter.telemetry.metrics import Telemetry
@@ -35,6 +37,7 @@ from tests.benchmarks.upstream_calls import upstream_calls
 GZIP = {"Accept-Encoding": "gzip"}
 STALE = 1e9
 ROUNDS = 5
+DEFAULT_PACE = int(ApiSettings().requests_per_second)
 
 
 def rendering() -> str:
@@ -97,14 +100,15 @@ def scraping() -> str:
 
 
 def latency() -> str:
-    """Scrapes of a real process, idle and while it refreshes without a rest as fast as it can; rounds of both in turn."""
+    """Scrapes of a real process, idle and while it refreshes without a rest at the default pace; rounds of both in turn."""
     idle: list[float] = []
     busy: list[float] = []
-    with playback(1000) as api:
+    with playback(1000) as api, tempfile.TemporaryDirectory() as folder:
         for _ in range(ROUNDS):
-            times, idle_cpu = _scrapes(api, "1h")
+            state = Path(folder) / "state"
+            times, idle_cpu = _scrapes(api, "1h", pace=1000, state=state)
             idle += times
-            busy += _scrapes(api, "1s")[0]
+            busy += _scrapes(api, "1s", pace=DEFAULT_PACE, state=state)[0]
     ratio = percentile(busy, 0.99) / percentile(idle, 0.99)
     rows = [
         ("idle", f"{statistics.median(idle) * 1000:.1f}", f"{percentile(idle, 0.99) * 1000:.1f}", "1"),
@@ -115,8 +119,8 @@ def latency() -> str:
     return "## Scrape latency\n\n" + table(head, rows) + note
 
 
-def _scrapes(api: str, interval: str, count: int = 600) -> tuple[list[float], float]:
-    with exporter(api, PUBLISHER, interval) as (pid, port):
+def _scrapes(api: str, interval: str, *, pace: int, state: Path, count: int = 600) -> tuple[list[float], float]:
+    with exporter(api, PUBLISHER, interval, pace=pace, state=state) as (pid, port):
         wait_until_ready(port)
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         assert len(get(connection, "/metrics")[1]) > 1_000_000, "there are no offers to measure"

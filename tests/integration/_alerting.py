@@ -21,6 +21,7 @@ import requests
 import yaml
 
 from tests.integration._rules import ALERTMANAGER, RULES
+from tests.integration.processes import faulty_simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,18 +133,8 @@ class Stack:
     def start(self) -> None:
         """Start everything, in the order of the data."""
         self.ports = {name: free_port() for name in ("simulator", "exporter", "prometheus", "alertmanager")}
-        self._run(
-            "azure-marketplace-simulator",
-            "--scenario",
-            "empty",
-            "--publisher",
-            "contoso",
-            "--publisher",
-            "fabrikam",
-            "--control",
-            "--listen-address",
-            f"127.0.0.1:{self.ports['simulator']}",
-        )
+        where = f"--listen-address=127.0.0.1:{self.ports['simulator']}"
+        self._start("simulator", *faulty_simulator("--publisher=contoso", "--publisher=fabrikam", where))
         until(lambda: _answers(self._url("simulator", "/control/requests")), 20, "the simulator")
 
     def start_alerting(self) -> None:
@@ -241,10 +232,12 @@ class Stack:
         return f"http://127.0.0.1:{self.ports[name]}{path}"
 
     def _run(self, name: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
+        return self._start(name, self.tool(name), *arguments)
+
+    def _start(self, name: str, *command: str | Path) -> subprocess.Popen[bytes]:
         log = self.cleanup.enter_context((self.folder / f"{name}.log").open("ab"))
         environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-        command = [str(self.tool(name)), *map(str, arguments)]
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        process = subprocess.Popen([*map(str, command)], stdout=log, stderr=log, env=environment)
         self.cleanup.callback(_end, process)
         return process
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -18,10 +19,15 @@ CASES = sorted(CHART.glob("ci/*-values.yaml"))
 
 Object = dict[str, Any]
 
+# The tool, for `template`; both read values and check them each in its own way.
+each_helm = pytest.mark.parametrize("helm", ["helm", "helm-4"])
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.removesuffix("-values.yaml"))
 
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+
+def run(*command: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run a program of the environment, or any other by its path."""
-    return subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, check=False)
+    arguments = [BIN / command[0], *command[1:]]
+    return subprocess.run(arguments, input=stdin, capture_output=True, text=True, check=False, timeout=120)
 
 
 def documents(text: str) -> tuple[Object, ...]:
@@ -37,14 +43,14 @@ def rendered(case: Path, chart: Path = CHART) -> tuple[Object, ...]:
     return documents(done.stdout)
 
 
-def template(*settings: str, chart: Path = CHART, values: dict[str, Any] | None = None) -> str:
+def template(
+    *settings: str, chart: Path = CHART, values: dict[str, Any] | None = None, helm: str | Path = "helm"
+) -> str:
     """Return what Helm renders, or what it says against the values."""
     flags = [flag for setting in settings for flag in ("--set", setting)]
     if values is not None:
-        path = chart.parent / "values-of-the-test.json"
-        path.write_text(json.dumps(values), "utf-8")
-        flags += ["--values", str(path)]
-    done = run("helm", "template", "marketplace", chart, "--namespace", "monitoring", *flags)
+        flags += ["--values", "-"]
+    done = run(helm, "template", "marketplace", chart, "--namespace", "monitoring", *flags, stdin=json.dumps(values))
     return done.stdout if done.returncode == 0 else done.stderr
 
 

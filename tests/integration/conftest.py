@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import pytest
 import yaml
 
-from .processes import Exporter, Process, Prometheus, Simulator
+from .processes import Exporter, Process, Prometheus, Simulator, faulty_simulator
 
 TOKEN = "a-token-that-nobody-must-ever-see"
 
@@ -51,15 +51,12 @@ StartSimulator = Callable[..., Simulator]
 
 
 @pytest.fixture
-def simulator(keep: Keep, tool: Tool) -> StartSimulator:
-    """Start `azure-marketplace-simulator` with these arguments; by default the empty scenario with publisher contoso."""
-    command = tool("azure-marketplace-simulator")
+def simulator(keep: Keep) -> StartSimulator:
+    """Start the simulator with these arguments; without `--scenario` it has the publisher contoso and no offers."""
 
     def start(*arguments: str) -> Simulator:
-        chosen = (
-            arguments if "--scenario" in arguments else ("--scenario", "empty", "--publisher", "contoso", *arguments)
-        )
-        return keep(lambda folder: Simulator([command, "--control", *chosen], folder))
+        chosen = arguments if "--scenario" in arguments else ("--publisher", "contoso", *arguments)
+        return keep(lambda folder: Simulator(faulty_simulator(*chosen), folder))
 
     return start
 

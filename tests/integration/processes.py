@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,16 @@ from typing import Any, TypeVar
 
 import requests
 
-__all__ = ["TIMEOUT", "Exporter", "Process", "Prometheus", "Simulator", "clean_environment", "wait_until"]
+__all__ = [
+    "TIMEOUT",
+    "Exporter",
+    "Process",
+    "Prometheus",
+    "Simulator",
+    "clean_environment",
+    "faulty_simulator",
+    "wait_until",
+]
 
 Result = TypeVar("Result")
 
@@ -164,8 +174,13 @@ class Exporter(Process):
         wait_until(lambda: self.get("/-/ready").status_code == requests.codes.ok, "ready", timeout)
 
 
+def faulty_simulator(*arguments: str) -> list[str | Path]:
+    """The command line of tests/faults: the simulator with a control API, by which tests write offers and set faults."""
+    return [sys.executable, Path(__file__).resolve().parents[1] / "faults" / "run.py", *arguments]
+
+
 class Simulator(Process):
-    """A running `azure-marketplace-simulator`, with its control API open."""
+    """A running simulator; its control API is there if it was started by `faulty_simulator`."""
 
     def __init__(self, command: Sequence[str | Path], folder: Path) -> None:
         super().__init__(command, folder)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from exporter.config.options import options
+from exporter.sources.registry import SOURCES
 from tests.integration._chart import BIN, CASES, CHART, rendered
 
 # What the webhook of workload identity adds to the pod.
@@ -95,7 +96,7 @@ def test_the_settings_that_the_chart_keeps_for_itself_exist() -> None:
     """Else `config.web.telemetry_paht` or a setting that was renamed would slip through."""
     text = (CHART / "templates/_validate.tpl").read_text("utf-8")
     kept = set(re.findall(r'"((?:auth|web|collection)\.[a-z_]+)" "', text)) - {"web.config"}
-    assert kept <= {option.name for option in options()}
+    assert kept <= {option.name for option in options(SOURCES)}
     assert len(kept) == 11
 
 

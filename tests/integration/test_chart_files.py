@@ -197,7 +197,7 @@ def test_a_new_value_reaches_schema_and_readme(repository: Path, chart: Path) ->
     values.write_text(values.read_text("utf-8") + '# @schema {"enum": [1, 2]}\n# -- New.\nnewValue: 1\n', "utf-8")
     code, said = sync_check(repository)
     assert code == 1
-    assert [Path(line).name for line in said.splitlines()] == ["values.schema.json", "README.md"]
+    assert [Path(line).name for line in said.splitlines()] == ["values.schema.json", "README.md", "_instead.tpl"]
     run("python", ROOT / "helm/sync.py", "--root", repository)
     assert "| `newValue` | `1` | New. |" in (chart / "README.md").read_text("utf-8")
     schema = json.loads((chart / "values.schema.json").read_text("utf-8"))
@@ -216,8 +216,67 @@ def test_the_version_is_that_of_the_package(repository: Path, chart: Path) -> No
 def test_every_value_has_a_text() -> None:
     table = (CHART / "README.md").read_text("utf-8").partition("<!-- begin values -->")[2]
     rows = [row.split("|") for row in table.splitlines() if row.startswith("| `")]
-    assert len(rows) > 200
+    assert len(rows) > 150
     assert [row[1] for row in rows if not row[3].strip()] == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ('# @schema {"additionalProperties": {"type": "boolean"}}', 'wrong: ""'),
+        ('# @schema {"pattern": "^a$"}', "wrong: {}"),
+        ('# @schema {"items": {"type": "string"}}', "wrong: 1"),
+        ('# @schema {"minimum": 1}', "wrong: []"),
+        ('# @schema {"enum": ["a"]}', "wrong: b"),
+        ('# @schema {"type": "string"}', "wrong: null"),
+    ],
+)
+def test_a_schema_above_another_value_is_refused(repository: Path, chart: Path, wrong: str, right: str) -> None:
+    """As the one that stood above grafanaUrl and belonged to the value after it."""
+    values = chart / "values.yaml"
+    values.write_text(f"{values.read_text('utf-8')}{wrong}\n# -- Wrong.\n{right}\n", "utf-8")
+    done = run("python", ROOT / "helm/sync.py", "--check", "--root", repository)
+    assert done.returncode == 1
+    assert done.stderr.startswith("values.yaml: the @schema above wrong does not fit its default ")
+
+
+def test_each_schema_reaches_the_key_below_it() -> None:
+    """Read anew, without the code that writes the schema: the next line that is no comment names the key."""
+    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+    lines = (CHART / "values.yaml").read_text("utf-8").splitlines()
+    path: list[str] = []
+    expected: dict[str, dict[str, Any]] = {}
+    above: dict[str, Any] | None = None
+    for line in lines:
+        name, colon, _ = line.strip().partition(":")
+        if line.strip().startswith("# @schema "):
+            above = json.loads(line.strip().removeprefix("# @schema "))
+        elif colon and not line.strip().startswith(("#", "-", "<")):
+            path[(len(line) - len(line.lstrip())) // 2 :] = [name]
+            if above is not None:
+                expected[".".join(path)], above = above, None
+    assert len(expected) > 30
+    for dotted, keywords in expected.items():
+        node = schema
+        for name in dotted.split("."):
+            node = node["properties"][name]
+        assert keywords.items() <= node.items(), dotted
+
+
+def test_the_four_scrapers_share_one_block() -> None:
+    """One block of comments and schemas; what a group says itself goes over it, and alone stands in the table."""
+    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))["properties"]
+    block = schema["serviceMonitor"]["properties"]
+    own = {"enabled", "apiVersion", "interval", "scrapeTimeout"}
+    table = (CHART / "README.md").read_text("utf-8")
+    for name in ("podMonitor", "scrapeConfig", "probe"):
+        fields = schema[name]["properties"]
+        assert {field: block[field] for field in block.keys() - own} == {
+            field: fields[field] for field in block.keys() - own
+        }
+        assert fields["interval"]["pattern"] == block["interval"]["pattern"]
+        assert f"| `{name}.enabled` |" in table
+        assert f"| `{name}.tlsConfig` |" not in table
 
 
 def test_the_committed_copies_are_fresh() -> None:

@@ -10,9 +10,10 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.integration._chart import CHART, objects, template
+from tests.integration._chart import CHART, each_helm, objects, template
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 DEMO = ("demo.enabled=true",)
@@ -20,8 +21,10 @@ REAL = ("config.publishers={contoso}",)
 SECRET = ("auth.method=clientSecret", "auth.tenantId=t", "auth.clientId=c")
 IDENTITY = ("auth.method=workloadIdentity", "auth.workloadIdentity.clientId=c")
 CLAIM = "state.volume=persistentVolumeClaim"
+BUDGET = "podDisruptionBudget.enabled=true"
 
 
+@each_helm
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
@@ -76,16 +79,104 @@ CLAIM = "state.volume=persistentVolumeClaim"
         ((*REAL, CLAIM, "replicaCount=2"), "several pods of a Deployment would share one state file"),
         ((*REAL, CLAIM, "strategy.type=RollingUpdate"), "with a claim the new pod would wait for the old one"),
         ((*REAL, "strategy.rollingUpdate.maxSurge=0"), "strategy.rollingUpdate has no meaning with strategy.type Rec"),
-        ((*REAL, "podDisruptionBudget.enabled=true"), "podDisruptionBudget.enabled with one pod would block every"),
+        ((*REAL, BUDGET), "podDisruptionBudget.enabled with one pod protects nothing"),
+        (
+            (*REAL, BUDGET, "podDisruptionBudget.minAvailable=1"),
+            "lets none of 1 pods go and would block every node drain",
+        ),
+        (
+            (*REAL, BUDGET, "replicaCount=2", "podDisruptionBudget.minAvailable=2"),
+            "podDisruptionBudget lets none of 2 pods go and would block every node drain: lower minAvailable, raise",
+        ),
+        (
+            (*REAL, BUDGET, "replicaCount=2", "podDisruptionBudget.minAvailable=100%"),
+            "podDisruptionBudget lets none of 2 pods go",
+        ),
+        (
+            (*REAL, BUDGET, "replicaCount=2", "podDisruptionBudget.maxUnavailable=0"),
+            "podDisruptionBudget lets none of 2 pods go",
+        ),
         (
             (
                 *REAL,
                 "replicaCount=2",
-                "podDisruptionBudget.enabled=true",
+                BUDGET,
                 "podDisruptionBudget.minAvailable=1",
                 "podDisruptionBudget.maxUnavailable=1",
             ),
             "podDisruptionBudget takes minAvailable or maxUnavailable, not both",
+        ),
+        (
+            (*REAL, "updateStrategy.type=OnDelete", "updateStrategy.rollingUpdate.partition=1"),
+            "updateStrategy.rollingUpdate has no meaning with updateStrategy.type OnDelete",
+        ),
+        (
+            (*REAL, CLAIM, "state.persistentVolumeClaimRetentionPolicy.whenDeleted=Delete"),
+            "state.persistentVolumeClaimRetentionPolicy is for the claims of a StatefulSet",
+        ),
+        ((*REAL, "extraEnv[0].name=A", "extraEnv[1].name=A"), "extraEnv names A twice: drop one of them"),
+        (
+            (*REAL, "extraEnv[0].name=A", "extraEnv[0].value=1"),
+            "extraEnv gives A the value 1, which is no text: quote it",
+        ),
+        (
+            (*REAL, "extraEnv[0].name=A", "extraEnv[0].value=true"),
+            "extraEnv gives A the value true, which is no text: quote it",
+        ),
+        (
+            (*REAL, "fullnameOverride=Offers_1"),
+            'the objects would be named "Offers_1", which is no DNS label (a lower-case letter, then lower-case lett',
+        ),
+        ((*REAL, "fullnameOverride=1st"), 'the objects would be named "1st", which is no DNS label'),
+        ((*REAL, "nameOverride=a b"), 'nameOverride "a b" is no value for a label'),
+        ((*REAL, "namespaceOverride=A"), 'namespaceOverride "A" is no DNS label'),
+        ((*REAL, "prometheusRule.namespace=a.b"), 'prometheusRule.namespace "a.b" is no DNS label'),
+        (
+            (*REAL, r"commonLabels.app\.kubernetes\.io/name=a"),
+            "commonLabels sets app.kubernetes.io/name, by which the selectors find their objects: drop it",
+        ),
+        ((*REAL, r"podLabels.app\.kubernetes\.io/instance=a"), "podLabels sets app.kubernetes.io/instance, by which"),
+        (
+            (*REAL, r"service.labels.app\.kubernetes\.io/component=a"),
+            "service.labels sets app.kubernetes.io/component, by",
+        ),
+        (
+            (*REAL, "service.portName=metrics-of-the-exporter"),
+            'service.portName "metrics-of-the-exporter" is no name of a port: at most 15 lower-case letters, digits',
+        ),
+        ((*REAL, "service.portName=a--b"), 'service.portName "a--b" is no name of a port'),
+        (
+            (*REAL, "service.nodePort=30000"),
+            "service.nodePort is set, but service.type ClusterIP has none: set service",
+        ),
+        (
+            (*REAL, "service.type=NodePort", "service.clusterIP=None"),
+            "service.clusterIP None is headless, which service.type NodePort cannot be",
+        ),
+        (
+            (*REAL, "service.loadBalancerSourceRanges={10.0.0.0/8}"),
+            "service.loadBalancerSourceRanges means nothing to service.type ClusterIP",
+        ),
+        (
+            (*REAL, "webConfig.existingSecret=a", "webConfig.clientCertificates=true"),
+            "client certificates are required by webConfig, which needs TLS: set webConfig.tls=true",
+        ),
+        (
+            (*REAL, "serviceMonitor.interval=30s", "serviceMonitor.scrapeTimeout=1m"),
+            "serviceMonitor.scrapeTimeout 1m is longer than serviceMonitor.interval 30s, and the operator would drop",
+        ),
+        ((*REAL, "probe.interval=59s999ms"), "probe.scrapeTimeout 1m is longer than probe.interval 59s999ms"),
+        (
+            (*REAL, "scrapeConfig.interval=30s"),
+            "scrapeConfig.scrapeTimeout 1m is longer than scrapeConfig.interval 30s",
+        ),
+        (
+            (*REAL, "podMonitor.endpoint.scrapeTimeout=1m"),
+            "podMonitor.endpoint.scrapeTimeout has a value of its own: use podMonitor.scrapeTimeout",
+        ),
+        (
+            (*REAL, "scrapeConfig.spec.scrapeInterval=1m"),
+            "scrapeConfig.spec.scrapeInterval has a value of its own: use scrapeConfig.interval",
         ),
         ((*REAL, "ingress.enabled=true"), "ingress.enabled needs ingress.hosts"),
         ((*REAL, "route.enabled=true"), "route.enabled needs route.parentRefs"),
@@ -110,8 +201,10 @@ CLAIM = "state.volume=persistentVolumeClaim"
         ((*REAL, "prometheusRule.overrides.Nonsense.for=1h"), "prometheusRule.overrides.Nonsense: there is no such al"),
     ],
 )
-def test_contradictions_are_told_with_what_to_change(settings: tuple[str, ...], sentence: str) -> None:
-    said = template(*settings)
+def test_contradictions_are_told_with_what_to_change(
+    tool: Callable[[str], Path], helm: str, settings: tuple[str, ...], sentence: str
+) -> None:
+    said = template(*settings, helm=tool(helm))
     assert said.startswith("Error: execution error")
     assert sentence in said
 
@@ -119,6 +212,59 @@ def test_contradictions_are_told_with_what_to_change(settings: tuple[str, ...], 
 def test_all_contradictions_are_told_at_once() -> None:
     said = template("auth.method=token", "ingress.enabled=true", "state.existingClaim=a")
     assert said.count("\n  - ") == 4
+
+
+@each_helm
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"podAnnotations": None}, "podAnnotations: drop the line, or write podAnnotations: {}"),
+        ({"serviceMonitor": None}, "serviceMonitor: drop the line, or write serviceMonitor: {}"),
+        ({"podMonitor": {"interval": None}}, 'podMonitor.interval: drop the line, or write interval: ""'),
+        ({"state": {"accessModes": None}}, 'state.accessModes: drop the line, or write accessModes: ["ReadWriteOnce"]'),
+        ({"containerPort": None}, "containerPort: drop the line, or write containerPort: 10142"),
+        (
+            {"global": {"imagePullSecrets": None}},
+            "global.imagePullSecrets: drop the line, or write imagePullSecrets: []",
+        ),
+        ({"testFramework": None}, "testFramework: drop the line, or write testFramework: {}"),
+    ],
+)
+def test_a_bare_key_is_told_with_what_to_write(
+    tool: Callable[[str], Path], helm: str, values: dict[str, Any], sentence: str
+) -> None:
+    said = template(values={"demo": {"enabled": True}, **values}, helm=tool(helm))
+    assert said.startswith("Error: execution error")
+    assert f"these values are empty:\n  - {sentence}\n" in said
+
+
+def nullable() -> set[str]:
+    """Return the values that may be null, from their schema."""
+    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+    named = schema["properties"]
+    return {name for name in named if "null" in named[name].get("type", "null")}
+
+
+def test_every_bare_key_at_the_top_is_told_or_allowed() -> None:
+    """All at once, so that none is forgotten when a value is added."""
+    names = yaml.safe_load((CHART / "values.yaml").read_text("utf-8")).keys()
+    allowed = nullable()
+    assert allowed == {
+        "hostUsers",
+        "livenessProbe",
+        "podSecurityContext",
+        "readinessProbe",
+        "resources",
+        "securityContext",
+        "startupProbe",
+    }
+    said = template(values=dict.fromkeys(names - allowed))
+    assert {line.partition(":")[0].removeprefix("  - ") for line in said.splitlines() if line.startswith("  - ")} == (
+        names - allowed
+    )
+    (deployment,) = objects(template(values={"demo": {"enabled": True}, **dict.fromkeys(allowed)}), "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert not {"resources", "livenessProbe", "securityContext"} & container.keys()
 
 
 @pytest.mark.parametrize(
@@ -135,6 +281,14 @@ def test_all_contradictions_are_told_at_once() -> None:
         ("probe.targets={contoso}", "- probe.targets.0: Does not match pattern"),
         ("prometheusRule.overrides.A.fro=1h", "- prometheusRule.overrides.A: Additional property fro is not allowed"),
         ("commonLabels.number=1", "- commonLabels.number: Invalid type. Expected: string, given: integer"),
+        ("auth.method=azureCli", "- auth.method: auth.method must be one of the following"),
+        ("scrapeConfig.mode=metrics", "- scrapeConfig: Additional property mode is not allowed"),
+        ("podMonitor.interval=60", "- podMonitor.interval: Invalid type"),
+        (
+            "prometheusRule.disabled.A=text",
+            "- prometheusRule.disabled.A: Invalid type. Expected: boolean, given: string",
+        ),
+        ("state.persistentVolumeClaimRetentionPolicy.whenScaled=a", "whenScaled must be one of the following"),
     ],
 )
 def test_misprints_are_refused_with_their_path(setting: str, said: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import requests
 from tests.certificates import Authority, client_certificate
 
 from .conftest import StartExporter, WriteSettings
-from .processes import Exporter, Process, Simulator, wait_until
+from .processes import Exporter, Process, Simulator, faulty_simulator, wait_until
 from .test_end_to_end import OFFER
 
 OWN = "azure_marketplace_exporter_"
@@ -55,13 +56,13 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def running(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("credentials")
     authority, stranger = (Authority(folder, name) for name in ("known", "stranger"))
     certificate, key = authority.issue("server")
-    arguments = ["--control", "--scenario=empty", "--publisher=contoso", "--require-audience", "--token=from-az"]
+    arguments = ["--publisher=contoso", "--require-audience", "--token=from-az"]
     tls = [f"--tls-cert={certificate}", f"--tls-key={key}", f"--token-lifetime={LIFETIME}"]
-    api = Simulator([tool("azure-marketplace-simulator"), *arguments, *tls], folder / "simulator")
+    api = Simulator(faulty_simulator(*arguments, *tls), folder / "simulator")
     site = Site(api, authority.file, stranger.file)
     site.control("PUT", "offers/contoso/vm", json=OFFER)
     yield site
@@ -332,7 +333,7 @@ def test_wrong_settings(
     """What is missing or contradicts is named at the start, and nothing is asked."""
     done = run(f"--config.file={write_settings({'auth': {'token_file': None} | auth})}", "--config.check")
     assert (done.exit_code, done.output) == (2, "")
-    assert done.log.startswith("auth: ")
+    assert re.match(r"auth( \(.*:\d+\))?: ", done.log)
     assert complaint in done.log
 
 

@@ -26,7 +26,7 @@ import yaml
 from tests.certificates import Authority
 
 from .crowd import Crowd, Scraper, resident_mebibytes, scrape
-from .processes import Exporter, Simulator
+from .processes import Exporter, Simulator, faulty_simulator
 
 pytestmark = pytest.mark.alone
 
@@ -41,9 +41,9 @@ Tell = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def api(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     simulator = Simulator(
-        [tool("azure-marketplace-simulator"), "--control", "--scenario=scale", f"--offers={OFFERS}"],
+        faulty_simulator("--scenario=scale", f"--offers={OFFERS}"),
         tmp_path_factory.mktemp("api"),
     )
     yield simulator

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from .browser import DARK, Browser, corner
-from .processes import Exporter, Simulator
+from .processes import Exporter, Simulator, faulty_simulator
 
 Tool = Callable[[str], Path]
 
@@ -41,9 +41,9 @@ def start_exporter(stack: ExitStack, folder: Path, tool: Tool, *options: str) ->
     return exporter.url
 
 
-def start_upstream(stack: ExitStack, folder: Path, tool: Tool, *options: str) -> Simulator:
+def start_upstream(stack: ExitStack, folder: Path, *options: str) -> Simulator:
     """Start the simulator."""
-    upstream = Simulator([tool("azure-marketplace-simulator"), *options], folder)
+    upstream = Simulator(faulty_simulator(*options), folder)
     stack.callback(upstream.kill)
     return upstream
 
@@ -67,9 +67,7 @@ def hostile(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     token = folder / "token"
     token.write_text("token")
     with ExitStack() as stack:
-        upstream = start_upstream(
-            stack, folder / "upstream", tool, "--scenario=empty", "--publisher=contoso", "--control"
-        )
+        upstream = start_upstream(stack, folder / "upstream", "--publisher=contoso")
         for offer, title in ((ODD_ID, HOSTILE), ("huge", "x" * 1_000_000), ("rtl", RTL)):
             put(upstream, offer, title)
         yield start_exporter(
@@ -266,7 +264,7 @@ def test_a_thousand_offers_stay_usable_and_no_scrape_waits_for_a_page(
     token.write_text("token")
     with ExitStack() as stack:
         upstream = start_upstream(
-            stack, tmp_path / "upstream", tool, "--scenario=scale", f"--offers={OFFERS}", "--publishers=2"
+            stack, tmp_path / "upstream", "--scenario=scale", f"--offers={OFFERS}", "--publishers=2"
         )
         url = start_exporter(
             stack,

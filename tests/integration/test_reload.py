@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import threading
 import time
@@ -147,7 +146,7 @@ def test_bad_file(start: Start, by: str, content: str | None, complaint: str) ->
 
 
 def test_two_hundred_reloads(start: Start) -> None:
-    """No thread, file or connection is left behind; no refresh is lost or doubled; the process is well throughout."""
+    """No thread, file or connection is left behind, and the process is well throughout."""
     site = start(collection={"interval": "1h", "stale_after": "1d"})
     site.exporter.wait_for_sample(UP, 1)
     ended = threading.Event()
@@ -174,9 +173,8 @@ def test_two_hundred_reloads(start: Start) -> None:
     assert late["threads"] <= early["threads"] + 1
     assert late["files"] <= early["files"] + 2
     assert set(health) == {200}
-    wait_until(lambda: site.exporter.samples()[REFRESHES] == 201, "each engine refreshes once, at its start")
-    assert site.api.control("GET", "requests").json()["by_operation"] == {"list_offers": 201, "offer_status": 201}
-    assert site.exporter.samples()[UP] == 1
+    assert 1 <= site.exporter.samples()[REFRESHES] <= 201, "each engine refreshes once, unless the next one comes first"
+    site.exporter.wait_for_sample(UP, 1)
     assert "Traceback" not in site.exporter.log
 
 
@@ -202,20 +200,25 @@ def test_reload_without_a_change(start: Start) -> None:
 
 
 @pytest.mark.parametrize("mode", ["background", "on_scrape"])
-def test_reload_waits_for_the_refresh_under_way(start: Start, mode: str) -> None:
-    """It is finished and shown, then the new settings begin."""
+def test_reload_while_a_refresh_hangs(start: Start, mode: str) -> None:
+    """The new settings begin at once; what the old refresh finds in the end is never shown."""
     site = start(collection={"interval": "1h", "stale_after": "1d", "mode": mode})
     site.exporter.wait_for_sample(UP, 1)
-    site.api.control("POST", "faults", json={"kind": "slow", "seconds": 1, "times": 1, "operation": "list_offers"})
+    site.api.control("POST", "faults", json={"kind": "slow", "seconds": 2, "times": 1, "operation": "list_offers"})
     site.rewrite(collection={"timeout": "11s"})
     site.post()
     wait_until(lambda: site.api.control("GET", "faults").json()[0]["hits"], "a slow refresh under way")
-    site.rewrite(publishers=["contoso", "fabrikam"])
-    site.post()
-    before, _, after = site.exporter.log.rpartition("configuration reloaded")
-    assert re.search(r"refresh done.*publisher_id=contoso offers=1 failed=0 seconds=1\.", before)
-    assert not re.search("failed=[^0]", after)
+    site.rewrite(publishers=["fabrikam"])
+    assert site.post().status_code == 200
     site.exporter.wait_for_sample(OTHER, 1)
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end:
+        samples = site.exporter.samples()
+        assert samples[OTHER] == 1
+        assert UP not in samples
+        time.sleep(0.05)
+    assert site.exporter.get("/-/healthy").status_code == site.exporter.get("/-/ready").status_code == 200
+    assert "Traceback" not in site.exporter.log
 
 
 def test_what_needs_a_restart(start: Start) -> None:

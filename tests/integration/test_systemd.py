@@ -20,6 +20,7 @@ import yaml
 
 from exporter.config.options import CommandLine, load
 from exporter.domain.errors import ConfigError
+from exporter.sources.registry import SOURCES
 
 from .conftest import Keep
 from .processes import Exporter, wait_until
@@ -140,7 +141,9 @@ def settings_of(text: str, folder: Path, **auth: str) -> CommandLine:
     (folder / "exporter.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     _, *arguments = shlex.split(parsed(text)["Service"]["ExecStart"])
     arguments = [one.replace("/etc/azure-marketplace-exporter", str(folder)) for one in arguments]
-    return load([one.replace("%d", "/run/credentials").replace("%S", "/var/lib") for one in arguments], {})
+    return load(
+        [one.replace("%d", "/run/credentials").replace("%S", "/var/lib") for one in arguments], {}, sources=SOURCES
+    )
 
 
 def credential(text: str) -> Path:

@@ -251,7 +251,7 @@ def test_details_that_cannot_be_read_stay_as_they_were(watch: Watch, is_at_rest:
 
 def test_one_odd_entry_costs_only_itself(watch: Watch) -> None:
     """A.5."""
-    watched = watch()
+    watched = watch({"collection": {"terminal_interval": "0s"}})
     before = watched.look()
     odd = [None, "a text", 7, ["a list"]]
     for path in (CLOUD_LIST, CENTER_LIST, CENTER.format(APP), INGESTION_LIST, INGESTION.format(SAAS), *DETAILS):

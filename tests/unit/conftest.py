@@ -14,7 +14,7 @@ from exporter.config.settings import ENV_PREFIX
 
 @pytest.fixture
 def own_logging() -> Iterator[None]:
-    """Let a test set up the logs, and put back what was there."""
+    """Put back what was there before a test set up the logs."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     levels = {name: logging.getLogger(name).level for name in ("azure", "msal", "uvicorn", "asyncio", "urllib3")}

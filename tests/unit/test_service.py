@@ -31,7 +31,8 @@ from exporter.config.settings import (
 )
 from exporter.domain.errors import ConfigError, ServeError, StateFileError
 from exporter.service import Service
-from exporter.simulator import Simulator, empty, serve_in_thread
+from exporter.simulator import serve_in_thread
+from tests.faults import FaultySimulator, empty
 
 OFFER: dict[str, Any] = {"status": "running", "steps": [{"id": "live", "status": "inProgress"}]}
 LOADED = "azure_marketplace_exporter_config_last_reload_successful"
@@ -41,8 +42,8 @@ Make = Callable[..., Settings]
 @pytest.fixture
 def make() -> Iterator[Make]:
     """Make settings that watch a simulator."""
-    simulator = Simulator(empty("contoso", "fabrikam"))
-    simulator.world.put("contoso", "vm", OFFER, {})
+    simulator = FaultySimulator(empty("contoso", "fabrikam"))
+    simulator.put("contoso", "vm", OFFER)
     with serve_in_thread(simulator.app) as server:
 
         def settings(*publishers: str, token: str = "sesame", **collection: Any) -> Settings:

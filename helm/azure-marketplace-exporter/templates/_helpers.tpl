@@ -22,28 +22,32 @@
 {{- end }}
 
 {{- define "azure-marketplace-exporter.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "azure-marketplace-exporter.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "azure-marketplace-exporter.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{/* What the NetworkPolicy knows the pod of `helm test` by; no selector of the workload matches it. */}}
+{{- define "azure-marketplace-exporter.testLabels" -}}
+app.kubernetes.io/name: azure-marketplace-exporter-test
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{/* Labels of every object. A "+" of a version is no valid label. */}}
 {{- define "azure-marketplace-exporter.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "azure-marketplace-exporter.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | replace "+" "_" | trunc 63 | trimSuffix "-" | quote }}
-app.kubernetes.io/component: exporter
-app.kubernetes.io/part-of: {{ include "azure-marketplace-exporter.name" . }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $labels := dict
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+  "app.kubernetes.io/version" (.Chart.AppVersion | replace "+" "_" | trunc 63 | trimSuffix "-")
+  "app.kubernetes.io/component" "exporter"
+  "app.kubernetes.io/part-of" (include "azure-marketplace-exporter.name" .)
+  "app.kubernetes.io/managed-by" .Release.Service }}
+{{- toYaml (mergeOverwrite $labels (include "azure-marketplace-exporter.selectorLabels" . | fromYaml) .Values.commonLabels) }}
 {{- end }}
 
 {{/* metadata: dict root, name, and optionally namespace, labels, annotations */}}
 {{- define "azure-marketplace-exporter.metadata" -}}
 {{- $root := .root -}}
-name: {{ .name }}
-namespace: {{ default (include "azure-marketplace-exporter.namespace" $root) .namespace }}
+name: {{ .name | quote }}
+namespace: {{ default (include "azure-marketplace-exporter.namespace" $root) .namespace | quote }}
 labels:
   {{- $labels := include "azure-marketplace-exporter.labels" $root | fromYaml }}
   {{- toYaml (mergeOverwrite $labels (deepCopy (default dict .labels))) | nindent 2 }}
@@ -68,9 +72,14 @@ annotations:
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end -}}
 {{- end }}
 
+{{/* Each once: a list that is merged by name, as in server-side apply, must not hold a name twice. */}}
 {{- define "azure-marketplace-exporter.imagePullSecrets" -}}
+{{- $names := list }}
 {{- range concat .Values.global.imagePullSecrets .Values.imagePullSecrets }}
-- name: {{ if kindIs "map" . }}{{ .name }}{{ else }}{{ . }}{{ end }}
+{{- if kindIs "map" . }}{{ $names = append $names .name }}{{ else }}{{ $names = append $names . }}{{ end }}
+{{- end }}
+{{- range uniq $names }}
+- name: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -110,9 +119,50 @@ annotations:
 {{- end }}
 
 {{- define "azure-marketplace-exporter.telemetryPath" -}}
-{{- dig "web" "telemetry_path" "/metrics" .Values.config }}
+{{- dig "web" "telemetry_path" "" .Values.config | default "/metrics" }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.serviceHost" -}}
+{{ include "azure-marketplace-exporter.fullname" . }}.{{ include "azure-marketplace-exporter.namespace" . }}.svc
 {{- end }}
 
 {{- define "azure-marketplace-exporter.serviceAddress" -}}
-{{ include "azure-marketplace-exporter.fullname" . }}.{{ include "azure-marketplace-exporter.namespace" . }}.svc:{{ .Values.service.port }}
+{{ include "azure-marketplace-exporter.serviceHost" . }}:{{ .Values.service.port }}
+{{- end }}
+
+{{/* "true" if the listener requires client certificates, which neither the kubelet nor the pod of `helm test` has */}}
+{{- define "azure-marketplace-exporter.clientCertificates" -}}
+{{- $tls := default dict (get .Values.webConfig.config "tls_server_config") }}
+{{- if or .Values.webConfig.clientCertificates (eq (toString (get $tls "client_auth_type")) "RequireAndVerifyClientCert") }}true{{ end }}
+{{- end }}
+
+{{/* "claim", "claims" or empty: what the release makes itself to keep the state, the claim of a Deployment or those of a StatefulSet */}}
+{{- define "azure-marketplace-exporter.ownClaims" -}}
+{{- if and (eq .Values.state.volume "persistentVolumeClaim") (not .Values.state.existingClaim) }}
+{{- ternary "claims" "claim" (not (empty (include "azure-marketplace-exporter.stateful" .))) }}
+{{- end }}
+{{- end }}
+
+{{/* The spec of a claim that a Deployment of this release made and no longer uses. It stays in the release, with the size that it
+     has: Helm 3 cannot roll back to a claim that is there but not in its newest manifest. Empty for a reader of templates. */}}
+{{- define "azure-marketplace-exporter.oldClaim" -}}
+{{- if ne (include "azure-marketplace-exporter.ownClaims" .) "claim" }}
+{{- $old := lookup "v1" "PersistentVolumeClaim" (include "azure-marketplace-exporter.namespace" .) (include "azure-marketplace-exporter.fullname" .) }}
+{{- if and (eq (dig "metadata" "annotations" "meta.helm.sh/release-name" "" $old) .Release.Name) (eq (include "azure-marketplace-exporter.claimPolicy" .) "keep") }}
+{{- toYaml (mergeOverwrite (include "azure-marketplace-exporter.claimSpec" . | fromYaml) (pick $old.spec "accessModes" "resources")) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.claimPolicy" -}}
+{{- dig "helm.sh/resource-policy" "keep" .Values.state.annotations }}
+{{- end }}
+
+{{/* The strategy of a workload; says what Kubernetes would fill in, so that a change of the type takes it away again. Dict strategy, defaults */}}
+{{- define "azure-marketplace-exporter.strategy" -}}
+{{- $strategy := omit .strategy "rollingUpdate" }}
+{{- if eq $strategy.type "RollingUpdate" }}
+{{- $_ := set $strategy "rollingUpdate" (default .defaults .strategy.rollingUpdate) }}
+{{- end }}
+{{- toYaml $strategy }}
 {{- end }}

@@ -158,11 +158,15 @@
 {{- end }}
 {{- end }}
 
-{{/* A probe, with the scheme of the listener where it has none; dict root, probe */}}
+{{/* A probe, with the scheme of the listener where it has none, or as a mere connection; dict root, probe */}}
 {{- define "azure-marketplace-exporter.probe" -}}
 {{- $probe := deepCopy .probe }}
-{{- if and (hasKey $probe "httpGet") .root.Values.webConfig.tls }}
+{{- if hasKey $probe "httpGet" }}
+{{- if include "azure-marketplace-exporter.clientCertificates" .root }}
+{{- $probe = merge (omit $probe "httpGet") (dict "tcpSocket" (pick $probe.httpGet "port")) }}
+{{- else if .root.Values.webConfig.tls }}
 {{- $_ := set $probe "httpGet" (merge $probe.httpGet (dict "scheme" "HTTPS")) }}
+{{- end }}
 {{- end }}
 {{- toYaml $probe }}
 {{- end }}
@@ -170,13 +174,9 @@
 {{- define "azure-marketplace-exporter.podTemplate" -}}
 metadata:
   labels:
-    {{- include "azure-marketplace-exporter.labels" . | nindent 4 }}
-    {{- if eq .Values.auth.method "workloadIdentity" }}
-    azure.workload.identity/use: "true"
-    {{- end }}
-    {{- with .Values.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- $labels := include "azure-marketplace-exporter.labels" . | fromYaml }}
+    {{- if eq .Values.auth.method "workloadIdentity" }}{{ $_ := set $labels "azure.workload.identity/use" "true" }}{{ end }}
+    {{- toYaml (mergeOverwrite $labels .Values.podLabels) | nindent 4 }}
   {{- $annotations := deepCopy .Values.commonAnnotations }}
   {{- if include "azure-marketplace-exporter.ownConfig" . }}
   {{- $_ := set $annotations "checksum/config" (toYaml .Values.config | sha256sum) }}

@@ -1,13 +1,32 @@
 {{/* Contradictions between values, each told with what to change; all of them at once. */}}
 
 {{- define "azure-marketplace-exporter.validate" -}}
+{{- with include "azure-marketplace-exporter.validate.empty" . | fromYamlArray }}
+{{- fail (printf "these values are empty:\n  - %s\n" (join "\n  - " .)) }}
+{{- end }}
 {{- $found := concat
   (include "azure-marketplace-exporter.validate.config" . | fromYamlArray)
   (include "azure-marketplace-exporter.validate.auth" . | fromYamlArray)
+  (include "azure-marketplace-exporter.validate.names" . | fromYamlArray)
   (include "azure-marketplace-exporter.validate.workload" . | fromYamlArray)
+  (include "azure-marketplace-exporter.validate.network" . | fromYamlArray)
   (include "azure-marketplace-exporter.validate.monitoring" . | fromYamlArray) }}
 {{- with $found }}
-{{- fail (printf "these values cannot work together:\n  - %s\n" (join "\n  - " .)) }}
+{{- fail (printf "these values cannot work:\n  - %s\n" (join "\n  - " .)) }}
+{{- end }}
+{{- end }}
+
+{{/* A bare `key:` takes the default away, and the templates would stumble over the hole. */}}
+{{- define "azure-marketplace-exporter.validate.empty" -}}
+{{- range $path, $instead := include "azure-marketplace-exporter.instead" . | fromYaml }}
+{{- $keys := splitList "." $path }}
+{{- $parent := $.Values }}
+{{- range initial $keys }}
+{{- if kindIs "map" $parent }}{{ $parent = get $parent . }}{{ end }}
+{{- end }}
+{{- if and (kindIs "map" $parent) (kindIs "invalid" (index $parent (last $keys))) }}
+- {{ printf "%s: drop the line, or write %s: %s" $path (last $keys) $instead | quote }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -39,13 +58,24 @@
 - {{ printf "config.%s is set by the chart: use the value %s instead" $path $instead | quote }}
 {{- end }}
 {{- end }}
+{{- $names := list }}
 {{- range $v.extraEnv }}
+{{- if has .name $names }}
+- {{ printf "extraEnv names %s twice: drop one of them" .name | quote }}
+{{- end }}
+{{- $names = append $names .name }}
+{{- if not (or (kindIs "string" .value) (kindIs "invalid" .value)) }}
+- {{ printf "extraEnv gives %s the value %v, which is no text: quote it" .name .value | quote }}
+{{- end }}
 {{- if has .name (list "MARKETPLACE_EXPORTER_CONFIG__FILE" "MARKETPLACE_EXPORTER_AUTH__METHOD" "MARKETPLACE_EXPORTER_WEB__LISTEN_ADDRESS" "MARKETPLACE_EXPORTER_WEB__CONFIG__FILE" "MARKETPLACE_EXPORTER_COLLECTION__STATE_FILE" "MARKETPLACE_EXPORTER_COLLECTION__SHARD") }}
 - {{ printf "extraEnv sets %s, which the chart sets itself: use the chart's value (auth.method, containerPort, webConfig, state, sharding)" .name | quote }}
 {{- end }}
 {{- end }}
 {{- if and $v.webConfig.existingSecret $v.webConfig.config }}
 - "webConfig.existingSecret and webConfig.config are both set: keep one of them"
+{{- end }}
+{{- if and (include "azure-marketplace-exporter.clientCertificates" .) (not $v.webConfig.tls) }}
+- "client certificates are required by webConfig, which needs TLS: set webConfig.tls=true"
 {{- end }}
 {{- if and $v.webConfig.tls (not (include "azure-marketplace-exporter.webConfigSecret" .)) }}
 - "webConfig.tls is true but there is no web config file: set webConfig.existingSecret or webConfig.config"
@@ -101,6 +131,32 @@
 {{- end }}
 {{- end }}
 
+{{- define "azure-marketplace-exporter.validate.names" -}}
+{{- $v := .Values }}
+{{- $name := include "azure-marketplace-exporter.fullname" . }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) }}
+- {{ printf "the objects would be named %q, which is no DNS label (a lower-case letter, then lower-case letters, digits and hyphens): set fullnameOverride to one" $name | quote }}
+{{- end }}
+{{- with $v.nameOverride }}
+{{- if not (regexMatch "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$" .) }}
+- {{ printf "nameOverride %q is no value for a label: letters, digits, hyphens, underscores and dots only, the first and last a letter or digit" . | quote }}
+{{- end }}
+{{- end }}
+{{- range $path, $namespace := dict "namespaceOverride" $v.namespaceOverride "serviceMonitor.namespace" $v.serviceMonitor.namespace "podMonitor.namespace" $v.podMonitor.namespace "scrapeConfig.namespace" $v.scrapeConfig.namespace "probe.namespace" $v.probe.namespace "prometheusRule.namespace" $v.prometheusRule.namespace "dashboards.namespace" $v.dashboards.namespace }}
+{{- if and $namespace (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" $namespace)) }}
+- {{ printf "%s %q is no DNS label: lower-case letters, digits and hyphens only, the first and last no hyphen" $path $namespace | quote }}
+{{- end }}
+{{- end }}
+{{- range $path, $labels := dict "commonLabels" $v.commonLabels "podLabels" $v.podLabels "service.labels" $v.service.labels }}
+{{- range list "name" "instance" "component" }}
+{{- $key := printf "app.kubernetes.io/%s" . }}
+{{- if hasKey $labels $key }}
+- {{ printf "%s sets %s, by which the selectors find their objects: drop it (nameOverride changes the name)" $path $key | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "azure-marketplace-exporter.validate.workload" -}}
 {{- $v := .Values }}
 {{- $claim := eq $v.state.volume "persistentVolumeClaim" }}
@@ -124,13 +180,40 @@
 {{- if and (eq $v.strategy.type "Recreate") $v.strategy.rollingUpdate }}
 - "strategy.rollingUpdate has no meaning with strategy.type Recreate: drop one of them"
 {{- end }}
-{{- if $v.podDisruptionBudget.enabled }}
-{{- if le (int (include "azure-marketplace-exporter.replicas" .)) 1 }}
-- "podDisruptionBudget.enabled with one pod would block every node drain: raise replicaCount or turn it off"
+{{- if and (eq $v.updateStrategy.type "OnDelete") $v.updateStrategy.rollingUpdate }}
+- "updateStrategy.rollingUpdate has no meaning with updateStrategy.type OnDelete: drop one of them"
 {{- end }}
-{{- if and (ne $v.podDisruptionBudget.minAvailable nil) (ne $v.podDisruptionBudget.maxUnavailable nil) }}
+{{- if and $v.state.persistentVolumeClaimRetentionPolicy (ne (include "azure-marketplace-exporter.ownClaims" .) "claims") }}
+- "state.persistentVolumeClaimRetentionPolicy is for the claims of a StatefulSet, which this release does not make: drop it"
+{{- end }}
+{{- $budget := $v.podDisruptionBudget }}
+{{- if $budget.enabled }}
+{{- $replicas := int (include "azure-marketplace-exporter.replicas" .) }}
+{{- if and (ne $budget.minAvailable nil) (ne $budget.maxUnavailable nil) }}
 - "podDisruptionBudget takes minAvailable or maxUnavailable, not both"
 {{- end }}
+{{- if or (eq (toString $budget.minAvailable) "100%") (has (toString $budget.maxUnavailable) (list "0" "0%")) (and (regexMatch "^[0-9]+$" (toString $budget.minAvailable)) (ge (int $budget.minAvailable) $replicas)) }}
+- {{ printf "podDisruptionBudget lets none of %d pods go and would block every node drain: lower minAvailable, raise maxUnavailable, or raise replicaCount" $replicas | quote }}
+{{- else if le $replicas 1 }}
+- "podDisruptionBudget.enabled with one pod protects nothing, the pod may go at any time: raise replicaCount or turn it off"
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.validate.network" -}}
+{{- $v := .Values }}
+{{- $service := $v.service }}
+{{- if not (and (regexMatch "^[a-z0-9]([a-z0-9]|-[a-z0-9])*$" $service.portName) (regexMatch "[a-z]" $service.portName) (le (len $service.portName) 15)) }}
+- {{ printf "service.portName %q is no name of a port: at most 15 lower-case letters, digits and single hyphens, one letter at least" $service.portName | quote }}
+{{- end }}
+{{- if and $service.nodePort (eq $service.type "ClusterIP") }}
+- "service.nodePort is set, but service.type ClusterIP has none: set service.type to NodePort or LoadBalancer, or drop it"
+{{- end }}
+{{- if and (eq $service.clusterIP "None") (ne $service.type "ClusterIP") }}
+- {{ printf "service.clusterIP None is headless, which service.type %s cannot be: set service.type to ClusterIP, or drop it" $service.type | quote }}
+{{- end }}
+{{- if and $service.loadBalancerSourceRanges (ne $service.type "LoadBalancer") }}
+- {{ printf "service.loadBalancerSourceRanges means nothing to service.type %s: set service.type to LoadBalancer, or use networkPolicy" $service.type | quote }}
 {{- end }}
 {{- if and $v.ingress.enabled (not $v.ingress.hosts) }}
 - "ingress.enabled needs ingress.hosts"
@@ -142,6 +225,21 @@
 
 {{- define "azure-marketplace-exporter.validate.monitoring" -}}
 {{- $v := .Values }}
+{{- range $name := list "serviceMonitor" "podMonitor" "scrapeConfig" "probe" }}
+{{- $scraper := get $v $name }}
+{{- if and $scraper.interval $scraper.scrapeTimeout }}
+{{- if gt (int64 (include "azure-marketplace-exporter.milliseconds" $scraper.scrapeTimeout)) (int64 (include "azure-marketplace-exporter.milliseconds" $scraper.interval)) }}
+- {{ printf "%s.scrapeTimeout %s is longer than %s.interval %s, and the operator would drop the object without a word: lower it" $name $scraper.scrapeTimeout $name $scraper.interval | quote }}
+{{- end }}
+{{- end }}
+{{- range $field := list "interval" "scrapeInterval" "scrapeTimeout" }}
+{{- range $through := list "endpoint" "spec" }}
+{{- if hasKey (get $scraper $through) $field }}
+- {{ printf "%s.%s.%s has a value of its own: use %s.%s" $name $through $field $name (ternary "scrapeTimeout" "interval" (eq $field "scrapeTimeout")) | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- $scrapers := list }}
 {{- range list "serviceMonitor" "podMonitor" "scrapeConfig" "probe" }}
 {{- if (get $v .).enabled }}{{ $scrapers = append $scrapers (printf "%s.enabled" .) }}{{ end }}

@@ -32,7 +32,7 @@ BODIES = (
     b'{"status": null}',
     b"<p>",
 )
-ODD = (None, "a text", 7, [])
+ODD: tuple[Any, ...] = (None, "a text", 7, [])
 
 
 @dataclass
@@ -89,6 +89,9 @@ class Client:
     rng: random.Random
     base_url: str = "https://api.example"
 
+    def clock(self) -> float:
+        return self.upstream.now()
+
     def get(self, operation: str, path: str, *, params: Mapping[str, str], deadline: Deadline) -> bytes:
         deadline.check()
         if self.rng.random() < self.upstream.sick.get(self.source, 0.05):
@@ -102,7 +105,7 @@ class Client:
         return json.dumps(answer).encode()
 
     def refused(self, operation: str, code: int) -> SourceError:
-        return refusal(operation, code, b'{"error": {"code": "No", "message": "not today"}}')
+        return refusal(operation, code, b'{"error": {"code": "No", "message": "not today"}}', str)
 
     def spoil(self, entries: list[Any]) -> list[Any]:
         """Put something that is no entry among those that are."""

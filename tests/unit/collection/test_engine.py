@@ -14,8 +14,9 @@ from exporter.collection.engine import Engine
 from exporter.collection.snapshot import Snapshot
 from exporter.config.settings import ApiSettings, AuthSettings, CollectionSettings, PublisherSettings, Settings
 from exporter.domain.errors import ConfigError
-from exporter.simulator import Simulator, empty, serve_in_thread
+from exporter.simulator import serve_in_thread
 from exporter.telemetry.metrics import PREFIX, Telemetry
+from tests.faults import FaultySimulator, empty
 from tests.unit.make import Clock
 
 OFFER: dict[str, Any] = {"status": "running", "steps": [{"id": "live", "stepName": "Live", "status": "inProgress"}]}
@@ -24,10 +25,10 @@ OFFER: dict[str, Any] = {"status": "running", "steps": [{"id": "live", "stepName
 class World:
     """A simulator with one offer, and engines that watch it."""
 
-    def __init__(self, url: str, simulator: Simulator) -> None:
+    def __init__(self, url: str, simulator: FaultySimulator) -> None:
         self.url = url
         self.simulator = simulator
-        self.simulator.world.put("contoso", "vm", OFFER, {})
+        self.simulator.put("contoso", "vm", OFFER)
         self.clock = Clock()
         self.monotonic = Clock(0)
         self.telemetry = Telemetry()
@@ -62,7 +63,7 @@ class World:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    simulator = Simulator(empty("contoso"), tokens=["sesame"])
+    simulator = FaultySimulator(empty("contoso"), tokens=["sesame"])
     with serve_in_thread(simulator.app) as server:
         yield World(server.url, simulator)
 
@@ -90,7 +91,6 @@ def test_in_the_background(world: World) -> None:
     assert engine.is_alive
     assert engine.flight() is None
     engine.stop()
-    engine._background._thread.join(10)  # type: ignore[union-attr]  # it has one
     assert not engine.is_alive
 
 
@@ -211,7 +211,7 @@ def test_what_becomes_stale_is_shown_again_without_a_refresh(world: World, monke
 
 def test_pauses_are_handed_over(world: World) -> None:
     first, second = world.engine(), world.engine(interval="2m")
-    first._connections._gates["cloud_partner"].pause(60)
+    first._connections._limiters["cloud_partner"].pause(60)
     second.start(first.stop(), first.pauses())
     assert second.pauses() == first.pauses() == {"cloud_partner": 60.0}
     second.stop()

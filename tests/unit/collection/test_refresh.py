@@ -202,6 +202,24 @@ def test_publishers_do_not_touch_each_other(world: World) -> None:
     assert world.counted() == {"not_found": 1, "internal": 1}
 
 
+def test_a_publisher_that_is_done_ends_no_other(world: World) -> None:
+    engine = world.run("slow", "fast", api=ApiSettings(max_concurrency=1))
+    fast_done = threading.Event()
+
+    def look(snapshot: Snapshot) -> None:
+        if snapshot.publisher("fast").up is not None:
+            fast_done.set()
+
+    def wait() -> Offer:
+        assert fast_done.wait(10)
+        return world.cloud.offer("first")
+
+    world.on_publish = look
+    world.cloud.lists = {"slow": (world.cloud.offer("first"), world.cloud.offer("second")), "fast": ()}
+    world.cloud.hidden = {"first": wait, "second": RUNNING}
+    assert engine.refresh().publisher("slow").up
+
+
 def test_one_slow_publisher_holds_up_none_of_the_others(world: World) -> None:
     engine = world.run("slow", "fast")
     release, fast_shown = threading.Event(), threading.Event()

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from exporter.collection.record import Duration, Past, PastPublication, Pool, UnderWay
 from exporter.collection.snapshot import Failure, Outlook, PublisherRecord, Snapshot, Usual
 from exporter.collection.state import FORMAT, MAX_SIZE, VERSION, NoState, StateFile, check
-from exporter.domain.errors import StateFileError
+from exporter.domain.errors import ConfigError, StateFileError
 from exporter.domain.offers import Level, OfferStatus
 from tests.unit.make import NOW, failure, message, offer, record, snapshot, step
 
@@ -163,7 +163,7 @@ def test_unreadable(path: Path, what: str) -> None:
     if what == "folder":
         path.mkdir()
         state = StateFile(path)
-        with pytest.raises(StateFileError, match=r"cannot read .*: Is a directory"):
+        with pytest.raises(StateFileError, match="is no regular file"):
             state.load()
         state.close()
     else:
@@ -271,11 +271,11 @@ def test_what_would_never_end_is_refused(path: Path, kind: str) -> None:
 def test_what_is_too_large_is_refused(path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(MAX_SIZE + 1)
-    with pytest.raises(StateFileError, match="is larger than"):
+    with pytest.raises(ConfigError, match=r"collection\.state_file: .* is larger than"):
         check(path)
 
 
 def test_check(tmp_path: Path) -> None:
     check(tmp_path / "state")
-    with pytest.raises(StateFileError, match=r"cannot write .*: .*nowhere is no folder"):
+    with pytest.raises(ConfigError, match=r"collection\.state_file: cannot keep .*: No such file"):
         check(tmp_path / "nowhere" / "state")

@@ -57,8 +57,14 @@ def test_what_is_cancelled_while_it_waits_is_not_called() -> None:
 def test_parties_take_turns() -> None:
     """Who has little to do does not wait for who has much."""
     workers = Workers(1, "test")
-    go_on, seen = threading.Event(), list[str]()
-    workers.submit("a", go_on.wait, 10)
+    started, go_on, seen = threading.Event(), threading.Event(), list[str]()
+
+    def hold() -> None:
+        started.set()
+        go_on.wait(10)
+
+    workers.submit("a", hold)
+    assert started.wait(10)
     futures = [workers.submit(party, seen.append, party) for party in "aaabbc"]
     go_on.set()
     assert not wait(futures, 10).not_done

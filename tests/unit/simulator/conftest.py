@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.simulator import Scenario, Simulator, serve_in_thread
+from exporter.simulator import Scenario, Simulator, demo, serve_in_thread
 
 EPOCH = 1_790_000_000.0
 
@@ -23,29 +22,16 @@ class Client:
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        options["headers"] = headers | options.get("headers", {})
-        return requests.request(method, self.url + path, **({"timeout": 10, "allow_redirects": False} | options))
+        return requests.request(method, self.url + path, timeout=10, headers=headers, **options)
 
-    def get(self, path: str, **options: Any) -> requests.Response:
-        return self.ask("GET", path, **options)
+    def get(self, path: str, **query: str) -> requests.Response:
+        return self.ask("GET", path, params=query)
 
-    def cpp(self, path: str, **options: Any) -> requests.Response:
-        return self.get(f"/api/publishers{path}", params={"api-version": "2017-10-31"}, **options)
-
-    def fault(self, *faults: dict[str, Any]) -> None:
-        answer = self.ask("POST", "/control/faults", json=list(faults))
-        assert answer.status_code == 200, answer.text
+    def cpp(self, path: str, **query: str) -> requests.Response:
+        return self.get(f"/api/publishers{path}", **{"api-version": "2017-10-31"} | query)
 
 
 Start = Callable[..., Client]
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for something that happens in the server's thread."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -53,8 +39,20 @@ def start() -> Iterator[Start]:
     with ExitStack() as stack:
 
         def start_one(scenario: Scenario, **options: Any) -> Client:
-            settings: dict[str, Any] = {"clock": lambda: EPOCH, "control": True}
-            simulator = Simulator(scenario, **(settings | options))
+            simulator = Simulator(scenario, **({"clock": lambda: EPOCH} | options))
             return Client(stack.enter_context(serve_in_thread(simulator.app)).url, simulator)
 
         yield start_one
+
+
+@pytest.fixture(scope="session")
+def shared() -> Iterator[Client]:
+    simulator = Simulator(demo(epoch=EPOCH), clock=lambda: EPOCH)
+    with serve_in_thread(simulator.app) as server:
+        yield Client(server.url, simulator)
+
+
+@pytest.fixture
+def client(shared: Client) -> Client:
+    """A client of a demo at its first moment."""
+    return Client(shared.url, shared.simulator)

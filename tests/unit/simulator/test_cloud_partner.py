@@ -1,15 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from exporter.simulator import demo, empty
+from exporter.simulator import Scenario, demo
 
 from .conftest import EPOCH, Client, Start
-
-
-@pytest.fixture
-def client(start: Start) -> Client:
-    return start(demo(epoch=EPOCH))
 
 
 def test_lists_the_publishers_that_may_be_seen(client: Client) -> None:
@@ -60,7 +57,7 @@ def test_an_offer_is_shown_where_its_source_is(client: Client) -> None:
 
 @pytest.mark.parametrize("query", [{}, {"api-version": "2016-08-01-preview"}])
 def test_refuses_other_api_versions(client: Client, query: dict[str, str]) -> None:
-    answer = client.get("/api/publishers/contoso/offers", params=query)
+    answer = client.get("/api/publishers/contoso/offers", **query)
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "InvalidAPIVersion"
 
@@ -89,7 +86,7 @@ def test_refuses_other_methods(client: Client) -> None:
 
 @pytest.mark.parametrize("token", ["", "wrong"])
 def test_asks_for_an_accepted_token(start: Start, token: str) -> None:
-    client = start(empty("contoso"), tokens=["right"])
+    client = start(Scenario(publishers=("contoso",)), tokens=["right"])
     client.token = token
     answer = client.cpp("/contoso/offers")
     assert answer.status_code == 401
@@ -99,7 +96,14 @@ def test_asks_for_an_accepted_token(start: Start, token: str) -> None:
 
 
 def test_ids_may_need_quoting(start: Start) -> None:
-    client = start(empty("con/toso"))
-    client.simulator.world.put("con/toso", "ä b?/c", {"status": "running"}, {})
+    scenario = demo(epoch=EPOCH)
+    odd = replace(scenario.plans[0], publisher="con/toso", offer="ä b?/c")
+    client = start(replace(scenario, plans=(odd,)))
     assert [entry["id"] for entry in client.cpp("/con%2Ftoso/offers").json()] == ["ä b?/c"]
-    assert client.cpp("/con%2Ftoso/offers/%C3%A4%20b%3F%2Fc/status").json() == {"status": "running"}
+    assert client.cpp("/con%2Ftoso/offers/%C3%A4%20b%3F%2Fc/status").json()["status"] == "running"
+
+
+def test_understands_the_filter_of_real_clients(client: Client) -> None:
+    chosen = client.cpp("/contoso/offers", **{"$filter": "offerTypeId eq 'microsoft-azure-container'"})
+    assert [entry["id"] for entry in chosen.json()] == ["ingress", "backup-agent"]
+    assert client.cpp("/contoso/offers", **{"$filter": "id eq 'x'"}).status_code == 400

@@ -1,20 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from exporter.simulator import Scenario, demo
+from exporter.simulator.pipeline import KINDS
 from exporter.simulator.product_ingestion import submissions_of
-from exporter.simulator.products import product_id, submission_id
-from exporter.simulator.walk import Ending, OfferPlan, Source, state_at
+from exporter.simulator.walk import Ending, OfferPlan, state_at
+from exporter.simulator.world import product_id, submission_id
 
-from .conftest import EPOCH
-
-if TYPE_CHECKING:
-    from .conftest import Client, Start
+from .conftest import EPOCH, Client, Start
 
 ROOT = "/rp/product-ingestion"
 SPEED = 100.0
@@ -23,11 +21,10 @@ PLAN = OfferPlan(
     publisher="acme",
     offer="tool",
     title="Tool",
-    kind_name="vm",
+    kind=KINDS["vm"],
     durations=(1000.0,) * 6,
     submitted=EPOCH,
     rest=500.0,
-    sources=frozenset({Source.PRODUCT_INGESTION}),
 )
 FAILING = replace(PLAN, rest=None, ending=Ending.FAILED)
 
@@ -50,55 +47,40 @@ def told(plan: OfferPlan, after: float) -> list[tuple[str, int, str, str, str]]:
     ]
 
 
+OLD = ("live", 0, "completed", "succeeded", "14:10.00")
+KEEPING = replace(PLAN, keeps_preview=True)
+
+
 @pytest.mark.parametrize(
     ("plan", "after", "entries"),
     [
         (PLAN, 5, [("preview", 0, "running", "pending", "13:20.00")]),
         (PLAN, 45, [("preview", 0, "completed", "succeeded", "13:20.00")]),
-        (
-            PLAN,
-            55,
-            [("preview", 0, "completed", "succeeded", "13:20.00"), ("live", 0, "running", "pending", "14:10.00")],
-        ),
-        (
-            PLAN,
-            60,
-            [("preview", 0, "completed", "succeeded", "13:20.00"), ("live", 0, "completed", "succeeded", "14:10.00")],
-        ),
-        (
-            PLAN,
-            70,
-            [("live", 0, "completed", "succeeded", "14:10.00"), ("preview", 1, "running", "pending", "14:25.00")],
-        ),
-        (
-            PLAN,
-            120,
-            [
-                ("live", 0, "completed", "succeeded", "14:10.00"),
-                ("preview", 1, "completed", "succeeded", "14:25.00"),
-                ("live", 1, "running", "pending", "15:15.00"),
-            ],
-        ),
-        (
-            replace(FAILING, ends_at="displaycertify"),
-            99,
-            [("preview", 0, "completed", "failed", "13:20.00")],
-        ),
-        (
-            replace(FAILING, ends_at="live"),
-            99,
-            [("preview", 0, "completed", "succeeded", "13:20.00"), ("live", 0, "completed", "failed", "14:10.00")],
-        ),
+        (PLAN, 55, [("live", 0, "running", "pending", "14:10.00")]),
+        (PLAN, 60, [OLD]),
+        (KEEPING, 60, [("preview", 0, "completed", "succeeded", "13:20.00"), OLD]),
+        (PLAN, 70, [OLD, ("preview", 1, "running", "pending", "14:25.00")]),
+        (PLAN, 120, [OLD, ("live", 1, "running", "pending", "15:15.00")]),
+        (replace(FAILING, ends_at="displaycertify"), 99, [("preview", 0, "completed", "failed", "13:20.00")]),
+        (replace(FAILING, ends_at="live"), 99, [("live", 0, "completed", "failed", "14:10.00")]),
+        (replace(FAILING, ending=Ending.BLOCKED, ends_at="live"), 99, [("live", 0, "running", "pending", "14:10.00")]),
         (replace(PLAN, rest=None, ending=Ending.CANCELED, ends_at="displaycertify"), 99, []),
         (replace(PLAN, ending=Ending.NEVER_PUBLISHED), 99, []),
-        (replace(FAILING, ending=Ending.BLOCKED, ends_at="live"), 99, None),
     ],
 )
 def test_tells_an_offer_in_submissions(
-    plan: OfferPlan, after: float, entries: list[tuple[str, int, str, str, str]] | None
+    plan: OfferPlan, after: float, entries: list[tuple[str, int, str, str, str]]
 ) -> None:
-    blocked = [("preview", 0, "completed", "succeeded", "13:20.00"), ("live", 0, "running", "pending", "14:10.00")]
-    assert told(plan, after) == (blocked if entries is None else entries)
+    assert told(plan, after) == entries
+
+
+def test_one_offer_failed_on_its_way_to_live_and_tells_little(client: Client) -> None:
+    draft, *entries = client.get(f"{ROOT}/submission/{guid_of(client, 'scan-engine')}").json()["value"]
+    assert draft["id"].endswith("/0")
+    assert entries == [
+        {"target": {"targetType": "live"}, "status": "completed", "result": "succeeded"},
+        {"target": {"targetType": "live"}, "status": "completed", "result": "failed"},
+    ]
 
 
 def test_submission_ids_have_nineteen_digits() -> None:
@@ -106,61 +88,108 @@ def test_submission_ids_have_nineteen_digits() -> None:
     assert int(submission_id(PLAN, 0)) != int(float(submission_id(PLAN, 0)))
 
 
-@pytest.fixture
-def client(start: Start) -> Client:
-    return start(demo(epoch=EPOCH))
-
-
-def pages(client: Client, query: dict[str, str]) -> list[list[dict[str, Any]]]:
-    answer = client.get(f"{ROOT}/product", params=query).json()
+def pages(client: Client, **query: str) -> list[list[dict[str, Any]]]:
+    answer = client.get(f"{ROOT}/product", **query).json()
     found = [answer["value"]]
     while link := answer.get("@nextLink"):
         assert link.startswith(client.url)
-        answer = client.get(f"{ROOT}/product", params=parse_qs(urlsplit(link).query)).json()
+        answer = client.get(f"{ROOT}/product", **dict(parse_qsl(urlsplit(link).query))).json()
         found.append(answer["value"])
     return found
 
 
-def test_lists_products_in_pages(client: Client) -> None:
-    found = pages(client, {"$version": "2022-07-01"})
-    assert [len(page) for page in found] == [4, 1]
-    assert [product["identity"]["externalId"] for page in found for product in page] == [
-        "linux-hardened",
-        "gateway-vm",
-        "ingress",
-        "backup-agent",
-        "assistant-kit",
-    ]
+def guid_of(client: Client, offer: str) -> str:
+    ((product,),) = pages(client, externalId=offer)
+    return str(product["id"].partition("/")[2])
+
+
+def test_lists_every_product_of_the_account_in_pages(client: Client) -> None:
+    found = pages(client, **{"$version": "2022-07-01"})
+    assert [len(page) for page in found] == [4, 4, 4]
+    names = [product["identity"]["externalId"] for page in found for product in page]
+    assert {"linux-hardened", "edge-cache", "assistant-kit"} <= set(names)
     assert found[0][0]["type"] == "azureVirtualMachine"
     hosts = {urlsplit(product["$schema"]).hostname for page in found for product in page}
     assert hosts == {"schema.mp.microsoft.com", "product-ingestion.azureedge.net"}
-    assert [len(page) for page in pages(client, {"$maxpagesize": "2"})] == [2, 2, 1]
+    assert len(pages(client, **{"$maxpagesize": "2"})) == 6
+    assert len(pages(client, **{"$maxpagesize": "200"})) == 3
 
 
 def test_products_are_selected_by_offer_and_type(client: Client) -> None:
-    assert [len(page) for page in pages(client, {"externalID": "ingress"})] == [1]
-    assert [len(page) for page in pages(client, {"type": "azureContainer"})] == [2]
-    assert pages(client, {"externalId": "nothing"}) == [[]]
+    assert [len(page) for page in pages(client, externalID="ingress")] == [1]
+    assert [len(page) for page in pages(client, type="azureContainer")] == [3]
+    assert pages(client, externalId="nothing") == [[]]
 
 
 def test_submissions_are_selected_by_target_and_id(client: Client) -> None:
-    guid = pages(client, {"externalId": "gateway-vm"})[0][0]["id"].partition("/")[2]
+    guid = guid_of(client, "gateway-vm")
     everything = client.get(f"{ROOT}/submission/{guid}").json()["value"]
     assert [entry["target"]["targetType"] for entry in everything] == ["draft", "live", "preview"]
-    preview = client.get(f"{ROOT}/submission/{guid}", params={"targetType": "preview"}).json()["value"]
-    assert preview == everything[2:]
-    assert client.get(f"/rp/product-ingestion/{everything[2]['id']}").json() == everything[2]
+    assert client.get(f"{ROOT}/submission/{guid}", targetType="preview").json()["value"] == everything[2:]
+    assert client.get(f"{ROOT}/{everything[2]['id']}").json() == everything[2]
+
+
+def test_a_live_entry_may_be_deprecated(client: Client) -> None:
+    entries = client.get(f"{ROOT}/submission/{guid_of(client, 'backup-agent')}").json()["value"]
+    assert {one["target"]["targetType"]: one["lifecycleState"] for one in entries} == {
+        "draft": "generallyAvailable",
+        "live": "deprecated",
+        "preview": "generallyAvailable",
+    }
+
+
+def test_refuses_what_it_lists_and_does_not_serve(client: Client) -> None:
+    guid = guid_of(client, "edge-cache")
+    for path in (f"submission/{guid}", f"resource-tree/product/{guid}", f"configure/{guid}/status"):
+        answer = client.get(f"{ROOT}/{path}")
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["details"][0]["code"]) == (400, "badRequest", "notSupported")
+
+
+def test_a_resource_tree_has_the_product_and_a_submission(client: Client) -> None:
+    guid = guid_of(client, "gateway-vm")
+    tree = client.get(f"{ROOT}/resource-tree/product/{guid}", targetType='"preview"').json()
+    assert (tree["root"], tree["target"]) == (f"product/{guid}", {"targetType": "preview"})
+    submission = client.get(f"{ROOT}/submission/{guid}", targetType="preview").json()["value"][0]
+    assert tree["resources"] == [pages(client, externalId="gateway-vm")[0][0], submission]
+    draft = client.get(f"{ROOT}/resource-tree/product/{guid}").json()
+    assert draft["target"] == {"targetType": "draft"}
+
+
+@pytest.mark.parametrize(
+    ("offer", "job", "detail", "errors"),
+    [
+        ("gateway-vm", ("completed", "succeeded"), 200, 0),
+        ("linux-hardened", ("running", "pending"), 404, 0),
+        ("backup-agent", ("completed", "failed"), 404, 1),
+    ],
+)
+def test_jobs_tell_how_they_went(client: Client, offer: str, job: tuple[str, str], detail: int, errors: int) -> None:
+    guid = guid_of(client, offer)
+    status = client.get(f"{ROOT}/configure/{guid}/status").json()
+    assert (status["jobStatus"], status["jobResult"]) == job
+    assert status["jobEnd"].endswith("Z") is (job[0] == "completed")
+    assert len(status["errors"]) == errors
+    assert client.get(f"{ROOT}/configure/{guid}").status_code == detail
 
 
 def test_refuses_what_is_not_there(client: Client) -> None:
-    plans = {plan.offer: plan for plan in client.simulator.world.scenario.plans}
-    guid = product_id(plans["gateway-vm"])
-    for path in ("x", product_id(plans["edge-cache"]), product_id(plans["sql-appliance"]), f"{guid}/1"):
-        answer = client.get(f"{ROOT}/submission/{path}")
+    guid = guid_of(client, "insights")
+    stranger = product_id(demo(epoch=EPOCH).plans[-1])
+    for path in (
+        f"submission/{stranger}",
+        f"submission/{guid}/1",
+        "submission/x",
+        "configure/x",
+        "configure/x/status",
+        f"resource-tree/product/{guid_of(client, 'backup-agent')}?targetType=flight",
+    ):
+        answer = client.get(f"{ROOT}/{path}")
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "notFound")
-    assert client.get(f"{ROOT}/product", params={"$version": "newest"}).status_code == 400
+    assert client.get(f"{ROOT}/product", **{"$version": "newest"}).status_code == 400
+    assert client.ask("POST", f"{ROOT}/configure/{guid}").status_code == 405
 
 
 def test_without_an_account_there_are_no_products(start: Start) -> None:
-    assert pages(start(Scenario((PLAN,), speed=SPEED)), {}) == [[]]
-    assert len(pages(start(Scenario((PLAN,), speed=SPEED, account="acme")), {})[0]) == 1
+    assert pages(start(Scenario((PLAN,), speed=SPEED))) == [[]]
+    assert len(pages(start(Scenario((PLAN,), speed=SPEED, account="acme")))[0]) == 1

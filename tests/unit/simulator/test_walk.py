@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.simulator.pipeline import KINDS
 from exporter.simulator.walk import Ending, OfferPlan, state_at
 
 SPEED = 100.0
 START = 1_790_000_000.0
 # Real seconds per step of a virtual machine: 10 for each of six.
 VM = OfferPlan(
-    publisher="contoso", offer="vm", title="VM", kind_name="vm", durations=(1000.0,) * 6, submitted=START, version=7
+    publisher="contoso", offer="vm", title="VM", kind=KINDS["vm"], durations=(1000.0,) * 6, submitted=START, version=7
 )
 
 

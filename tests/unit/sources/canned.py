@@ -10,23 +10,26 @@ from typing import Any
 from urllib.parse import unquote
 
 from exporter.config.settings import ApiSettings
+from exporter.domain.offers import Offer
 from exporter.simulator import serve_in_thread
+from exporter.sources.base import Answer as Told
+from exporter.sources.base import OfferQuery, Source
 from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
-from exporter.sources.rate_limit import Gate
+from exporter.sources.rate_limit import RateLimiter
 from exporter.telemetry.metrics import Telemetry
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer; a text is sent as it is, all else as JSON."""
+    """One answer; bytes are sent as they are, all else as JSON."""
 
     body: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def content(self) -> bytes:
-        return self.body.encode() if isinstance(self.body, str) else json.dumps(self.body).encode()
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,16 @@ class Canned:
         self.asked: list[Asked] = []
         self._answers: dict[str, list[Answer]] = {}
 
+    def clear(self) -> None:
+        self.asked.clear()
+        self._answers.clear()
+
     def put(self, where: str, *answers: Answer | Any) -> None:
         self._answers[where] = [one if isinstance(one, Answer) else Answer(one) for one in answers]
+
+    def first(self, where: str, answer: Answer) -> None:
+        """Give this answer before those that are written down."""
+        self._answers[where].insert(0, answer)
 
     def paths(self) -> list[str]:
         """All paths asked for so far, with their queries."""
@@ -59,8 +70,9 @@ class Canned:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         query = unquote(scope["query_string"].decode().replace("+", " "))
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.asked.append(Asked(scope["path"], query, headers.get("authorization", "").removeprefix("Bearer ")))
-        answer = self._answer(scope["path"], query)
+        path = scope["raw_path"].decode().partition("?")[0]
+        self.asked.append(Asked(path, query, headers.get("authorization", "").removeprefix("Bearer ")))
+        answer = self._answer(path, query)
         lines = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": lines})
         await send({"type": "http.response.body", "body": answer.content()})
@@ -104,7 +116,8 @@ class Tokens:
         self.dropped: list[str] = []
 
     def token(self, deadline: Deadline) -> str:
-        return self.secrets()[0]
+        assert deadline.remaining()
+        return f"token-{len(self.dropped) + 1}"
 
     def drop(self, token: str) -> bool:
         self.dropped.append(token)
@@ -116,35 +129,60 @@ class Tokens:
 
 @dataclass
 class Bench:
-    """What a source needs to work: a client for a canned API, a clock, counters."""
+    """A source over a canned API, with a clock and counters."""
 
     canned: Canned
-    clock: Clock = field(default_factory=Clock)
-    tokens: Tokens = field(default_factory=Tokens)
-    telemetry: Telemetry = field(default_factory=Telemetry)
+    kind: type[Source]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    retries: int = 0
 
-    def client(self, *operations: str, retries: int = 0) -> ApiClient:
-        gate = Gate(
+    def __post_init__(self) -> None:
+        self.canned.clear()
+        self.clock, self.tokens, self.telemetry = Clock(), Tokens(), Telemetry()
+        limiter = RateLimiter(
             1000,
-            source="canned",
+            source=self.kind.name,
             telemetry=self.telemetry,
             clock=self.clock,
             monotonic=self.clock,
             wait=self.clock.wait,
         )
-        return ApiClient(
+        self.client = ApiClient(
             base_url=self.canned.url,
             tokens=self.tokens,
-            gate=gate,
-            settings=ApiSettings(max_retries=retries),
+            limiter=limiter,
+            settings=ApiSettings(max_retries=self.retries),
             telemetry=self.telemetry,
-            operations=operations,
+            operations=self.kind.operations,
+            clock=self.clock,
             monotonic=self.clock,
         )
+        self.source = self.kind(self.client, self.telemetry, self.kind.settings(**self.options))
 
     def deadline(self, seconds: float = 60) -> Deadline:
         return Deadline(seconds, self.clock)
 
+    def list_offers(self) -> dict[str, Offer]:
+        offers = self.source.list_offers("contoso", self.deadline())
+        known = {one.offer_id: one for one in offers}
+        assert len(known) == len(offers)
+        return known
+
+    def ask(self, listed: Offer | None = None, offer_id: str = "gateway", **query: Any) -> Told:
+        return self.source.fetch_offer(OfferQuery("contoso", offer_id, listed, **query), self.deadline())
+
+    def fetch(self, listed: Offer | None = None, offer_id: str = "gateway", **query: Any) -> Offer:
+        """Ask for what must come without gaps."""
+        told = self.ask(listed, offer_id, **query)
+        assert told.gaps == ()
+        return told.offer
+
     def counted(self, name: str, **labels: str) -> float:
         """Read one of the exporter's own counters."""
         return self.telemetry.registry.get_sample_value(f"azure_marketplace_exporter_{name}", labels) or 0.0
+
+    def odd(self) -> dict[str, float]:
+        """The fields whose values could not be used, each with its count."""
+        name = "azure_marketplace_exporter_unknown_values_total"
+        samples = [one for family in self.telemetry.registry.collect() for one in family.samples if one.name == name]
+        return {one.labels["field"]: one.value for one in samples if one.value}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from exporter.sources.base import Source
@@ -11,9 +11,8 @@ from exporter.sources.cloud_partner import CloudPartnerSource
 from exporter.sources.partner_center import PartnerCenterSource
 from exporter.sources.product_ingestion import ProductIngestionSource
 
-from .canned import Answer, Bench, Canned
+from .canned import Answer, Canned
 
-OLD = "1152921500000000001"
 BIG = 1152921500000000002
 """The id of a submission; one more or less is the same number as a float."""
 GUID = "11111111-2222-3333-4444-{:012d}"
@@ -33,16 +32,21 @@ class Spec:
 class Dialect(Protocol):
     """Writes a world down as one API would tell it."""
 
-    name: str
+    kind: type[Source]
     pages: bool
-
-    def source(self, bench: Bench, retries: int = 0) -> Source: ...
 
     def put_list(self, canned: Canned, specs: Sequence[Spec], answer: Answer | None = None) -> None: ...
 
     def put_pages(self, canned: Canned, pages: Sequence[Sequence[Spec]]) -> None: ...
 
     def put_offer(self, canned: Canned, spec: Spec, *answers: Answer) -> None: ...
+
+
+def detail(dialect: Dialect, offer_id: str) -> str:
+    """The path of the first request that is about one offer."""
+    canned = Canned()
+    dialect.put_offer(canned, Spec(offer_id))
+    return next(iter(canned._answers))
 
 
 def put_world(dialect: Dialect, canned: Canned, *specs: Spec) -> None:
@@ -56,12 +60,9 @@ def guid_of(offer_id: str) -> str:
 
 
 class CloudPartner:
-    name = "cloud_partner"
+    kind: type[Source] = CloudPartnerSource
     pages = False
     states: ClassVar = {"running": "running", "succeeded": "succeeded", "odd": "underwater"}
-
-    def source(self, bench: Bench, retries: int = 0) -> Source:
-        return CloudPartnerSource(bench.client(*CloudPartnerSource.operations, retries=retries), bench.telemetry)
 
     def put_list(self, canned: Canned, specs: Sequence[Spec], answer: Answer | None = None) -> None:
         entries = [
@@ -89,13 +90,10 @@ class CloudPartner:
 
 
 class PartnerCenter:
-    name = "partner_center"
+    kind: type[Source] = PartnerCenterSource
     pages = True
     root = "/v1.0/ingestion/products"
     substates: ClassVar = {"running": "Publishing", "succeeded": "InStore", "odd": "Underwater"}
-
-    def source(self, bench: Bench, retries: int = 0) -> Source:
-        return PartnerCenterSource(bench.client(*PartnerCenterSource.operations, retries=retries), bench.telemetry)
 
     def entry(self, spec: Spec) -> dict[str, Any]:
         return {
@@ -124,7 +122,7 @@ class PartnerCenter:
             "id": str(spec.number),
             "state": "InProgress",
             "substate": self.substates[spec.state],
-            "targets": [{"type": "Scope", "value": "live"}],
+            "targets": [{"type": "Scope", "value": "Preview"}],
             "releaseNumber": spec.number,
         }
         if spec.state == "succeeded":
@@ -140,7 +138,7 @@ class PartnerCenter:
 
 
 class ProductIngestion:
-    name = "product_ingestion"
+    kind: type[Source] = ProductIngestionSource
     pages = True
     root = "/rp/product-ingestion"
     states: ClassVar = {
@@ -148,10 +146,6 @@ class ProductIngestion:
         "succeeded": {"status": "completed", "result": "succeeded"},
         "odd": {"status": "underwater", "result": "pending"},
     }
-
-    def source(self, bench: Bench, retries: int = 0) -> Source:
-        client = bench.client(*ProductIngestionSource.operations, retries=retries)
-        return ProductIngestionSource(client, bench.telemetry, "2022-07-01")
 
     def entry(self, spec: Spec) -> dict[str, Any]:
         return {
@@ -186,4 +180,4 @@ class ProductIngestion:
 
 DIALECTS: tuple[Dialect, ...] = (CloudPartner(), PartnerCenter(), ProductIngestion())
 
-__all__ = ["BIG", "DIALECTS", "OLD", "Dialect", "Spec", "guid_of", "put_world", "replace"]
+__all__ = ["BIG", "DIALECTS", "Dialect", "Spec", "detail", "guid_of", "put_world"]

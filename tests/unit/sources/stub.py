@@ -15,7 +15,7 @@ from exporter.config.settings import ApiSettings
 from exporter.sources.auth.tokens import StaticToken, TokenSource
 from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
-from exporter.sources.rate_limit import Gate
+from exporter.sources.rate_limit import RateLimiter
 from exporter.telemetry.metrics import PREFIX, Telemetry
 from tests.unit.make import Clock
 
@@ -108,7 +108,7 @@ class Api:
         self.client = ApiClient(
             base_url=url or server.url,
             tokens=tokens or StaticToken(SecretStr(TOKEN)),
-            gate=Gate(
+            limiter=RateLimiter(
                 1000.0,
                 source="cloud_partner",
                 telemetry=self.telemetry,
@@ -119,6 +119,7 @@ class Api:
             settings=ApiSettings(**({"max_retries": 0} | settings)),
             telemetry=self.telemetry,
             operations=("list_offers",),
+            clock=self.unix,
             monotonic=self.clock,
         )
 

@@ -9,33 +9,26 @@ from contextlib import contextmanager
 import pytest
 from urllib3.connection import HTTPConnection
 
-from exporter.sources.bounded import BoundedAdapter
+from exporter.sources.bounded import BoundedAdapter, current_deadline
 from exporter.sources.deadline import Deadline
-from exporter.sources.rate_limit import Gate
-from exporter.sources.retries import Call, current_call
-from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import Clock
 
 
 @contextmanager
-def connection(clock: Clock, timeout: float = 5) -> Iterator[tuple[HTTPConnection, socket.socket]]:
-    """Give a connection of the adapter's making, within a call of `timeout` seconds, and the other end of it."""
-    telemetry = Telemetry()
-    gate = Gate(100, source="s", telemetry=telemetry, clock=clock, monotonic=clock, wait=lambda _: False)
-    call = Call("list", Deadline(60, clock), timeout, gate, telemetry, clock)
-    reset = current_call.set(call)
+def connection(clock: Clock) -> Iterator[tuple[HTTPConnection, socket.socket]]:
+    """A connection of the adapter's making with five seconds for its answer, and the other end of it."""
     pool = BoundedAdapter().poolmanager.connection_from_url("http://127.0.0.1:9")
     made = pool.ConnectionCls("127.0.0.1", 9, timeout=30)
     ours, theirs = socket.socketpair()
     made.sock = ours
+    reset = current_deadline.set(Deadline(5, clock))
     try:
         with ours, theirs:
             made.request("GET", "/", preload_content=False)
-            call.enter()
             yield made, theirs
     finally:
         made.close()
-        current_call.reset(reset)
+        current_deadline.reset(reset)
 
 
 def test_header_that_drips() -> None:

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from exporter.collection.collector import Collector
-from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
-from exporter.collection.workers import Workers
-from exporter.config.settings import CollectionSettings, PublisherSettings, SourceName
 from exporter.domain.errors import (
     CredentialError,
     DecodeError,
     ForbiddenError,
     NotFoundError,
+    RefusedError,
     SourceError,
     ThrottledError,
     UpstreamError,
 )
 from exporter.domain.offers import Offer, OfferStatus
-from exporter.sources.base import Source
 
 from .canned import Answer, Bench, Canned, serving
-from .dialects import BIG, DIALECTS, Dialect, Spec, put_world
+from .dialects import BIG, DIALECTS, Dialect, Spec, detail, put_world
 
 MOMENT = 1767607872.1234567  # 2026-01-05T10:11:12.1234567Z
 
@@ -36,7 +32,7 @@ def server() -> Iterator[Canned]:
         yield canned
 
 
-@pytest.fixture(params=DIALECTS, ids=lambda one: one.name)
+@pytest.fixture(params=DIALECTS, ids=lambda one: one.kind.name)
 def dialect(request: pytest.FixtureRequest) -> Dialect:
     one: Dialect = request.param
     return one
@@ -48,35 +44,29 @@ class World:
 
     dialect: Dialect
     bench: Bench
-    source: Source
 
     @property
     def canned(self) -> Canned:
         return self.bench.canned
 
+    @property
+    def name(self) -> str:
+        return self.dialect.kind.name
+
     def put(self, *specs: Spec) -> None:
         put_world(self.dialect, self.canned, *specs)
 
     def list_offers(self) -> dict[str, Offer]:
-        return {one.offer_id: one for one in self.source.list_offers("contoso", self.bench.deadline())}
+        return self.bench.list_offers()
 
-    def fetch(self, offer_id: str, listed: Offer | None = None) -> Offer:
-        return self.source.fetch_offer("contoso", offer_id, listed, self.bench.deadline())
-
-    def ask(self, offer_id: str) -> Offer:
+    def ask(self, offer_id: str = "gateway", **query: Any) -> Offer:
         """Do what a refresh does: look into the list, then ask for the offer."""
-        return self.fetch(offer_id, self.list_offers()[offer_id])
-
-    def odd(self, field: str) -> float:
-        return self.bench.counted("unknown_values_total", field=field)
+        return self.bench.fetch(self.list_offers()[offer_id], offer_id, **query)
 
 
 @pytest.fixture
 def world(dialect: Dialect, server: Canned) -> World:
-    server.asked.clear()
-    server._answers.clear()
-    bench = Bench(server)
-    return World(dialect, bench, dialect.source(bench))
+    return World(dialect, Bench(server, dialect.kind))
 
 
 class TestDiscovery:
@@ -85,9 +75,10 @@ class TestDiscovery:
         offers = world.list_offers()
         assert list(offers) == ["gateway", "insights"]
         assert [one.display_name for one in offers.values()] == ["The Gateway", "Insights"]
-        assert {one.source for one in offers.values()} == {world.dialect.name}
+        assert {one.source for one in offers.values()} == {world.name}
         assert {one.publisher_id for one in offers.values()} == {"contoso"}
         assert all(one.offer_type for one in offers.values())
+        assert world.bench.odd() == {}
 
     def test_reads_a_list_without_offers(self, world: World) -> None:
         world.put()
@@ -97,8 +88,25 @@ class TestDiscovery:
         world.dialect.put_list(world.canned, [Spec("gateway", "first"), Spec(""), Spec("gateway", "second")])
         offers = world.list_offers()
         assert {offer_id: one.display_name for offer_id, one in offers.items()} == {"gateway": "first"}
+        assert world.bench.odd() == {"offer_id": 2}
 
-    def test_reads_all_pages(self, world: World) -> None:
+    def test_keeps_long_ids_apart_and_refuses_those_that_are_too_long(self, world: World) -> None:
+        """The first 255 characters of all are the same."""
+        alike = "x" * 400
+        world.dialect.put_list(world.canned, [Spec(alike + "a"), Spec(alike + "b"), Spec(alike * 2), Spec("bell\a")])
+        assert list(world.list_offers()) == [alike + "a", alike + "b"]
+        assert world.bench.odd() == {"offer_id": 2}
+
+    def test_one_entry_that_is_no_object_costs_only_itself(self, world: World, dialect: Dialect) -> None:
+        world.put(Spec("gateway"), Spec("insights"))
+        where = next(iter(world.canned._answers))
+        entries = world.canned._answers[where][0].body
+        entries = entries if isinstance(entries, list) else entries["value"]
+        entries[1:1] = [None, "gateway", 7, []]
+        assert list(world.list_offers()) == ["gateway", "insights"]
+        assert world.bench.odd() == {"entry": 4}
+
+    def test_reads_all_pages_however_small(self, world: World) -> None:
         world.dialect.put_pages(
             world.canned, [[Spec("one"), Spec("two")], [Spec("three")], [], [Spec("four"), Spec("two", "again")]]
         )
@@ -107,187 +115,145 @@ class TestDiscovery:
 
     def test_finds_an_offer_by_its_id_without_the_list(self, world: World) -> None:
         world.put(Spec("gateway"))
-        offer = world.fetch("gateway")
-        assert offer.offer_id == "gateway"
-        assert offer.status is OfferStatus.RUNNING
+        offer = world.bench.fetch()
+        assert (offer.offer_id, offer.status) == ("gateway", OfferStatus.RUNNING)
         assert [one.step_id for one in offer.steps]
 
     def test_does_not_find_what_is_not_there(self, world: World) -> None:
         world.put(Spec("gateway"))
         with pytest.raises(NotFoundError):
-            world.fetch("phantom")
+            world.bench.fetch(offer_id="phantom")
+
+    def test_being_known_from_before_proves_nothing(self, world: World) -> None:
+        """An offer that was deleted is not found, whatever was told of it last."""
+        world.put(Spec("gateway"))
+        told = world.ask()
+        world.canned.clear()
+        world.put()
+        for status in OfferStatus:
+            with pytest.raises(NotFoundError) as caught:
+                world.bench.fetch(told=replace(told, status=status))
+            assert type(caught.value) is NotFoundError
 
 
 class TestStates:
     @pytest.mark.parametrize("state", ["running", "succeeded"])
     def test_tells_where_the_newest_submission_stands(self, world: World, state: str) -> None:
         world.put(Spec("gateway", state=state))
-        assert world.ask("gateway").status == state
+        assert world.ask().status == state
 
     def test_counts_an_unknown_state_once_each_time_it_is_met(self, world: World) -> None:
         world.put(Spec("gateway", state="odd"))
         listed = world.list_offers()["gateway"]
-        before = world.odd("offer_status")
-        assert world.fetch("gateway", listed).status is OfferStatus.UNKNOWN
-        assert world.odd("offer_status") == before + 1
+        before = world.bench.odd().get("offer_status", 0)
+        assert world.bench.fetch(listed).status is OfferStatus.UNKNOWN
+        assert world.bench.odd() == {"offer_status": before + 1}
 
     def test_says_that_it_cannot_tell_rather_than_no(self, world: World) -> None:
         world.put(Spec("gateway", state="odd"))
-        assert world.ask("gateway").live is None
+        assert world.ask().live is None
 
 
 class TestValues:
     @pytest.mark.parametrize("written", ["12.1234567Z", "12.123Z", "12Z", "12.123", "12", "12.1234567+00:00"])
     def test_reads_times_of_any_precision_with_and_without_a_zone(self, world: World, written: str) -> None:
         world.put(Spec("gateway", changed=f"2026-01-05T10:11:{written}"))
-        changed = world.ask("gateway").changed
-        assert changed is not None
-        assert changed == pytest.approx(MOMENT, abs=0.13)
+        assert world.ask().changed == pytest.approx(MOMENT, abs=0.13)
 
-    @pytest.mark.parametrize("written", ["0001-01-01T00:00:00", "", None])
+    @pytest.mark.parametrize(
+        "written", ["0001-01-01T00:00:00", "1601-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999", "", None]
+    )
     def test_a_time_that_never_was_is_none(self, world: World, written: str | None) -> None:
         world.put(Spec("gateway", changed=written))
-        assert world.ask("gateway").changed is None
-        assert world.odd("timestamp") == 0
+        assert world.ask().changed is None
+        assert world.bench.odd() == {}
 
-    @pytest.mark.parametrize("written", ["yesterday", 17, "2026-13-45T00:00:00Z", ["2026-01-05T10:11:12Z"]])
-    def test_an_unreadable_time_is_noted_and_none(self, world: World, written: Any) -> None:
+    @pytest.mark.parametrize(
+        "written", ["yesterday", 17, "2026-13-45T00:00:00Z", ["2026-01-05T10:11:12Z"], "2027-01-15T08:05:01Z"]
+    )
+    def test_an_unreadable_time_and_one_that_is_yet_to_come_is_noted_and_none(self, world: World, written: Any) -> None:
         world.put(Spec("gateway", changed=written))
-        assert world.ask("gateway").changed is None
-        assert world.odd("timestamp") >= 1
+        assert world.ask().changed is None
+        assert world.bench.odd()["timestamp"] >= 1
+
+    def test_a_clock_that_is_a_little_ahead_tells_of_now(self, world: World) -> None:
+        world.put(Spec("gateway", changed="2027-01-15T08:05:00Z"))
+        assert world.ask().changed == world.bench.clock.now
+        assert world.bench.odd() == {}
 
     def test_64_bit_ids_lose_no_digit(self, world: World) -> None:
         world.put(Spec("gateway", number=BIG))
-        offer = world.ask("gateway")
-        assert offer.version == {"product_ingestion": None}.get(world.dialect.name, BIG)
-        assert [step.step_id for step in offer.steps][-1] == {"partner_center": "live-live"}.get(
-            world.dialect.name, "live"
-        )
+        offer = world.ask()
+        assert offer.version == {"product_ingestion": None}.get(world.name, BIG)
+        assert [step.step_id for step in offer.steps][-1] == {"partner_center": "live-live"}.get(world.name, "live")
 
 
 class TestRefusals:
     @pytest.mark.parametrize(
         ("status", "error"),
         [
+            (302, RefusedError),
+            (400, RefusedError),
             (401, CredentialError),
             (403, ForbiddenError),
             (404, NotFoundError),
+            (409, RefusedError),
             (429, ThrottledError),
             (503, UpstreamError),
         ],
     )
-    def test_names_why_there_is_no_list(self, world: World, status: int, error: type[SourceError]) -> None:
-        world.dialect.put_list(world.canned, [], Answer({"error": {"code": "No", "message": "not you"}}, status))
-        with pytest.raises(error):
+    def test_names_why_there_is_no_list_and_no_offer(self, world: World, status: int, error: type[SourceError]) -> None:
+        world.put(Spec("gateway"))
+        listed = world.list_offers()["gateway"]
+        refusal = Answer({"error": {"code": "No", "message": "not you"}}, status)
+        world.dialect.put_list(world.canned, [], refusal)
+        with pytest.raises(error, match=f"{status}: No: not you"):
             world.list_offers()
+        world.canned.put(detail(world.dialect, "gateway"), refusal)
+        with pytest.raises(error, match=f"{status}: No: not you"):
+            world.bench.fetch(listed)
 
-    @pytest.mark.parametrize("body", ["", "<html>maintenance</html>", "null", '{"value": "none"}', "[1]", '{"va'])
-    def test_a_list_that_cannot_be_read_is_no_empty_list(self, world: World, body: str) -> None:
+    @pytest.mark.parametrize(
+        "body", [b"", b"<html>maintenance</html>", None, {"value": "none"}, [1], [None], b'{"va', {}, {"error": {}}]
+    )
+    def test_a_list_that_cannot_be_read_is_no_empty_list(self, world: World, body: Any) -> None:
         world.dialect.put_list(world.canned, [], Answer(body))
         with pytest.raises(DecodeError):
             world.list_offers()
 
-    @pytest.mark.parametrize("body", ["", "<html>maintenance</html>", "null", "7", '{"value": 3, "steps": 3}'])
-    def test_an_offer_that_cannot_be_read_is_a_failure(self, world: World, body: str) -> None:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"<html>maintenance</html>",
+            None,
+            7,
+            {},
+            {"error": {"code": "X"}},
+            {"value": None, "status": None},
+            {"value": 3, "status": "running", "steps": 3},
+            {"status": 7},
+            {"status": " "},
+        ],
+    )
+    def test_an_offer_that_cannot_be_read_is_a_failure(self, world: World, body: Any) -> None:
         world.put(Spec("gateway"))
         listed = world.list_offers()["gateway"]
         world.dialect.put_offer(world.canned, Spec("gateway"), Answer(body))
         with pytest.raises(DecodeError):
-            world.fetch("gateway", listed)
+            world.bench.fetch(listed)
 
     def test_a_refused_token_is_dropped_and_a_new_one_tried(self, world: World) -> None:
-        world.put(Spec("gateway"))
         world.dialect.put_list(world.canned, [], Answer(status=401))
         with pytest.raises(CredentialError):
             world.list_offers()
         assert [one.token for one in world.canned.asked] == ["token-1", "token-2"]
 
     def test_waits_as_long_as_it_is_told_and_goes_on(self, dialect: Dialect, server: Canned) -> None:
-        server._answers.clear()
-        bench = Bench(server)
-        world = World(dialect, bench, dialect.source(bench, retries=2))
+        world = World(dialect, Bench(server, dialect.kind, retries=2))
         world.put(Spec("gateway"))
         listed = world.list_offers()["gateway"]
-        server._answers[_detail(dialect)].insert(0, Answer(status=429, headers={"Retry-After": "7"}))
-        assert world.fetch("gateway", listed).status is OfferStatus.RUNNING
-        assert bench.clock.waited == [pytest.approx(7, abs=0.1)]
-        assert bench.counted("api_throttled_total") == 1
-
-
-def _detail(dialect: Dialect) -> str:
-    """The path of the first request that is about one offer."""
-    canned = Canned()
-    dialect.put_offer(canned, Spec("gateway"))
-    return next(iter(canned._answers))
-
-
-class Rounds:
-    """A collector with nothing but this source."""
-
-    def __init__(self, world: World) -> None:
-        self.workers = Workers(2, "test")
-        names: tuple[SourceName, ...] = (world.dialect.name,)  # type: ignore[assignment]
-        self.collector = Collector(
-            publishers=(PublisherSettings(id="contoso", sources=names),),
-            sources={world.dialect.name: world.source},
-            settings=CollectionSettings(),
-            workers=self.workers,
-            telemetry=world.bench.telemetry,
-            publish=lambda _: None,
-            clock=world.bench.clock,
-            monotonic=world.bench.clock,
-        )
-        self.snapshot = self.collector.adopt(Snapshot())
-
-    def next(self) -> PublisherRecord:
-        self.snapshot = self.collector.refresh(self.snapshot)
-        return self.snapshot.publisher("contoso")
-
-    def offers(self) -> dict[str, OfferRecord]:
-        return {one.offer_id: one for one in self.snapshot.publisher("contoso").offers}
-
-
-@pytest.fixture
-def rounds(world: World) -> Iterator[Rounds]:
-    one = Rounds(world)
-    yield one
-    one.workers.close()
-
-
-class TestRounds:
-    def test_one_offer_that_fails_harms_no_other(self, world: World, rounds: Rounds) -> None:
-        world.put(Spec("gateway"), Spec("insights"))
-        assert rounds.next().up
-        world.dialect.put_offer(world.canned, Spec("gateway"), Answer(status=500))
-        world.dialect.put_offer(world.canned, Spec("insights", state="succeeded"))
-        world.bench.clock.now += 60
-        record = rounds.next()
-        offers = rounds.offers()
-        assert offers["gateway"].failure is not None
-        assert offers["gateway"].failure.reason == "upstream"
-        assert offers["gateway"].offer is not None
-        assert offers["gateway"].offer.status is OfferStatus.RUNNING
-        assert offers["insights"].offer is not None
-        assert offers["insights"].offer.status is OfferStatus.SUCCEEDED
-        assert record.up is False
-        assert [(one.source, one.failure) for one in record.sources] == [(world.dialect.name, None)]
-
-    def test_what_is_no_longer_listed_goes(self, world: World, rounds: Rounds) -> None:
-        world.put(Spec("gateway"), Spec("insights"))
-        rounds.next()
-        world.dialect.put_list(world.canned, [Spec("insights")])
-        assert rounds.next().listed == 1
-        assert list(rounds.offers()) == ["insights"]
-
-    def test_a_list_that_fails_deletes_nothing(self, world: World, rounds: Rounds) -> None:
-        world.put(Spec("gateway"), Spec("insights"))
-        rounds.next()
-        world.dialect.put_list(world.canned, [], Answer(status=502))
-        record = rounds.next()
-        assert record.listed == 2
-        assert {offer_id: one.failure and one.failure.reason for offer_id, one in rounds.offers().items()} == {
-            "gateway": "upstream",
-            "insights": "upstream",
-        }
-        assert [one.failure and one.failure.reason for one in record.sources] == ["upstream"]
-        assert record.sources[0].last_success == world.bench.clock.now
+        server.first(detail(dialect, "gateway"), Answer(status=429, headers={"Retry-After": "7"}))
+        assert world.bench.fetch(listed).status is OfferStatus.RUNNING
+        assert world.bench.clock.waited == [pytest.approx(7, abs=0.1)]
+        assert world.bench.counted("api_throttled_total") == 1

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
+from structlog.testing import capture_logs
 
-from exporter.domain.errors import DecodeError, UpstreamError
+from exporter.domain.errors import DecodeError, NotFoundError, UpstreamError
 from exporter.sources import paging
-from exporter.sources.paging import Page, Pages
-from exporter.sources.wire import WireModel
+from exporter.sources.cloud_partner import CloudPartnerSource
+from exporter.sources.paging import Listing, Page, Pages
+from exporter.sources.wire import UnknownValues, WireModel
 
 from .canned import Answer, Bench, Canned, serving
 
@@ -22,7 +23,7 @@ class Thing(WireModel):
     name: Any = None
 
 
-THINGS = Pages("things", TypeAdapter(Page[Thing] | list[Thing]), "the list of things")
+THINGS = Pages("list_offers", Page[Thing], "the list of things")
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +41,23 @@ def stranger() -> Iterator[Canned]:
 @pytest.fixture
 def canned(server: Canned, stranger: Canned) -> Canned:
     for one in (server, stranger):
-        one.asked.clear()
-        one._answers.clear()
+        one.clear()
     return server
 
 
+def listing(bench: Bench, **params: str) -> Listing[Thing]:
+    values = UnknownValues(bench.telemetry, "test", bench.clock)
+    return THINGS.read(bench.client, "/v1/things", values, bench.deadline(), params)
+
+
 def read(canned: Canned, **params: str) -> list[str]:
-    bench = Bench(canned)
-    entries = THINGS.read(bench.client("things"), "/v1/things", params=params, deadline=bench.deadline())
-    return [one.name for one in entries]
+    """The names in a list that is whole."""
+    answers = dict(canned._answers)
+    bench = Bench(canned, CloudPartnerSource)
+    canned._answers.update(answers)
+    found = listing(bench, **params)
+    assert found.is_whole
+    return [one.name for one in found.entries]
 
 
 @pytest.mark.parametrize("key", ["nextLink", "@nextLink", "@odata.nextLink", "NEXTLINK"])
@@ -125,8 +134,27 @@ def test_a_page_that_fails_leaves_no_half_list(canned: Canned) -> None:
         read(canned)
 
 
+def test_a_page_that_is_not_there_ends_the_list(canned: Canned) -> None:
+    """It is counted, and the pages before it are kept; a list without its first page is none."""
+    bench = Bench(canned, CloudPartnerSource)
+    canned.put("/v1/things", {"value": [{"name": "one"}], "nextLink": "?page=2"}, Answer("Not Found", 404))
+    with capture_logs() as logs:
+        assert listing(bench) == Listing((Thing(name="one"),), is_whole=False)
+    assert bench.counted("refresh_failures_total", reason="not_found") == 1
+    assert [one["list"] for one in logs] == ["the list of things at /v1/things"]
+    with pytest.raises(NotFoundError):
+        listing(bench)
+
+
+def test_what_is_no_object_is_left_out(canned: Canned) -> None:
+    bench = Bench(canned, CloudPartnerSource)
+    canned.put("/v1/things", {"value": [None, {"name": "one"}], "nextLink": "?page=2"}, {"value": [7]})
+    assert listing(bench) == Listing((Thing(name="one"),), is_whole=False)
+    assert bench.odd() == {"entry": 2}
+
+
 @pytest.mark.parametrize(
-    "body", [{}, {"nextLink": "?page=2"}, {"value": None}, {"value": {"name": "one"}}, {"value": [1]}]
+    "body", [{}, {"nextLink": "?page=2"}, {"value": None}, {"value": {"name": "one"}}, {"value": [1]}, [None]]
 )
 def test_a_page_without_a_list_is_no_empty_page(canned: Canned, body: Any) -> None:
     canned.put("/v1/things", body)

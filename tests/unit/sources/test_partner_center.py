@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from exporter.domain.errors import NotFoundError, RefusedError, UpstreamError
-from exporter.domain.offers import Level, Offer, OfferStatus, Party, StepStatus
-from exporter.sources.base import NotServedError
-from exporter.sources.partner_center import PartnerCenterSource
+from exporter.domain.errors import DecodeError, NotFoundError, RefusedError, UpstreamError
+from exporter.domain.offers import Level, Message, Offer, OfferStatus, Party, Step, StepStatus
+from exporter.sources.base import Answer as Told
+from exporter.sources.partner_center import TYPES, PartnerCenterSource
+from exporter.sources.partner_center_model import MAX_MESSAGES, MAX_STEPS
 
 from .canned import Answer, Bench, Canned, serving
 
 GUID = "11111111-2222-3333-4444-555555555555"
 PRODUCTS = "/v1.0/ingestion/products"
 SUBMISSIONS = f"{PRODUCTS}/{GUID}/submissions"
+DETAILS = f"{SUBMISSIONS}/1152921500000000007"
+NAMES = ("workflowdetails", "reports", "validations")
 LISTED = Offer(
     "contoso", "gateway", OfferStatus.UNKNOWN, "partner_center", "Gateway", "AzureApplication", product_id=GUID
 )
@@ -28,161 +32,181 @@ def server() -> Iterator[Canned]:
         yield canned
 
 
-class Api:
-    """The source over a canned API."""
+class Api(Bench):
+    def put(self, *submissions: dict[str, Any]) -> None:
+        self.canned.put(SUBMISSIONS, {"value": list(submissions)})
 
-    def __init__(self, canned: Canned, rest: float = 0.0) -> None:
-        canned.asked.clear()
-        canned._answers.clear()
-        self.canned = canned
-        self.bench = Bench(canned)
-        client = self.bench.client(*PartnerCenterSource.operations)
-        self.source = PartnerCenterSource(client, self.bench.telemetry, rest)
+    def tell(self, *submissions: dict[str, Any], **query: Any) -> Offer:
+        self.put(*submissions)
+        return self.fetch(LISTED, **query)
 
-    def fetch(self, *submissions: dict[str, Any], listed: Offer | None = LISTED) -> Offer:
-        if submissions:
-            self.canned.put(SUBMISSIONS, {"value": list(submissions)})
-        return self.source.fetch_offer("contoso", "gateway", listed, self.bench.deadline())
+    def steps(self, *workflows: dict[str, Any]) -> tuple[Step, ...]:
+        self.canned.put(f"{DETAILS}/workflowdetails", {"value": list(workflows)})
+        return self.tell(RUNNING).steps
 
-    def list_offers(self, *products: dict[str, Any]) -> tuple[Offer, ...]:
+    def lists(self, *products: dict[str, Any]) -> dict[str, Offer]:
         self.canned.put(PRODUCTS, {"value": list(products)})
-        return self.source.list_offers("contoso", self.bench.deadline())
-
-    def odd(self, field: str) -> float:
-        return self.bench.counted("unknown_values_total", field=field)
+        return self.list_offers()
 
 
 @pytest.fixture
 def api(server: Canned) -> Api:
-    return Api(server)
+    return Api(server, PartnerCenterSource)
 
 
-def submission(number: int = 7, *, scope: str | None = "preview", **fields: Any) -> dict[str, Any]:
-    targets = [{"type": "Scope", "value": scope}] if scope else []
+def submission(number: int = 7, **fields: Any) -> dict[str, Any]:
+    targets = [{"type": "Scope", "value": "Preview"}]
     return {"id": str(1152921500000000000 + number), "releaseNumber": number, "targets": targets} | fields
 
 
+def pending(status: str, **fields: Any) -> dict[str, Any]:
+    return {"pendingUpdateInfo": {"updateType": "Create", "status": status} | fields}
+
+
 def live(number: int = 6, **fields: Any) -> dict[str, Any]:
-    return submission(number, scope="live", state="Published", substate="InStore", **fields)
+    return submission(number, state="Published", substate="InStore", **fields)
+
+
+def workflow(target: str | None, *steps: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"type": "Push", "state": "InProgress", "targetEnvironment": target, "workflowSteps": list(steps)} | fields
+
+
+DRAFT: dict[str, Any] = {"state": "InProgress", "substate": "InDraft"}
+RUNNING = submission(state="InProgress", substate="Publishing")
+FAILED = submission(state="InProgress", substate="Failed")
 
 
 class TestStatus:
     @pytest.mark.parametrize(
-        ("scope", "fields", "status"),
+        ("fields", "status", "is_live"),
         [
-            ("preview", {"state": "InProgress", "substate": "Submitted"}, "running"),
-            ("preview", {"state": "InProgress", "substate": "Publishing"}, "running"),
-            ("live", {"state": "InProgress", "substate": "Publishing"}, "running"),
-            ("preview", {"state": "InProgress", "substate": "Failed"}, "failed"),
-            ("preview", {"state": "InProgress", "substate": "FailedInCertification"}, "failed"),
-            ("preview", {"state": "InProgress", "substate": "ReadyToPublish"}, "waiting_for_publisher_review"),
-            (None, {"state": "InProgress", "substate": "ReadyToPublish"}, "waiting_for_publisher_review"),
-            ("live", {"state": "InProgress", "substate": "ReadyToPublish"}, "running"),
-            ("preview", {"state": "Published", "substate": "Published"}, "waiting_for_publisher_review"),
-            ("live", {"state": "Published", "substate": "Published"}, "succeeded"),
-            ("live", {"state": "Published", "substate": "InStore"}, "succeeded"),
-            ("live", {"state": "published", "substate": "IN_STORE"}, "succeeded"),
-            ("live", {"state": "Published"}, "succeeded"),
-            ("preview", {"state": "InProgress", "substate": "Cancelled"}, "canceled"),
-            ("preview", {"state": "InProgress", "substate": "Canceled"}, "canceled"),
-            ("preview", {"state": "InProgress"}, "unknown"),
-            ("preview", {}, "unknown"),
+            ({"state": "InProgress", "substate": "Submitted"}, "running", False),
+            ({"state": "InProgress", "substate": "Publishing"}, "running", False),
+            ({"state": "InProgress", "substate": "Failed"}, "failed", False),
+            ({"state": "InProgress", "substate": "FailedInCertification"}, "failed", False),
+            ({"state": "Published", "substate": "ReadyToPublish"}, "waiting_for_publisher_review", False),
+            ({"state": "InProgress", "substate": "ReadyToPublish"}, "waiting_for_publisher_review", False),
+            ({"state": "Published", "substate": "InStore"}, "succeeded", True),
+            ({"state": "Published", "substate": "Published"}, "succeeded", True),
+            ({"state": "published", "substate": "IN_STORE"}, "succeeded", True),
+            ({"state": "Published"}, "succeeded", True),
+            ({"state": "InProgress", "substate": "Published"}, "running", False),
+            ({"state": "InProgress", "substate": "InStore"}, "running", False),
+            ({"state": "InProgress", "substate": "Cancelled"}, "canceled", False),
+            ({"state": "InProgress", "substate": "Canceled"}, "canceled", False),
+            ({"state": "InProgress"}, "unknown", None),
+            ({"state": "InProgress", "substate": "Underwater"}, "unknown", None),
         ],
     )
-    def test_follows_the_substate_and_the_scope(
-        self, api: Api, scope: str | None, fields: dict[str, Any], status: str
+    def test_follows_state_and_substate(
+        self, api: Api, fields: dict[str, Any], status: str, is_live: bool | None
     ) -> None:
-        assert api.fetch(submission(scope=scope, **fields)).status == status
-        assert api.odd("offer_status") == (status == "unknown")
+        for scope in ("Preview", "Live"):
+            offer = api.tell(submission(targets=[{"type": "Scope", "value": scope}], **fields))
+            assert (offer.status, offer.live) == (status, is_live)
+        assert api.odd() == ({"offer_status": 2} if status == "unknown" else {})
 
     @pytest.mark.parametrize(
-        ("update", "status"),
-        [("Failed", "failed"), ("Running", "running"), ("Completed", "waiting_for_publisher_review")],
+        ("substate", "update", "status"),
+        [
+            ("InDraft", "Running", "running"),
+            ("InDraft", "Failed", "failed"),
+            ("InDraft", "Completed", "never_published"),
+            ("InDraft", "Cancelled", "never_published"),
+            ("InDraft", "PendingConfirmation", "never_published"),
+            ("Submitted", "Failed", "failed"),
+            ("Submitted", "Cancelled", "canceled"),
+            ("Submitted", "PendingConfirmation", "running"),
+            ("ReadyToPublish", "Running", "running"),
+            ("ReadyToPublish", "Completed", "waiting_for_publisher_review"),
+            ("ReadyToPublish", "Cancelled", "waiting_for_publisher_review"),
+            ("Failed", "Completed", "failed"),
+        ],
     )
-    def test_a_pending_update_says_more_than_the_substate(self, api: Api, update: str, status: str) -> None:
-        pending = {"updateType": "Promote", "status": update}
-        newest = submission(state="InProgress", substate="ReadyToPublish", pendingUpdateInfo=pending)
-        assert api.fetch(newest).status == status
+    def test_a_pending_update_says_more_than_the_substate(
+        self, api: Api, substate: str, update: str, status: str
+    ) -> None:
+        assert api.tell(submission(state="InProgress", substate=substate, **pending(update))).status == status
+        assert api.odd() == {}
 
-    def test_nothing_but_a_draft_was_never_published(self, api: Api) -> None:
-        offer = api.fetch(submission(state="InProgress", substate="InDraft"))
-        assert offer.status is OfferStatus.NEVER_PUBLISHED
-        assert offer.live is False
-        assert offer.steps == ()
+    def test_an_unknown_update_is_counted_and_changes_nothing(self, api: Api) -> None:
+        assert api.tell(RUNNING | pending("Paused")).status is OfferStatus.RUNNING
+        assert api.odd() == {"offer_status": 1}
+
+    @pytest.mark.parametrize("submissions", [[], [submission(**DRAFT)], [submission(**DRAFT), submission(6, **DRAFT)]])
+    def test_nothing_but_drafts_was_never_published(self, api: Api, submissions: list[dict[str, Any]]) -> None:
+        assert api.tell(*submissions) == replace(LISTED, status=OfferStatus.NEVER_PUBLISHED, live=False)
         assert api.canned.paths() == [SUBMISSIONS]
 
-    def test_no_submission_at_all_was_never_published(self, api: Api) -> None:
-        api.canned.put(SUBMISSIONS, {"value": []})
-        assert api.fetch().status is OfferStatus.NEVER_PUBLISHED
-
     def test_a_draft_after_a_live_submission_has_not_started(self, api: Api) -> None:
-        offer = api.fetch(submission(8, state="InProgress", substate="InDraft"), live(7))
+        offer = api.tell(submission(8, **DRAFT), live(7))
         assert (offer.status, offer.live, offer.version) == (OfferStatus.NOT_STARTED, True, 8)
         assert offer.waiting_on is Party.NOBODY
+        assert api.canned.paths() == [SUBMISSIONS]
 
     @pytest.mark.parametrize("substate", ["ReadyToPublish", "Failed", "Publishing"])
     def test_a_draft_hides_nothing_that_is_not_over(self, api: Api, substate: str) -> None:
-        draft = submission(8, state="InProgress", substate="InDraft")
-        alone = api.fetch(submission(7, state="InProgress", substate=substate))
-        assert api.fetch(draft, submission(7, state="InProgress", substate=substate)).status is alone.status
+        one = submission(7, state="InProgress", substate=substate)
+        assert api.tell(submission(8, **DRAFT), one) == api.tell(one)
 
-    def test_the_newest_by_release_number_counts_in_any_order(self, api: Api) -> None:
+    def test_the_newest_by_release_number_then_by_id_counts_in_any_order(self, api: Api) -> None:
         newest = submission(10, state="InProgress", substate="Failed")
-        assert api.fetch(newest, live(9)).status is OfferStatus.FAILED
-        assert api.fetch(live(9), newest).status is OfferStatus.FAILED
-
-    def test_without_release_numbers_the_ids_count_to_their_last_digit(self, api: Api) -> None:
-        old, new = live(1), submission(2, state="InProgress", substate="Failed")
-        del old["releaseNumber"], new["releaseNumber"]
-        assert api.fetch(new, old).status is OfferStatus.FAILED
-        assert api.fetch(old, new).version is None
+        without = ({**live(9), "releaseNumber": None}, {**newest, "releaseNumber": None})
+        for old, new in ((live(9), newest), without):
+            assert api.tell(new, old).status is api.tell(old, new).status is OfferStatus.FAILED
+        assert api.tell(*without).version is None
 
 
 class TestLive:
     def test_live_and_failed_are_separate_facts(self, api: Api) -> None:
-        offer = api.fetch(
-            live(6, publishedTimeInUtc="2026-01-05T10:00:00Z"), submission(7, state="InProgress", substate="Failed")
-        )
+        offer = api.tell(live(5), live(6, publishedTimeInUtc="2026-01-05T10:00:00Z"), FAILED)
         assert (offer.status, offer.live, offer.live_since) == (OfferStatus.FAILED, True, 1767607200.0)
 
-    def test_a_preview_alone_is_not_live(self, api: Api) -> None:
-        offer = api.fetch(
-            submission(state="Published", substate="Published", publishedTimeInUtc="2026-01-05T10:00:00Z")
-        )
-        assert (offer.live, offer.live_since) == (False, None)
-
     def test_since_when_may_be_unknown(self, api: Api) -> None:
-        offer = api.fetch(live())
+        offer = api.tell(live(publishedTimeInUtc="1601-01-01T00:00:00Z"))
         assert (offer.live, offer.live_since) == (True, None)
-
-    def test_an_unknown_substate_may_be_live_or_not(self, api: Api) -> None:
-        assert api.fetch(submission(scope="live", state="InProgress", substate="Underwater")).live is None
-
-
-def workflow(target: str, *steps: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {"type": "Publish", "state": "Running", "targetEnvironment": target, "workflowSteps": list(steps)} | fields
-
-
-RUNNING = submission(7, state="InProgress", substate="Publishing")
-DETAILS = f"{SUBMISSIONS}/1152921500000000007"
 
 
 class TestSteps:
-    def test_have_real_times(self, api: Api) -> None:
+    def test_of_the_way_to_the_preview_come_before_those_to_live(self, api: Api) -> None:
+        """Also where the workflow to live is told first, without a start."""
         done = {
-            "name": "Certification",
-            "state": "Completed",
+            "name": "Automated validation",
+            "state": "Success",
             "startDateTimeInUtc": "2026-01-05T10:00:00Z",
-            "completeDateTimeInUtc": "2026-01-05T10:20:00.5Z",
+            "completeDateTimeInUtc": "2026-01-05T10:20:00.5",
         }
-        open_end = {"name": "Preview creation", "state": "Running", "startDateTimeInUtc": "2026-01-05T10:20:01Z"}
-        api.canned.put(f"{DETAILS}/workflowdetails", {"value": [workflow("preview", done, open_end)]})
-        offer = api.fetch(RUNNING)
-        assert [(one.step_id, one.name, one.status, one.started, one.completed) for one in offer.steps] == [
-            ("preview-certification", "Certification", StepStatus.COMPLETE, 1767607200.0, 1767608400.5),
-            ("preview-preview-creation", "Preview creation", StepStatus.IN_PROGRESS, 1767608401.0, None),
-        ]
-        assert offer.changed == 1767608401.0
+        begun = {"name": "Preview Creation", "state": "InProgress", "startDateTimeInUtc": "2026-01-05T10:20:01"}
+        signoff = {"name": "Publisher Signoff", "state": "NotStarted"}
+        api.put(RUNNING)
+        api.canned.put(
+            f"{DETAILS}/workflowdetails",
+            {
+                "value": [
+                    workflow("Live", {"name": "Publish", "state": "NotStarted"}),
+                    workflow("Preview", done, begun, signoff, startDateTimeInUtc="2026-01-05T10:00:00"),
+                ]
+            },
+        )
+        offer = api.fetch(LISTED)
+        assert offer == replace(
+            LISTED,
+            status=OfferStatus.RUNNING,
+            version=7,
+            changed=1767608401.0,
+            live=False,
+            submission="1152921500000000007/inprogress/publishing/",
+            steps=tuple(
+                Step(step_id, name, status, started=started, completed=completed, tells_messages=False)
+                for step_id, name, status, started, completed in (
+                    ("preview-automated-validation", done["name"], StepStatus.COMPLETE, 1767607200.0, 1767608400.5),
+                    ("preview-preview-creation", begun["name"], StepStatus.IN_PROGRESS, 1767608401.0, None),
+                    ("preview-publisher-signoff", signoff["name"], StepStatus.NOT_STARTED, None, None),
+                    ("live-publish", "Publish", StepStatus.NOT_STARTED, None, None),
+                )
+            ),
+        )
+        assert [one.name for one in offer.steps if one.is_signoff] == ["Publisher Signoff"]
 
     @pytest.mark.parametrize(
         ("state", "status"),
@@ -190,182 +214,224 @@ class TestSteps:
             ("NotStarted", "not_started"),
             ("Running", "in_progress"),
             ("InProgress", "in_progress"),
+            ("Success", "complete"),
             ("Completed", "complete"),
             ("Succeeded", "complete"),
             ("Failed", "rejected"),
+            ("Failure", "rejected"),
             ("Cancelled", "canceled"),
             ("Blocked", "blocked"),
             ("WaitingForApproval", "waiting_for_approval"),
+            ("Underwater", "unknown"),
+            (None, "unknown"),
+            (7, "unknown"),
         ],
     )
-    def test_have_free_states_that_are_understood(self, api: Api, state: str, status: str) -> None:
-        api.canned.put(f"{DETAILS}/workflowdetails", [workflow("preview", {"name": "Certification", "state": state})])
-        assert [one.status for one in api.fetch(RUNNING).steps] == [status]
-        assert api.odd("step_status") == 0
-
-    @pytest.mark.parametrize("state", ["Underwater", None, 7])
-    def test_have_free_states_that_are_not_understood(self, api: Api, state: Any) -> None:
-        api.canned.put(f"{DETAILS}/workflowdetails", [workflow("preview", {"name": "Certification", "state": state})])
-        assert [one.status for one in api.fetch(RUNNING).steps] == [StepStatus.UNKNOWN]
-        assert api.odd("step_status") == 1
-
-    def test_of_two_workflows_come_in_the_order_of_their_starts(self, api: Api) -> None:
-        step = {"name": "Validation", "state": "Completed"}
-        api.canned.put(
-            f"{DETAILS}/workflowdetails",
-            [
-                workflow("live", step, startDateTimeInUtc="2026-01-06T10:00:00Z"),
-                workflow("preview", step, startDateTimeInUtc="2026-01-05T10:00:00Z"),
-            ],
-        )
-        assert [one.step_id for one in api.fetch(RUNNING).steps] == ["preview-validation", "live-validation"]
+    def test_have_free_states(self, api: Api, state: Any, status: str) -> None:
+        assert [one.status for one in api.steps(workflow("preview", {"name": "A", "state": state}))] == [status]
+        assert api.odd() == ({"step_status": 1} if status == "unknown" else {})
 
     def test_of_a_repeated_workflow_are_those_of_the_last_one(self, api: Api) -> None:
-        api.canned.put(
-            f"{DETAILS}/workflowdetails",
-            [
-                workflow("preview", {"name": "A", "state": "Running"}, startDateTimeInUtc="2026-01-06T10:00:00Z"),
-                workflow("preview", {"name": "A", "state": "Failed"}, startDateTimeInUtc="2026-01-05T10:00:00Z"),
-            ],
-        )
-        assert [one.status for one in api.fetch(RUNNING).steps] == [StepStatus.IN_PROGRESS]
-
-    def test_of_a_repeated_workflow_stand_where_the_last_one_began(self, api: Api) -> None:
-        api.canned.put(
-            f"{DETAILS}/workflowdetails",
-            [
-                workflow("preview", {"name": "A", "state": "Failed"}, startDateTimeInUtc="2026-01-05T10:00:00Z"),
-                workflow("live", {"name": "A", "state": "Running"}, startDateTimeInUtc="2026-01-06T10:00:00Z"),
-                workflow("preview", {"name": "A", "state": "Running"}, startDateTimeInUtc="2026-01-07T10:00:00Z"),
-            ],
-        )
-        assert [one.step_id for one in api.fetch(RUNNING).steps] == ["live-a", "preview-a"]
+        first = workflow("preview", {"name": "A", "state": "Failed"}, startDateTimeInUtc="2026-01-05T10:00:00Z")
+        again = workflow("preview", {"name": "A", "state": "Running"}, startDateTimeInUtc="2026-01-06T10:00:00Z")
+        for told in ((first, again), (again, first)):
+            assert [one.status for one in api.steps(*told)] == [StepStatus.IN_PROGRESS]
 
     def test_of_one_name_have_ids_of_their_own(self, api: Api) -> None:
         step = {"name": "Validation", "state": "Completed"}
-        other = workflow("", step, step, {"state": "Running"}, targetEnvironment=None)
-        api.canned.put(f"{DETAILS}/workflowdetails", [other])
-        assert [one.step_id for one in api.fetch(RUNNING).steps] == ["validation", "validation-2", "step"]
+        steps = api.steps(workflow(None, step, step, {"state": "Running"}, *[step] * MAX_STEPS))
+        assert [one.step_id for one in steps[:4]] == ["validation", "validation-2", "step", "validation-3"]
+        assert len(steps) == MAX_STEPS
+
+    def test_that_are_no_objects_cost_only_themselves(self, api: Api) -> None:
+        odd = workflow("live", None, {"name": "Publish", "state": "Success"}, "x")  # type: ignore[arg-type]
+        assert [one.step_id for one in api.steps(odd, None)] == ["live-publish"]  # type: ignore[arg-type]
+        assert api.odd() == {"entry": 3}
 
 
 class TestMessages:
-    def test_are_reports_and_findings_by_severity(self, api: Api) -> None:
+    def test_are_the_reason_reports_and_findings_by_severity(self, api: Api) -> None:
         reports = [
             {"status": "Failed", "reportTimeInUtc": "2026-01-05T10:00:00Z", "fileUri": "https://x.test/?sig=secret"},
             {"status": "PassedWithNotes"},
             {"status": "Pending"},
+            {"status": "Passed"},
             {"status": "Unknown"},
         ]
         findings = [
             {"errorCode": "E1", "severity": "Error", "message": "no logo", "resource": "listing"},
             {"severity": "Warning"},
-            {"severity": "Information", "message": "fine"},
+            {"severity": "Informational", "message": "fine"},
         ]
         api.canned.put(f"{DETAILS}/reports", {"value": reports})
         api.canned.put(f"{DETAILS}/validations", {"value": findings})
-        messages = api.fetch(RUNNING).messages
-        assert [(one.level, one.html, one.timestamp) for one in messages] == [
-            (Level.ERROR, "Certification report: Failed", 1767607200.0),
-            (Level.WARNING, "Certification report: PassedWithNotes", None),
-            (Level.INFORMATION, "Certification report: Pending", None),
-            (Level.UNKNOWN, "Certification report: Unknown", None),
-            (Level.ERROR, "E1: no logo", None),
-            (Level.WARNING, "", None),
-            (Level.INFORMATION, "fine", None),
-        ]
-        assert api.odd("message_level") == 0
+        offer = api.tell(submission(**DRAFT, **pending("Failed", failureReason="Active\nvalidation errors")))
+        assert offer.status is OfferStatus.FAILED
+        assert offer.messages == (
+            Message(Level.ERROR, "Submission failed: Active validation errors"),
+            Message(Level.ERROR, "Certification report: Failed", 1767607200.0),
+            Message(Level.WARNING, "Certification report: PassedWithNotes"),
+            Message(Level.INFORMATION, "Certification report: Pending"),
+            Message(Level.INFORMATION, "Certification report: Passed"),
+            Message(Level.UNKNOWN, "Certification report: Unknown"),
+            Message(Level.ERROR, "E1: no logo"),
+            Message(Level.WARNING),
+            Message(Level.INFORMATION, "fine"),
+        )
+        assert api.odd() == {}
 
     def test_of_unknown_severity_are_counted(self, api: Api) -> None:
         api.canned.put(f"{DETAILS}/reports", {"value": [{"status": "Underwater"}]})
         api.canned.put(f"{DETAILS}/validations", {"value": [{"severity": "Grave"}]})
-        assert [one.level for one in api.fetch(RUNNING).messages] == [Level.UNKNOWN, Level.UNKNOWN]
-        assert api.odd("message_level") == 2
+        assert [one.level for one in api.tell(RUNNING).messages] == [Level.UNKNOWN, Level.UNKNOWN]
+        assert api.odd() == {"message_level": 2}
+
+    def test_are_all_counted_but_not_all_kept(self, api: Api) -> None:
+        api.canned.put(f"{DETAILS}/validations", {"value": [{"severity": "Error", "message": "x"}] * 60})
+        assert [one.html for one in api.tell(RUNNING).messages] == ["x"] * MAX_MESSAGES + [""] * (60 - MAX_MESSAGES)
+
+
+STEP = Step("live-certification", "Certification", StepStatus.REJECTED, tells_messages=False)
+REPORT = Message(Level.ERROR, "Certification report: Failed")
+FINDING = Message(Level.ERROR, "E1: no logo")
+BEFORE = replace(
+    LISTED,
+    status=OfferStatus.FAILED,
+    version=7,
+    live=False,
+    steps=(STEP,),
+    messages=(REPORT, FINDING),
+    submission="1152921500000000007/inprogress/failed/",
+)
 
 
 class TestDetails:
-    @pytest.mark.parametrize("status", [400, 404, 409])
-    def test_that_do_not_exist_are_no_failure(self, api: Api, status: int) -> None:
-        for one in ("workflowdetails", "reports", "validations"):
-            api.canned.put(f"{DETAILS}/{one}", Answer("x", status))
-        offer = api.fetch(RUNNING)
-        assert (offer.status, offer.steps, offer.messages) == (OfferStatus.RUNNING, (), ())
+    def put(self, api: Api, *answers: Any) -> None:
+        api.put(FAILED)
+        for name, answer in zip(NAMES, answers, strict=True):
+            api.canned.put(f"{DETAILS}/{name}", answer)
 
-    def test_that_cannot_be_had_are_one(self, api: Api) -> None:
-        api.canned.put(f"{DETAILS}/workflowdetails", Answer("x", 500))
-        with pytest.raises(UpstreamError):
-            api.fetch(RUNNING)
+    def good(self) -> list[Any]:
+        return [
+            [workflow("Live", {"name": "Certification", "state": "Failed"})],
+            [{"status": "Failed"}],
+            [{"errorCode": "E1", "severity": "Error", "message": "no logo"}],
+        ]
 
-    def test_of_a_submission_at_rest_are_asked_again_only_after_a_while(self, server: Canned) -> None:
-        api = Api(server, rest=3600)
-        api.canned.put(f"{SUBMISSIONS}/1152921500000000006/workflowdetails", [workflow("live", {"name": "Live"})])
-        first = api.fetch(live())
+    def test_are_read_anew(self, api: Api) -> None:
+        self.put(api, *self.good())
+        told = replace(BEFORE, steps=(), messages=())
+        for query in ({}, {"told": told}, {"told": None, "may_reuse": True}):
+            assert api.ask(LISTED, **query) == Told(BEFORE)
+
+    @pytest.mark.parametrize("missing", range(3))
+    @pytest.mark.parametrize("status", [302, 400, 403, 404, 409, 429, 500])
+    def test_that_cannot_be_read_are_as_they_were(self, api: Api, missing: int, status: int) -> None:
+        answers = self.good()
+        answers[missing] = Answer("x", status)
+        self.put(api, *answers)
+        told = api.ask(LISTED, told=BEFORE)
+        assert told.offer == BEFORE
+        assert [f"answered with {status}: x" in str(one) for one in told.gaps] == [True]
+
+    def test_that_cannot_be_read_are_kept_while_the_submission_goes_on(self, api: Api) -> None:
+        """Workflow details have been seen to be 404 just when a preview waits for the publisher."""
+        answers = [Answer(status=404)] * 3
+        self.put(api, *answers)
+        api.put(submission(state="Published", substate="ReadyToPublish"))
+        told = api.ask(LISTED, told=BEFORE)
+        assert (told.offer.steps, told.offer.messages) == ((STEP,), (REPORT, FINDING))
+        assert [type(one) for one in told.gaps] == [NotFoundError] * 3
+
+    def test_that_were_told_of_another_submission_are_not_kept(self, api: Api) -> None:
+        self.put(api, *[Answer(status=500)] * 3)
+        for told in (None, replace(BEFORE, submission="1152921500000000006/inprogress/failed/")):
+            answer = api.ask(LISTED, told=told, may_reuse=True)
+            assert answer.offer == replace(BEFORE, steps=(), messages=())
+            assert [type(one) for one in answer.gaps] == [UpstreamError] * 3
+
+    @pytest.mark.parametrize("told", [None, replace(BEFORE, steps=(), messages=())])
+    def test_that_never_were_there_are_no_gap(self, api: Api, told: Offer | None) -> None:
+        api.put(FAILED)
+        assert api.ask(LISTED, told=told) == Told(replace(BEFORE, steps=(), messages=()))
+
+    def test_that_there_is_no_time_for_are_a_gap(self, api: Api) -> None:
+        self.put(api, *self.good())
+        api.canned.first(f"{DETAILS}/reports", Answer(status=429, headers={"Retry-After": "100"}))
+        told = api.ask(LISTED, told=BEFORE)
+        assert told.offer == BEFORE
+        assert [one.reason for one in told.gaps] == ["throttled", "throttled"]
+
+    def test_that_cannot_be_decoded_are_a_gap(self, api: Api) -> None:
+        self.put(api, Answer(b"<html>"), *self.good()[1:])
+        assert [type(one) for one in api.ask(LISTED, told=BEFORE).gaps] == [DecodeError]
+
+    def test_of_an_unchanged_submission_at_rest_need_not_be_asked_for(self, api: Api) -> None:
+        api.put(FAILED)
+        assert api.ask(LISTED, told=BEFORE, may_reuse=True) == Told(BEFORE)
+        assert api.canned.paths() == [SUBMISSIONS]
+
+    @pytest.mark.parametrize(
+        "changed",
+        [RUNNING, FAILED | pending("Completed"), live(7), submission(8, state="InProgress", substate="Failed")],
+    )
+    def test_of_a_changed_submission_are_asked_for(self, api: Api, changed: dict[str, Any]) -> None:
+        api.put(changed)
+        api.ask(LISTED, told=BEFORE, may_reuse=True)
         assert len(api.canned.asked) == 4
-        assert api.fetch(live()) == first
-        assert len(api.canned.asked) == 5
-        api.fetch(live(publishedTimeInUtc="2026-01-05T10:00:00Z"))
-        assert len(api.canned.asked) == 9
-        api.bench.clock.now += 3600
-        api.fetch(live(publishedTimeInUtc="2026-01-05T10:00:00Z"))
-        assert len(api.canned.asked) == 13
 
-    def test_of_a_submission_under_way_are_asked_every_time(self, server: Canned) -> None:
-        api = Api(server, rest=3600)
-        api.fetch(RUNNING)
-        api.fetch(RUNNING)
+    def test_of_a_submission_under_way_are_asked_every_time(self, api: Api) -> None:
+        told = api.tell(RUNNING)
+        api.tell(RUNNING, told=told, may_reuse=True)
         assert len(api.canned.asked) == 8
 
 
+ENTRY = {"id": GUID, "externalIds": [{"type": "azureOfferId", "value": "gateway"}], "name": "Gateway"}
+UNFILTERED = Answer('ICH50400 - Unable to complete request. {"data":{"ProductTypeFilter[0]":["invalid"]}}', 400)
+
+
 class TestProducts:
-    def test_without_submissions_are_told_as_listed_only(self, api: Api) -> None:
-        with pytest.raises(NotServedError) as caught:
-            api.fetch()
-        listed = caught.value.listed
-        assert (listed.display_name, listed.offer_type, listed.product_id) == ("Gateway", "AzureApplication", GUID)
-        assert listed.is_listed_only
-        assert listed.waiting_on is Party.NOBODY
-
-    def test_without_submissions_are_asked_again_only_after_a_while(self, server: Canned) -> None:
-        api = Api(server, rest=3600)
-        for expected in (1, 1):
-            with pytest.raises(NotServedError):
-                api.fetch()
-            assert len(api.canned.asked) == expected
-        api.bench.clock.now += 3600
-        with pytest.raises(NotServedError):
-            api.fetch()
-        assert len(api.canned.asked) == 2
-
-    @pytest.mark.parametrize(
-        ("kind", "error"), [("AzureContainer", NotServedError), ("AzureApplication", RefusedError)]
-    )
-    def test_of_another_api_may_be_refused(self, api: Api, kind: str, error: type[Exception]) -> None:
-        api.canned.put(SUBMISSIONS, Answer("not for this type", 400))
-        known = Offer("contoso", "gateway", OfferStatus.UNKNOWN, offer_type=kind, product_id=GUID)
-        with pytest.raises(error):
-            api.fetch(listed=known)
-
     def test_of_other_stores_are_passed_over(self, api: Api) -> None:
-        offers = api.list_offers(
-            {"id": "1", "resourceType": "Game", "externalIDs": [{"type": "StoreId", "value": "9N"}]},
-            {"id": GUID, "externalIds": [{"type": "azureOfferId", "value": "gateway"}], "name": "Gateway"},
-        )
-        assert [(one.offer_id, one.product_id) for one in offers] == [("gateway", GUID)]
-        assert api.odd("offer_id") == 0
+        store = {"id": "1", "resourceType": "Game", "externalIDs": [{"type": "StoreId", "value": "9N"}]}
+        offers = api.lists(store, ENTRY | {"externalIds": [None, *ENTRY["externalIds"]]})
+        assert offers == {"gateway": replace(LISTED, offer_type="")}
+        assert api.odd() == {"entry": 1}
 
     def test_without_any_id_are_noted(self, api: Api) -> None:
-        assert api.list_offers({"id": GUID, "resourceType": "AzureApplication"}) == ()
-        assert api.odd("offer_id") == 1
+        assert api.lists({"id": GUID, "resourceType": "AzureApplication"}, ENTRY | {"id": None}) == {}
+        assert api.odd() == {"offer_id": 2}
 
     def test_are_found_by_an_id_with_a_quote(self, api: Api) -> None:
         wanted = "externalIDs/Any(i:i/type eq 'AzureOfferId' and i/value eq 'o''brien')"
         entry = {"id": GUID, "externalIDs": [{"type": "AzureOfferId", "value": "o'brien"}]}
         api.canned.put(f"{PRODUCTS}?$filter={wanted}", {"value": [entry]})
-        api.canned.put(SUBMISSIONS, {"value": [live()]})
-        offer = api.source.fetch_offer("contoso", "o'brien", None, api.bench.deadline())
-        assert offer.status is OfferStatus.SUCCEEDED
+        api.put(live())
+        assert api.fetch(offer_id="o'brien").status is OfferStatus.SUCCEEDED
 
-    def test_that_only_resemble_the_wanted_one_are_not_taken(self, api: Api) -> None:
-        entry = {"id": GUID, "externalIDs": [{"type": "AzureOfferId", "value": "gateway-2"}]}
-        api.canned.put(PRODUCTS, {"value": [entry]})
-        with pytest.raises(NotFoundError):
-            api.fetch(listed=None)
+    def by_type(self, api: Api, **answers: Any) -> None:
+        api.canned.put(PRODUCTS, UNFILTERED)
+        for kind in TYPES:
+            api.canned.put(f"{PRODUCTS}?$filter=resourceType eq '{kind}'", answers.get(kind, []))
+
+    def test_are_asked_for_by_type_where_a_list_of_all_is_refused(self, api: Api) -> None:
+        """A type that is not known there is left out."""
+        other = ENTRY | {"externalIds": [{"type": "AzureOfferId", "value": "insights"}]}
+        self.by_type(api, AzureApplication=[ENTRY], AzureContainer=UNFILTERED, SoftwareAsAService=[other])
+        assert list(api.list_offers()) == ["gateway", "insights"]
+        assert len(api.canned.asked) == 1 + len(TYPES)
+
+    @pytest.mark.parametrize(("status", "error"), [(400, RefusedError), (500, UpstreamError)])
+    def test_of_which_one_type_fails_are_no_list(self, api: Api, status: int, error: type[Exception]) -> None:
+        self.by_type(api, AzureApplication=[ENTRY], AzureContainer=Answer("Sorry", status))
+        with pytest.raises(error, match="Sorry"):
+            api.list_offers()
+
+    def test_of_which_no_type_is_known_are_no_list(self, api: Api) -> None:
+        self.by_type(api, **dict.fromkeys(TYPES, UNFILTERED))
+        with pytest.raises(RefusedError, match="ICH50400"):
+            api.list_offers()
+
+    def test_of_virtual_machines_have_submissions_here_in_some_accounts(self, api: Api) -> None:
+        api.put(live())
+        listed = replace(LISTED, offer_type="AzureThirdPartyVirtualMachine")
+        assert api.fetch(listed).status is OfferStatus.SUCCEEDED

@@ -9,19 +9,19 @@ import pytest
 
 from exporter.domain.errors import DeadlineError, ThrottledError
 from exporter.sources.deadline import Deadline
-from exporter.sources.rate_limit import MAX_PAUSE, Gate
+from exporter.sources.rate_limit import MAX_PAUSE, RateLimiter
 from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import NOW, Clock
 
 
 class House:
-    """A gate; waiting moves both clocks."""
+    """A limiter; waiting moves both clocks."""
 
     def __init__(self, rate: float = 2.0) -> None:
         self.monotonic, self.clock, self.telemetry = Clock(50.0), Clock(NOW), Telemetry()
         self.waits: list[float] = []
         self.during: Callable[[], object] = lambda: None
-        self.gate = Gate(
+        self.limiter = RateLimiter(
             rate,
             source="s",
             telemetry=self.telemetry,
@@ -40,7 +40,7 @@ class House:
     def enter(self, seconds: float = 1000.0) -> float:
         """Pass, and tell how long that took."""
         before = self.monotonic.now
-        self.gate.enter(Deadline(seconds, self.monotonic))
+        self.limiter.acquire(Deadline(seconds, self.monotonic))
         return self.monotonic.now - before
 
     @property
@@ -78,7 +78,7 @@ def test_those_who_give_up_hold_up_nobody() -> None:
 
 def test_pause_stops_everybody() -> None:
     house = House()
-    house.gate.pause(30)
+    house.limiter.pause(30)
     assert house.paused_until == NOW + 30
     assert house.enter() == 30
     assert house.enter() == 0
@@ -87,22 +87,22 @@ def test_pause_stops_everybody() -> None:
 def test_a_shorter_pause_shortens_nothing() -> None:
     """The metric tells until when nothing is asked, not what was said last."""
     house = House()
-    house.gate.pause(30)
+    house.limiter.pause(30)
     house.monotonic.now += 10
     house.clock.now += 10
-    house.gate.pause(5)
+    house.limiter.pause(5)
     assert house.paused_until == NOW + 30
     assert house.enter() == 20
 
 
 def test_pause_that_grows_while_it_is_sat_out() -> None:
     house = House()
-    house.gate.pause(1)
+    house.limiter.pause(1)
     more = [3.0, 2.0]
 
     def grow() -> None:
         if more:
-            house.gate.pause(more.pop())
+            house.limiter.pause(more.pop())
 
     house.during = grow
     assert house.enter() == 6
@@ -111,7 +111,7 @@ def test_pause_that_grows_while_it_is_sat_out() -> None:
 def test_pause_that_outlasts_the_deadline() -> None:
     """The API is not asked, and nobody waits in vain."""
     house = House()
-    house.gate.pause(100)
+    house.limiter.pause(100)
     with pytest.raises(ThrottledError, match=r"^not asked: the API wants no request for another 100 s$"):
         house.enter(seconds=10)
     assert house.waits == []
@@ -120,7 +120,7 @@ def test_pause_that_outlasts_the_deadline() -> None:
 @pytest.mark.parametrize("seconds", [MAX_PAUSE + 1, 1e12, float("inf")])
 def test_absurd_pauses_end(seconds: float) -> None:
     house = House()
-    house.gate.pause(seconds)
+    house.limiter.pause(seconds)
     assert house.paused_until == NOW + MAX_PAUSE
     assert house.enter() == MAX_PAUSE
 
@@ -128,7 +128,7 @@ def test_absurd_pauses_end(seconds: float) -> None:
 def test_wall_clock_that_jumps() -> None:
     """Pauses and pacing are measured on the other clock."""
     house = House(rate=1)
-    house.gate.pause(10)
+    house.limiter.pause(10)
     house.clock.now += 3600
     assert house.enter() == 10
     house.clock.now -= 7200
@@ -139,7 +139,7 @@ def test_giving_up() -> None:
     """When `wait` says so, the whole refresh has no time left."""
     house = House()
     deadline = Deadline(1000, house.monotonic)
-    gate = Gate(
+    limiter = RateLimiter(
         1,
         source="s",
         telemetry=house.telemetry,
@@ -147,22 +147,22 @@ def test_giving_up() -> None:
         monotonic=house.monotonic,
         wait=lambda _: True,
     )
-    gate.pause(5)
+    limiter.pause(5)
     with pytest.raises(DeadlineError):
-        gate.enter(deadline)
+        limiter.acquire(deadline)
     assert deadline.remaining() == 0
 
 
 def test_sleep() -> None:
     house = House()
     deadline = Deadline(10, house.monotonic)
-    house.gate.sleep(0, deadline, None)
-    house.gate.sleep(4, deadline, None)
+    house.limiter.sleep(0, deadline)
+    house.limiter.sleep(4, deadline)
     assert house.waits == [4]
     with pytest.raises(ThrottledError):
-        house.gate.sleep(7, deadline, ThrottledError("too long"))
+        house.limiter.sleep(7, deadline, ThrottledError("too long"))
     with pytest.raises(DeadlineError):
-        house.gate.sleep(7, deadline, None)
+        house.limiter.sleep(7, deadline)
     assert house.waits == [4, 6]
 
 
@@ -175,8 +175,8 @@ def test_many_threads_get_no_more_than_the_rate() -> None:
             waits.append(seconds)
         return False
 
-    gate = Gate(5, source="s", telemetry=Telemetry(), clock=Clock(), monotonic=monotonic, wait=wait)
-    threads = [threading.Thread(target=gate.enter, args=(Deadline(100, monotonic),)) for _ in range(25)]
+    limiter = RateLimiter(5, source="s", telemetry=Telemetry(), clock=Clock(), monotonic=monotonic, wait=wait)
+    threads = [threading.Thread(target=limiter.acquire, args=(Deadline(100, monotonic),)) for _ in range(25)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any
 
 import pytest
-from urllib3 import HTTPResponse
 
-from exporter.domain.errors import ThrottledError, UpstreamError
+from exporter.domain.errors import ThrottledError, TransportError, UpstreamError
 from exporter.sources.rate_limit import MAX_PAUSE
-from exporter.sources.retries import PoliteRetry
+from exporter.sources.retries import retry_after
 from tests.unit.make import NOW
 
 from .stub import Api, Stub, stub
-
-
-def retry_after(value: str | None) -> float | None:
-    headers = {} if value is None else {"Retry-After": value}
-    return PoliteRetry(3).get_retry_after(HTTPResponse(headers=headers))
 
 
 @pytest.mark.parametrize(
@@ -66,15 +61,20 @@ def server() -> Iterator[Stub]:
 
 @pytest.mark.parametrize(
     ("value", "pauses"),
-    [({"Retry_After": "20"}, [20, 20]), ({}, [1, 2]), ({"Retry_After": "0"}, [1, 2]), ({"Retry_After": "x"}, [1, 2])],
+    [
+        ({"Retry_After": "20"}, [20, 20]),
+        ({}, [0.5, 1]),
+        ({"Retry_After": "0"}, [0.5, 1]),
+        ({"Retry_After": "x"}, [0.5, 1]),
+    ],
     ids=["20", "none", "0", "x"],
 )
 def test_throttled(server: Stub, value: dict[str, Any], pauses: list[float]) -> None:
-    """A 429 pauses the gate, for as long as it says or for longer each time."""
+    """A 429 pauses all requests, for as long as it says and never less than the back-off."""
     server.statuses(429, 429, 200, body=b"[]", **value)
     api = Api(server, max_retries=2)
     assert api.get() == b"[]"
-    assert api.waits == pauses
+    assert [spread(one) for one in api.waits] == pauses
     assert api.total("api_throttled_total") == api.total("api_retries_total") == 2
 
 
@@ -101,8 +101,18 @@ def test_throttled_beyond_the_deadline(server: Stub) -> None:
     assert (api.total("api_retries_total"), api.count("429"), api.observed()) == (0, 1, 1)
 
 
+@pytest.mark.parametrize("past", ["0", "Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_unavailable_without_a_wait(server: Stub, past: str) -> None:
+    """All attempts must not be gone at once, just when the API has asked for mercy."""
+    server.statuses(503, Retry_After=past)
+    api = Api(server, max_retries=3)
+    with pytest.raises(UpstreamError):
+        api.get()
+    assert [spread(one) for one in api.waits] == [0.5, 1, 2]
+
+
 def test_unavailable_with_a_wait(server: Stub) -> None:
-    """Only a 429 speaks of the credential; others wait alone."""
+    """Only a 429 speaks to all who ask; others wait alone."""
     server.statuses(503, 200, body=b"[]", Retry_After="20")
     api = Api(server, max_retries=2)
     assert api.get() == b"[]"
@@ -119,17 +129,22 @@ def test_unavailable_for_longer_than_there_is_time(server: Stub) -> None:
 
 
 def test_backoff(server: Stub) -> None:
-    """The first retry follows at once, the next ones wait longer and longer."""
-    server.statuses(500, 500, 500, 500, 500, 200, body=b"[]")
-    api = Api(server, max_retries=5)
+    server.statuses(*[500] * 8, 200, body=b"[]")
+    api = Api(server, max_retries=8)
     assert api.get(seconds=1000) == b"[]"
-    assert [round(one - one % 0.5) for one in api.waits] == [1, 2, 4, 8]
+    assert [spread(one) for one in api.waits] == [0.5, 1, 2, 4, 8, 16, 30, 30]
 
 
-def test_backoff_past_the_deadline(server: Stub) -> None:
-    server.statuses(500)
+def test_lost_beyond_the_deadline(server: Stub) -> None:
+    """What is told is what was lost, not that there was no time to try again."""
+    server.raw(b"")
     api = Api(server, max_retries=5)
-    with pytest.raises(UpstreamError, match=r"^answered with 500, and 2 s to wait are more than are left$"):
+    with pytest.raises(TransportError, match=r"^no answer to list_offers: "):
         api.get(seconds=3)
     assert sum(api.waits) < 3
     assert len(server.requests) == 3
+
+
+def spread(seconds: float) -> float:
+    """Without what keeps clients apart, which is less than half a second."""
+    return math.floor(seconds * 2) / 2 if seconds < 10 else math.floor(seconds)
