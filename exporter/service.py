@@ -21,12 +21,13 @@ from exporter.collection.workers import Workers
 from exporter.config.settings import Settings
 from exporter.domain.errors import ConfigError, Problem
 from exporter.exposition.publication import Publication
-from exporter.pages.pages import Pages
+from exporter.pages.html import HtmlPages
+from exporter.pages.routes import PageRoutes
 from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Telemetry, package_version
 from exporter.web.app import WebApp
-from exporter.web.current import Current
 from exporter.web.listen import inherited
+from exporter.web.live_config import LiveConfig
 from exporter.web.server import listen, serve
 
 __all__ = ["Service"]
@@ -67,7 +68,7 @@ class Service:
         problems: list[Problem] = []
         self._settings = settings
         with _noted(problems):
-            self._web_config = Current(settings.web.config.file)
+            self._web_config = LiveConfig(settings.web.config.file)
         self._load = load
         self._changing = threading.Lock()
         self._closed = False
@@ -113,7 +114,7 @@ class Service:
         serve(
             self._app().build(),
             listeners,
-            current=self._web_config,
+            web_config=self._web_config,
             open_health=web.open_health,
             is_alive=self.is_alive,
         )
@@ -160,10 +161,7 @@ class Service:
         web = self._settings.web
         return WebApp(
             publication=self.publication,
-            pages=Pages(
-                telemetry_path=web.telemetry_path,
-                clock=time.time,
-            ),
+            pages=PageRoutes(self.publication, HtmlPages(telemetry_path=web.telemetry_path), time.time),
             telemetry_path=web.telemetry_path,
             is_alive=self.is_alive,
             flight=lambda: self.engine.flight(),  # noqa: PLW0108 - a reload replaces the engine

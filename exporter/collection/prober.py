@@ -124,6 +124,7 @@ class Prober:
         before = self._before(target)
         candidate = Candidate(target.source, before.listed)
         try:
+            deadline.check()  # it may have waited for a worker until its scraper had left
             answer = self._fetch.ask(self._sources[target.source], before, candidate, deadline)
         except SourceError as error:
             failure = Failure.of(error)

@@ -151,7 +151,7 @@ class PublisherRecord:
         return () if self.selection.offers else tuple(one for one in self.selection.sources if one not in told)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Snapshot:
     """All publishers, in the order of the settings."""
 

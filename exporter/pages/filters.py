@@ -59,7 +59,7 @@ class Filters:
         return replace(self, waiting_on="", status="" if self.status == NO_DATA else self.status, page=1)
 
     def keeps(self, view: OfferView) -> bool:
-        """Tell whether to show this offer."""
+        """True if the offer is to be shown."""
         record = view.record
         if self.publisher and self.publisher != record.publisher_id:
             return False

@@ -7,59 +7,86 @@ is only listed has no status and no party either: no source tells them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Snapshot, SourceRecord
-from exporter.domain.offers import Message
-from exporter.pages.documents import Json, Pieces, Version, dump, version_of
+from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
+from exporter.domain.estimates import upper_bound_seconds
+from exporter.domain.offers import Message, Offer, Step
+from exporter.pages.json_document import Json, batched, dump
 from exporter.pages.plain_text import plain_text
-from exporter.pages.view import Lens, OfferView, StepView
-from exporter.pages.wording import Moment
+from exporter.pages.view import Lens
 
-__all__ = ["OffersJson", "offer_json", "publisher_json"]
-
-OFFERS_PER_PIECE = 50
+__all__ = ["write_offers"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    version: Version
-    expires: float
-    pieces: Pieces
+def write_offers(snapshot: Snapshot, lens: Lens) -> Iterator[str]:
+    """Write the document."""
+    steps = _StepWriter()
+    about = {"rendered_timestamp_seconds": lens.now, "stale_after_seconds": lens.stale_after}
+    yield dump(about)[:-1] + ',"publishers":['
+    for number, publisher in enumerate(snapshot.publishers):
+        yield ("," if number else "") + dump(_publisher(publisher))[:-1] + ',"offers":['
+        yield from batched(_offer(record, lens.fresh(record), steps) for record in publisher.offers)
+        yield "]}"
+    yield "]}\n"
 
 
-class OffersJson:
-    """Writes each snapshot once: asked again before the next refresh it gives the same bytes."""
+class _Texts(dict[str, str]):
+    """Texts as JSON, each written once: those of steps come again in every offer."""
+
+    def __missing__(self, text: str) -> str:
+        self[text] = dump(text)
+        return self[text]
+
+
+class _PlainTexts(dict[str, str]):
+    """The same for HTML."""
+
+    def __missing__(self, html: str) -> str:
+        self[html] = dump(plain_text(html))
+        return self[html]
+
+
+def _number(value: float | None) -> str:
+    return "null" if value is None else repr(value)
+
+
+class _StepWriter:
+    """Writes steps and messages as text: by way of dictionaries they would take most of the time of the document."""
 
     def __init__(self) -> None:
-        self._made: _Made | None = None
+        self._texts = _Texts()
+        self._plain_texts = _PlainTexts()
 
-    def body(self, snapshot: Snapshot, lens: Lens) -> Pieces:
-        """Give the document, in pieces that are to be sent one after the other."""
-        version = (lens.stale_after, *version_of(snapshot))
-        made = self._made
-        if made is None or made.version != version or lens.now >= made.expires:
-            expires = snapshot.expires(lens.now, lens.stale_after)
-            made = self._made = _Made(version, expires, tuple(_document(snapshot, lens)))
-        return made.pieces
+    def messages(self, messages: tuple[Message, ...]) -> str:
+        """Write a list of messages."""
+        entries = [
+            f'{{"level":"{one.level}","timestamp_seconds":{_number(one.timestamp)},"text":{self._plain_texts[one.html]}}}'
+            for one in messages
+        ]
+        return f"[{','.join(entries)}]"
+
+    def steps(self, steps: tuple[Step, ...], since: Since | None) -> str:
+        """Write the list of steps."""
+        began = since.steps if since else {}
+        entries = [self._step(step, place, began.get(step.step_id)) for place, step in enumerate(steps, start=1)]
+        return f"[{','.join(entries)}]"
+
+    def _step(self, step: Step, position: int, since: float | None) -> str:
+        text = self._texts
+        return (
+            f'{{"step_id":{text[step.step_id]},"position":{position},"name":{text[step.name]},'
+            f'"description":{text[step.description]},"status":"{step.status}",'
+            f'"status_since_timestamp_seconds":{_number(since)},'
+            f'"started_timestamp_seconds":{_number(step.started)},'
+            f'"completed_timestamp_seconds":{_number(step.completed)},'
+            f'"progress_ratio":{_number(step.progress)},'
+            f'"estimated_time_frame":{text[step.estimated_time_frame]},'
+            f'"estimated_duration_seconds":{_number(upper_bound_seconds(step.estimated_time_frame))},'
+            f'"messages":{self.messages(step.messages)}}}'
+        )
 
 
-def _document(snapshot: Snapshot, lens: Lens) -> Iterator[bytes]:
-    """Write offer by offer: one call for all would keep every other thread waiting until it is done."""
-    piece = dump({"rendered_timestamp_seconds": lens.now, "stale_after_seconds": lens.stale_after})[:-1]
-    piece += ',"publishers":['
-    for number, publisher in enumerate(snapshot.publishers):
-        piece += ("," if number else "") + dump(publisher_json(publisher))[:-1] + ',"offers":['
-        for place, record in enumerate(publisher.offers):
-            piece += ("," if place else "") + dump(offer_json(record, lens))
-            if place % OFFERS_PER_PIECE == OFFERS_PER_PIECE - 1:
-                yield piece.encode()
-                piece = ""
-        piece += "]}"
-    yield (piece + "]}\n").encode()
-
-
-def publisher_json(record: PublisherRecord) -> Json:
+def _publisher(record: PublisherRecord) -> Json:
     """Write a publisher without its offers; `up` is null before its first refresh."""
     return {
         "publisher_id": record.publisher_id,
@@ -84,12 +111,10 @@ def _source(record: SourceRecord) -> Json:
     }
 
 
-def offer_json(record: OfferRecord, lens: Lens) -> Json:
-    """Write an offer; `up` tells whether its last fetch worked, `fresh` whether its data is young enough to be shown."""
-    offer = lens.fresh(record)
+def _offer(record: OfferRecord, offer: Offer | None, steps: _StepWriter) -> str:
+    """Write an offer; `offer` is its data if that is fresh."""
     known = record.offer
-    view = OfferView(record, offer, lens)
-    return {
+    about = {
         "offer_id": record.offer_id,
         "up": record.failure is None and record.last_success is not None,
         "fresh": offer is not None,
@@ -98,50 +123,25 @@ def offer_json(record: OfferRecord, lens: Lens) -> Json:
         "display_name": known.display_name if known else None,
         "offer_type": known.offer_type if known else None,
         "source": known.source if known else None,
-        **_state(view),
-        "steps": [_step(step) for step in view.steps],
-        "messages": [_message(one) for one in offer.messages] if offer else [],
-    }
-
-
-def _state(view: OfferView) -> Json:
-    offer = view.offer
-    return {
         "version": offer.version if offer else None,
         "changed_timestamp_seconds": offer.changed if offer else None,
-        "status": view.status,
-        "status_since_timestamp_seconds": _instant(view.since),
-        "waiting_on": view.waiting_on,
-        "waiting_on_since_timestamp_seconds": _instant(view.waiting_since),
+        **_state(offer, record.since),
         "live": offer.live if offer else None,
         "live_since_timestamp_seconds": offer.live_since if offer else None,
     }
+    written = steps.steps(offer.steps, record.since) if offer else "[]"
+    messages = steps.messages(offer.messages) if offer else "[]"
+    return f'{dump(about)[:-1]},"steps":{written},"messages":{messages}}}'
 
 
-def _instant(moment: Moment | None) -> float | None:
-    return moment.at if moment else None
-
-
-def _step(view: StepView) -> Json:
-    step = view.step
+def _state(offer: Offer | None, since: Since | None) -> Json:
+    told = None if offer is None or offer.is_listed_only else offer
     return {
-        "step_id": step.step_id,
-        "position": view.position,
-        "name": step.name,
-        "description": step.description,
-        "status": step.status,
-        "status_since_timestamp_seconds": _instant(view.since),
-        "started_timestamp_seconds": step.started,
-        "completed_timestamp_seconds": step.completed,
-        "progress_ratio": step.progress,
-        "estimated_time_frame": step.estimated_time_frame,
-        "estimated_duration_seconds": view.estimate,
-        "messages": [_message(one) for one in step.messages],
+        "status": told.status if told else None,
+        "status_since_timestamp_seconds": since.status if told and since else None,
+        "waiting_on": told.waiting_on if told else None,
+        "waiting_on_since_timestamp_seconds": since.waiting_on if told and since else None,
     }
-
-
-def _message(message: Message) -> Json:
-    return {"level": message.level, "timestamp_seconds": message.timestamp, "text": plain_text(message.html)}
 
 
 def _failure(failure: Failure | None) -> Json | None:

@@ -39,7 +39,7 @@ _WORDS = {
 
 
 def urgency(view: OfferView) -> Urgency:
-    """Tell how soon somebody should look at an offer."""
+    """How soon somebody should look at an offer."""
     if view.waiting_on is None:
         return Urgency.NO_DATA
     if view.waiting_on is Party.MICROSOFT and view.over:

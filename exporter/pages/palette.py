@@ -111,5 +111,5 @@ def looks(kind: type[StrEnum]) -> tuple[Look, ...]:
 
 
 def look(state: StrEnum) -> Look:
-    """Tell how a state looks."""
+    """How one state looks."""
     return next(one for one in looks(type(state)) if one.state == state)

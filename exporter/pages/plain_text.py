@@ -16,78 +16,50 @@ MAX_HTML = 16_384
 MAX_TEXT = 8192
 
 _MARKUP = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(?P<close>/?)(?P<name>[A-Za-z][A-Za-z0-9:-]*)(?P<rest>[^<>]*)>|<[!?][^<>]*>", re.DOTALL
+    r"""<!--.*?(?:-->|\Z)
+      | <(?P<mute>script|style|template|title)\b[^<>]*>.*?(?=</(?P=mute)|\Z)
+      | <(?P<close>/?)(?P<name>[a-z][a-z0-9:-]*)(?P<rest>[^<>]*)>
+      | <[!?][^<>]*>""",
+    re.DOTALL | re.IGNORECASE | re.VERBOSE,
 )
 _HREF = re.compile(r"""\bhref\s*=\s*(?:"(https?://[^"\s]+)"|'(https?://[^'\s]+)')""", re.IGNORECASE)
-_MUTE = {"script", "style", "template", "title"}
-_BLOCK = {
-    *(
-        "address",
-        "article",
-        "blockquote",
-        "br",
-        "dd",
-        "div",
-        "dl",
-        "dt",
-        "footer",
-        "header",
-        "hr",
-        "li",
-        "ol",
-        "p",
-        "pre",
-    ),
-    *("h1", "h2", "h3", "h4", "h5", "h6", "section", "table", "tr", "ul"),
-}
-_BULLET = {"li": "\u2022 "}
-_CELL = {"td", "th"}
+_BLOCK = re.compile("address|article|blockquote|br|d[dlt]|div|footer|h[1-6]|header|hr|li|ol|p|pre|section|table|tr|ul")
 
 
 def plain_text(html: str) -> str:
-    """Give the text of some HTML: blocks on lines of their own, entities decoded, web links behind their words.
+    """The text of some HTML: blocks on lines of their own, entities decoded, web links behind their words.
 
     Scripts and styles are left out, links other than http and https lose their address. What is too long is cut.
     """
     html = html[:MAX_HTML]
-    if "<" not in html:
-        return _tidy(unescape(html))
-    pieces, at, address = [], 0, ""
-    while markup := _MARKUP.search(html, at):
-        pieces.append(unescape(html[at : markup.start()]))
-        at = markup.end()
-        name = (markup["name"] or "").lower()
-        if name in _MUTE and not markup["close"]:
-            at = _end_of(name, html, at)
-        elif name == "a":
-            pieces.append(f" ({address})" if markup["close"] and address else "")
-            address = "" if markup["close"] else _address(markup["rest"])
-        else:
-            pieces.append(_gap(name, closes=bool(markup["close"])))
-    pieces.append(unescape(html[at:]))
-    return _tidy("".join(pieces))
+    address = ""
 
+    def words(markup: re.Match[str]) -> str:
+        """What stands in the text in place of markup."""
+        nonlocal address
+        name, closes = (markup["name"] or "").lower(), bool(markup["close"])
+        if name != "a":
+            return _gap(name, closes=closes)
+        before, address = address, "" if closes else _address(markup["rest"])
+        return f" ({before})" if closes and before else ""
 
-def _end_of(name: str, html: str, start: int) -> int:
-    """Find where the end tag of an element begins whose content is no text; the end of all if there is none."""
-    found = html.lower().find(f"</{name}", start)
-    return len(html) if found < 0 else found
+    return _tidy(unescape(_MARKUP.sub(words, html) if "<" in html else html))
 
 
 def _address(attributes: str) -> str:
     found = _HREF.search(attributes)
-    return unescape(found[1] or found[2]) if found else ""
+    return (found[1] or found[2]) if found else ""
 
 
 def _gap(name: str, *, closes: bool) -> str:
-    if name in _BLOCK:
-        return "\n" if closes else "\n" + _BULLET.get(name, "")
-    return " " if name in _CELL else ""
+    if _BLOCK.fullmatch(name):
+        return "\n\u2022 " if name == "li" and not closes else "\n"
+    return " " if name in {"td", "th"} else ""
 
 
 def _tidy(text: str) -> str:
     """One space between words, no empty lines, and nothing that does not print, such as marks that turn text around."""
-    lines = (" ".join(line.split()) for line in text.splitlines())
-    tidy = "\n".join(line for line in lines if line not in {"", "\u2022"})
-    clean = "".join(one for one in tidy if one.isprintable() or one == "\n")
-    return clean if len(clean) <= MAX_TEXT else clean[: MAX_TEXT - 1] + "\u2026"
+    lines = [" ".join(line.split()) for line in text.strip().splitlines()]
+    shown = [line if line.isprintable() else "".join(filter(str.isprintable, line)) for line in lines]
+    tidy = "\n".join([line for line in shown if line not in {"", "\u2022"}])
+    return tidy if len(tidy) <= MAX_TEXT else tidy[: MAX_TEXT - 1] + "\u2026"

@@ -12,7 +12,8 @@ from exporter.domain.estimates import upper_bound_seconds
 from exporter.domain.offers import Message, Offer, OfferStatus, Party, Step, StepStatus
 from exporter.pages.palette import Look, look
 from exporter.pages.plain_text import plain_text
-from exporter.pages.wording import SOURCES, Moment, duration
+from exporter.pages.wording import Moment, duration
+from exporter.sources.registry import SOURCES
 
 __all__ = ["MAX_MESSAGES", "Lens", "MessageView", "OfferView", "StepView", "current_step", "messages_of", "offer_path"]
 
@@ -35,7 +36,7 @@ class Lens:
         return None if at is None else Moment(at, self.now)
 
     def fresh(self, record: OfferRecord) -> Offer | None:
-        """Give the offer of a record if its data is young enough to be shown as the present state."""
+        """The offer of a record if its data is young enough to be shown as the present state."""
         return record.offer if record.is_fresh(self.now, self.stale_after) else None
 
 
@@ -58,7 +59,7 @@ class MessageView:
 
 
 def messages_of(messages: tuple[Message, ...], lens: Lens) -> tuple[MessageView, ...]:
-    """Give the last messages, the newest first."""
+    """The last messages, the newest first."""
     return tuple(MessageView(one, lens.moment(one.timestamp)) for one in reversed(messages[-MAX_MESSAGES:]))
 
 
@@ -211,7 +212,8 @@ class OfferView:
     @property
     def source(self) -> str:
         """What the API is called that tells it; empty if none did."""
-        return SOURCES.get(self.offer.source, self.offer.source) if self.offer else ""
+        told_by = self.offer.source if self.offer else ""
+        return next((one.title for one in SOURCES if one.name == told_by), told_by)
 
     @property
     def tells_times(self) -> bool:

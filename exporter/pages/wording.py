@@ -5,14 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["SOURCES", "Moment", "duration"]
-
-SOURCES = {
-    "cloud_partner": "Cloud Partner Portal API",
-    "partner_center": "Partner Center submission API",
-    "product_ingestion": "Product Ingestion API",
-}
-"""What the sources are called."""
+__all__ = ["Moment", "duration"]
 
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 

@@ -149,7 +149,7 @@ class PartnerCenterSource(ProductSource[WireSubmission]):
         self, query: OfferQuery, product_id: str, newest: WireSubmission | None, status: OfferStatus, deadline: Deadline
     ) -> tuple[tuple[Step, ...], tuple[Message, ...], tuple[SourceError, ...]]:
         """Steps, messages, and which of them could not be read: those are as they were told of the same submission."""
-        if newest is None or newest.is_draft:
+        if newest is None or newest.is_draft or not newest.number:
             return (), (), ()
         told = query.told if query.told is not None and _is_same(query.told.submission, newest) else None
         if told is not None and query.may_reuse and status.is_terminal and told.submission == newest.identity:
@@ -179,7 +179,7 @@ Convert = Callable[[Sequence[Entry], UnknownValues], tuple[Told, ...]]
 
 
 def _is_same(told: str, newest: WireSubmission) -> bool:
-    return bool(newest.number) and told.partition("/")[0] == newest.number
+    return told.partition("/")[0] == newest.number
 
 
 def _wants_types(error: RefusedError) -> bool:

@@ -104,7 +104,7 @@ _RESULTS = {
     "canceled": OfferStatus.CANCELED,
     "cancelled": OfferStatus.CANCELED,
 }
-_LIFECYCLES = {"generallyavailable": "generally_available", "deprecated": "deprecated", "deleted": "deleted"}
+_LIFECYCLES = {"generallyavailable": "generally_available", "deprecated": "deprecated"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,19 +272,17 @@ def steps_of(entries: Sequence[Entry], status: OfferStatus) -> tuple[Step, ...]:
     newest = newest_of(entries)
     statuses = {
         "draft": StepStatus.NOT_STARTED if newest is None else StepStatus.COMPLETE,
-        "preview": _preview(entries, newest),
+        "preview": _preview(newest),
         "live": _live(newest, status),
     }
     return tuple(Step(one, one.title(), stage, tells_messages=False) for one, stage in statuses.items())
 
 
-def _preview(entries: Sequence[Entry], newest: Entry | None) -> StepStatus:
+def _preview(newest: Entry | None) -> StepStatus:
+    """Nothing gets to live without having been a preview, be its entry there or gone."""
     if newest is None:
         return StepStatus.NOT_STARTED
-    if newest.target == "live":
-        return StepStatus.COMPLETE  # nothing gets there without having been a preview, be its entry there or gone
-    preview = _newest(entries, "preview") or newest
-    return _STEP_STATUS.get(preview.outcome, StepStatus.UNKNOWN)
+    return StepStatus.COMPLETE if newest.target == "live" else _STEP_STATUS.get(newest.outcome, StepStatus.UNKNOWN)
 
 
 def _live(newest: Entry | None, status: OfferStatus) -> StepStatus:

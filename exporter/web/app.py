@@ -1,118 +1,122 @@
-"""The routes. Nothing here waits for the upstream API or takes a lock."""
+"""The application: metrics, probes, health, reload, and the pages."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter.collection.snapshot import OfferRecord
+from exporter.collection.prober import TargetError, UnknownOfferError
+from exporter.collection.snapshot import Failure, OfferRecord
 from exporter.domain.errors import ConfigError
 from exporter.exposition.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.exposition.publication import Publication
-from exporter.pages.page_routes import PageRoutes
-from exporter.pages.pages import Pages
-from exporter.web.probe import ProbeRoutes
+from exporter.pages.routes import PageRoutes
+from exporter.pages.streaming import stream
 from exporter.web.scrape import joined, scrape_timeout
 
 __all__ = ["WebApp"]
 
-CHUNK = 128 * 1024
+NOT_IN_TIME = OfferRecord("", "", failure=Failure("deadline", "the time for this probe is over"))
 
 
 @dataclass(frozen=True, slots=True)
 class WebApp:
-    """What the web shows: a publication, and what it may ask of the collection behind it.
+    """The routes over a publication and what they may ask of the collection behind it.
 
-    `flight` gives the refresh that a scrape has to wait for, or None; `reload` is None where the web may not do that.
+    `flight` returns the refresh that a scrape has to wait for, or None. `probe` fetches an offer from a source within so
+    many seconds, and raises TargetError. `reload` is None where the web may not do that.
     """
 
     publication: Publication
-    pages: Pages
+    pages: PageRoutes
     telemetry_path: str
     is_alive: Callable[[], bool]
     flight: Callable[[], Future[None] | None]
-    reload: Callable[[], None] | None
     probe: Callable[[str, str | None, float], Future[OfferRecord]]
+    reload: Callable[[], None] | None
 
     def build(self) -> Starlette:
-        """Make the ASGI application."""
-        probes = ProbeRoutes(self.publication, self.probe)
-        people = PageRoutes(self.publication, self.pages)
+        """The ASGI application."""
         app = Starlette(
             routes=[
                 Route(self.telemetry_path, self.metrics),
-                Route("/probe", probes.answer_probe),
-                Route("/sd", probes.answer_discovery),
+                Route("/probe", self.answer_probe),
                 Route("/-/healthy", self.healthy),
                 Route("/-/ready", self.ready),
-                Route("/-/reload", self.reload_settings, methods=["POST"]),
-                *people.routes(),
+                Route("/-/reload", self.answer_reload, methods=["POST"]),
+                *self.pages.routes(),
             ],
-            exception_handlers={404: people.missing},
+            exception_handlers={404: self.pages.missing},
         )
         app.router.redirect_slashes = False  # it would send clients of a reverse proxy to an address without its prefix
         return app
 
     async def metrics(self, request: Request) -> Response:
         """Answer a scrape in the format and encoding that its headers prefer."""
-        await self._fly(scrape_timeout(request))
+        flight = self.flight()
+        if flight is not None:
+            await asyncio.wait([asyncio.wrap_future(flight)], timeout=scrape_timeout(request))
         openmetrics = wants_openmetrics(joined(request, "accept"))
         gzip = accepts_gzip(joined(request, "accept-encoding"))
         body = self.publication.metrics(openmetrics=openmetrics, gzip=gzip)
-        headers = {
-            "Content-Type": OPENMETRICS if openmetrics else TEXT,
-            "Content-Length": str(body.size),
-            "Vary": "Accept, Accept-Encoding",
-        }
-        if gzip:
-            headers["Content-Encoding"] = "gzip"
-        if request.method == "HEAD":
-            return Response(headers=headers)
-        return StreamingResponse(_async(_chunks(body)), headers=headers)
+        headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
+        return stream(request, body, body.size, headers | ({"Content-Encoding": "gzip"} if gzip else {}))
+
+    async def answer_probe(self, request: Request) -> Response:
+        """Fetch one offer and show it: 200 with `probe_success`; 400 if it may not be probed, 404 if there is no such."""
+        started, seconds = time.monotonic(), scrape_timeout(request)
+        target, source = request.query_params.get("target", ""), request.query_params.get("source")
+        try:
+            flight = self.probe(target, source, seconds)
+        except TargetError as error:
+            is_unknown = isinstance(error, UnknownOfferError)
+            return PlainTextResponse(f"{error}\n", HTTPStatus.NOT_FOUND if is_unknown else HTTPStatus.BAD_REQUEST)
+        await asyncio.wait([asyncio.wrap_future(flight)], timeout=seconds)
+        record = flight.result() if flight.done() and not flight.cancelled() else NOT_IN_TIME
+        openmetrics = wants_openmetrics(joined(request, "accept"))
+        body = self.publication.probe(record, time.monotonic() - started, openmetrics=openmetrics)
+        return Response(body, headers={"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept"})
 
     async def healthy(self, _: Request) -> Response:
-        """Tell that the process works; the state of the upstream has no say here."""
-        return PlainTextResponse("healthy\n") if self.is_alive() else PlainTextResponse("not collecting\n", 503)
+        """200 while the process works; the state of the upstream has no say here."""
+        if self.is_alive():
+            return PlainTextResponse("healthy\n")
+        return PlainTextResponse("not collecting\n", HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def ready(self, _: Request) -> Response:
-        """Tell whether there has been a first refresh of every publisher."""
+        """200 once every publisher has been through a refresh, from then on for good."""
         if self.publication.is_ready:
             return PlainTextResponse("ready\n")
-        return PlainTextResponse("the first refresh is under way\n", 503)
+        return PlainTextResponse("the first refresh is under way\n", HTTPStatus.SERVICE_UNAVAILABLE)
 
-    async def reload_settings(self, _: Request) -> Response:
+    async def answer_reload(self, request: Request) -> Response:
         """Read the settings again."""
         if self.reload is None:
-            return PlainTextResponse("reloading is not enabled; start with --web.enable-lifecycle\n", 403)
+            text = "reloading is not enabled; start with --web.enable-lifecycle\n"
+            return PlainTextResponse(text, HTTPStatus.FORBIDDEN)
+        if _is_foreign(request):
+            return PlainTextResponse("reloading is not for pages of other sites\n", HTTPStatus.FORBIDDEN)
         try:
             await run_in_threadpool(self.reload)
         except ConfigError as error:
-            return PlainTextResponse(f"{error}\n", 500)
+            return PlainTextResponse(f"{error}\n", HTTPStatus.INTERNAL_SERVER_ERROR)
         return PlainTextResponse("reloaded\n")
 
-    async def _fly(self, seconds: float) -> None:
-        """Wait for the refresh that this scrape asks for; past the time, what is there has to do."""
-        flight = self.flight()
-        if flight is not None:
-            await asyncio.wait([asyncio.wrap_future(flight)], timeout=seconds)
 
-
-def _chunks(pieces: Iterable[bytes]) -> Iterator[memoryview]:
-    """Cut the pieces so small that a slow reader never has more than one of them waiting in a buffer; copy nothing."""
-    for piece in pieces:
-        whole = memoryview(piece)
-        for start in range(0, len(piece), CHUNK):
-            yield whole[start : start + CHUNK]
-
-
-async def _async(chunks: Iterator[memoryview]) -> AsyncIterator[memoryview]:
-    for chunk in chunks:
-        yield chunk
+def _is_foreign(request: Request) -> bool:
+    """True if a browser sends this on behalf of another site; programs send neither header."""
+    headers = request.headers
+    if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return True
+    return "origin" in headers and urlsplit(headers["origin"]).netloc != headers.get("host", "")

@@ -1,9 +1,8 @@
-"""Basic authentication against bcrypt hashes, at a price that an attacker cannot raise.
+"""Basic authentication against bcrypt hashes.
 
-A bcrypt check costs 50 ms of CPU and more, by design. So a pair of user and password is checked once and remembered for
-as long as its hash stands in the file; checks run one at a time, off the event loop; and whoever guesses pays from a
-budget (`exporter.web.budget`). Beyond it the answer is 429, without a check. Scrapers that have been verified before
-notice nothing of that.
+A bcrypt check costs 50 ms of CPU and more, by design. So a pair of user and password that was right is remembered for as
+long as its hash stands in the file, and all others are checked one at a time, off the event loop. So that a scraper gets in
+for the first time beside a crowd that guesses, the newest is checked first, and who was wrong waits for the answer.
 """
 
 from __future__ import annotations
@@ -11,25 +10,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import hashlib
 import hmac
 import secrets
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from enum import Enum
 
 from pydantic import SecretStr
 
-from exporter.web.budget import Budget, Payment
-from exporter.web.peers import network
+__all__ = ["MAX_REMEMBERED", "MAX_WAITING", "BasicAuth", "Verdict", "credentials"]
 
-__all__ = ["BasicAuth", "Verdict", "credentials"]
-
-VERIFIED = 256
-REFUSED = 256
-"""How many good and bad pairs are remembered."""
+MAX_REMEMBERED = 256
+MAX_WAITING = 256
+PENALTY = 2.0
+"""Seconds by which the answer to a wrong pair is late."""
 _LONGEST = 72
 """bcrypt takes no more bytes of a password; the rest is cut off, as Go and htpasswd do."""
 _NOBODY = "$2b${:02d}$" + "." * 22 + "." * 31
@@ -44,89 +39,73 @@ class Verdict(Enum):
     DENIED = "denied"
     """No credentials, or wrong ones: 401."""
     POSTPONED = "postponed"
-    """Too many guesses: 429."""
+    """Too many wait for a check: 429."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A pair that waits for its check; `key` tells it from others without holding the password."""
+
+    key: bytes
+    password: bytes
+    hashed: str
+    verdict: Future[Verdict] = field(default_factory=Future)
+
+    def settle(self, verdict: Verdict) -> None:
+        """Answer whoever still waits."""
+        if self.verdict.set_running_or_notify_cancel():
+            self.verdict.set_result(verdict)
 
 
 class BasicAuth:
-    """Judges requests; `check` compares a password with a hash, `clock` is monotonic seconds."""
+    """Judges requests; `check` compares a password with a hash."""
 
-    def __init__(self, *, check: Check | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, check: Check | None = None, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    ) -> None:
         self._check = check or _bcrypt
-        self._clock = clock
-        self._key = secrets.token_bytes(32)
-        self._verified = _Recent(VERIFIED)
-        self._refused = _Recent(REFUSED)
-        self._running: dict[bytes, asyncio.Task[Verdict]] = {}
-        self._budget = Budget(clock)
+        self._sleep = sleep
+        self._secret = secrets.token_bytes(32)
+        self._right: set[bytes] = set()
+        self._waiting: list[_Claim] = []
         self._thread = ThreadPoolExecutor(1, "bcrypt")
 
-    async def judge(self, header: bytes, address: str, users: Mapping[str, SecretStr]) -> Verdict:
-        """Judge an Authorization header from a client's address."""
+    async def judge(self, header: bytes, users: Mapping[str, SecretStr]) -> Verdict:
+        """Judge an Authorization header."""
         pair = credentials(header)
         if pair is None:
             return Verdict.DENIED
         user, password = pair
-        known = users.get(user)
-        hashed = known.get_secret_value() if known else _nobody(users)
-        key = self._digest(user, hashed, password)
-        if known and key in self._verified:
+        is_known = user in users
+        hashed = users[user].get_secret_value() if is_known else _nobody(users)
+        key = hmac.digest(self._secret, repr((user, hashed, password)).encode(), "sha256")
+        if is_known and key in self._right:
             return Verdict.GRANTED
-        if key in self._refused:
-            return Verdict.DENIED
-        return await self._first_time(key, network(address), password, hashed, is_known=known is not None)
+        verdict = await self._wait(_Claim(key, password, hashed))
+        if verdict is Verdict.POSTPONED or (is_known and verdict is Verdict.GRANTED):
+            return verdict
+        await self._sleep(PENALTY)
+        return Verdict.DENIED
 
-    async def _first_time(self, key: bytes, network: str, password: bytes, hashed: str, *, is_known: bool) -> Verdict:
-        task = self._running.get(key)
-        if task is None:
-            # Paid in advance, so that many at once cannot overdraw.
-            payment = self._budget.pay(network, _cost(hashed), len(self._running))
-            if payment is None:
-                return Verdict.POSTPONED
-            task = asyncio.create_task(self._verify(key, payment, password, hashed, is_known=is_known))
-            self._running[key] = task
-        # A client that goes away must not take the check from the others that wait for it.
-        return await asyncio.shield(task)
+    async def _wait(self, claim: _Claim) -> Verdict:
+        if len(self._waiting) >= MAX_WAITING:
+            self._waiting.pop(0).settle(Verdict.POSTPONED)
+        self._waiting.append(claim)
+        self._thread.submit(self._check_newest)
+        return await asyncio.wrap_future(claim.verdict)
 
-    async def _verify(self, key: bytes, payment: Payment, password: bytes, hashed: str, *, is_known: bool) -> Verdict:
-        try:
-            is_right, seconds = await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._timed, password, hashed.encode()
-            )
-        finally:
-            del self._running[key]
-        is_granted = is_right and is_known
-        self._budget.settle(payment, seconds, was_right=is_granted)
-        (self._verified if is_granted else self._refused).add(key)
-        return Verdict.GRANTED if is_granted else Verdict.DENIED
-
-    def _timed(self, password: bytes, hashed: bytes) -> tuple[bool, float]:
-        started = self._clock()
-        return self._check(password, hashed), self._clock() - started
-
-    def _digest(self, user: str, hashed: str, password: bytes) -> bytes:
-        parts = (user.encode(), hashed.encode(), password)
-        text = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-        return hmac.digest(self._key, text, hashlib.sha256)
-
-
-class _Recent:
-    """A set that forgets what was not asked for the longest time."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._items: OrderedDict[bytes, None] = OrderedDict()
-
-    def __contains__(self, item: bytes) -> bool:
-        if item not in self._items:
-            return False
-        self._items.move_to_end(item)
-        return True
-
-    def add(self, item: bytes) -> None:
-        """Remember an item."""
-        self._items[item] = None
-        if len(self._items) > self._size:
-            self._items.popitem(last=False)
+    def _check_newest(self) -> None:
+        if not self._waiting:
+            return  # the one that this was meant for had to make room
+        claim = self._waiting.pop()
+        if claim.verdict.cancelled():
+            return  # the exporter ends
+        is_right = claim.key in self._right or self._check(claim.password, claim.hashed.encode())
+        if is_right:
+            if len(self._right) >= MAX_REMEMBERED:
+                self._right.clear()
+            self._right.add(claim.key)
+        claim.settle(Verdict.GRANTED if is_right else Verdict.DENIED)
 
 
 def credentials(header: bytes) -> tuple[str, bytes] | None:
@@ -151,9 +130,5 @@ def _bcrypt(password: bytes, hashed: bytes) -> bool:
 
 
 def _nobody(users: Mapping[str, SecretStr]) -> str:
-    """Give a hash for unknown users, as costly as the dearest real one."""
-    return _NOBODY.format(max(_cost(one.get_secret_value()) for one in users.values()))
-
-
-def _cost(hashed: str) -> int:
-    return int(hashed.split("$")[2])
+    """A hash for unknown users, as costly as the dearest real one, so that the time of an answer names no user."""
+    return _NOBODY.format(max(int(one.get_secret_value().split("$")[2]) for one in users.values()))

@@ -71,13 +71,13 @@ def _inherit(number: int) -> socket.socket:
 
 
 def bound(listener: socket.socket) -> str:
-    """Write what a socket is bound to; `[::]` and `0.0.0.0` are all addresses of the host."""
+    """What a socket is bound to, as text; `[::]` and `0.0.0.0` are all addresses of the host."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def url(listener: socket.socket, scheme: str = "http") -> str:
-    """Write the address of a socket as a URL that works on this host."""
+    """The address of a socket as a URL that works on this host."""
     host, port = listener.getsockname()[:2]
     if host in {"::", "0.0.0.0"}:  # noqa: S104 - compared, not bound
         host = "127.0.0.1"

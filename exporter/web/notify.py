@@ -31,7 +31,7 @@ def notify(*states: str, environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def watchdog_interval(environ: Mapping[str, str] = os.environ) -> float | None:
-    """Give the seconds between two signs of life, half of what systemd allows; None if it wants none from us."""
+    """Seconds between two signs of life, half of what systemd allows; None if it wants none from us."""
     microseconds = environ.get("WATCHDOG_USEC", "")
     if not microseconds.isdecimal() or not int(microseconds):
         return None

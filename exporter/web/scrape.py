@@ -14,10 +14,7 @@ MAX_TIMEOUT = 60.0  # a header of 1e9 must not hold a connection for ever
 
 
 def scrape_timeout(request: Request) -> float:
-    """Tell how many seconds a scrape may take: what Prometheus says, less half a second for the way back.
-
-    It is never more than a minute, whatever the header says.
-    """
+    """How many seconds a scrape may take: what Prometheus says, less half a second for the way back; at most a minute."""
     try:
         seconds = float(request.headers.get("x-prometheus-scrape-timeout-seconds", ""))
     except ValueError:
@@ -26,5 +23,5 @@ def scrape_timeout(request: Request) -> float:
 
 
 def joined(request: Request, name: str) -> str:
-    """Give a header; several fields of one name are one list (RFC 9110, section 5.3)."""
+    """The value of a header; several fields of one name are one list (RFC 9110, section 5.3)."""
     return ",".join(request.headers.getlist(name))

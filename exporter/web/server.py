@@ -1,7 +1,4 @@
-"""Serving and ending.
-
-`listen` opens the sockets, `serve` serves an application on them until SIGTERM or SIGINT, `url` writes where they are.
-"""
+"""Serving an application until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -10,100 +7,165 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from exporter.web.acceptor import Acceptor
-from exporter.web.connections import Connections, Slot
-from exporter.web.current import Current
-from exporter.web.gate import HEALTH_PATHS, Gate
-from exporter.web.limits import limit_send_buffer, raise_file_limit, return_memory, send_at_once
+from exporter.web.access import HEALTH_PATHS, AccessMiddleware
+from exporter.web.limits import raise_file_limit, return_memory, tune
 from exporter.web.listen import bound, listen, url
+from exporter.web.live_config import LiveConfig
 from exporter.web.notify import notify, watchdog
-from exporter.web.protocol import KEEP_ALIVE, MAX_HEAD, GuardedProtocol, while_there
+from exporter.web.protocol import KEEP_ALIVE, LimitedProtocol
 from exporter.web.tls import allowed
 
 __all__ = ["listen", "serve", "url"]
 
 GRACE = 5
-MAX_CONNECTIONS = 256
+HANDSHAKE_TIMEOUT = 5.0
+SHUTDOWN_TIMEOUT = 2.0
+"""How long a TLS client may take for its goodbye."""
+MAX_HEAD = 16 * 1024
+AT_ONCE = 16
+"""How many connections are accepted in one turn of the event loop."""
+PAUSE = 1.0
+MAX_HANDSHAKES = 256
+FAIR_TIME = 0.5
+"""Seconds that a handshake has in any case, however many others wait for their turn."""
 
 log = structlog.get_logger("exporter.web")
 
 
 class _Server(uvicorn.Server):
-    """uvicorn with our own accepting, and a good end on SIGTERM and SIGINT instead of raising them again.
+    """uvicorn with our protocol, TLS that can change, systemd, and a good end on a signal instead of raising it again."""
 
-    Into `_early` go those that come before there is a loop to handle them.
-    """
-
-    def __init__(self, config: uvicorn.Config, current: Current, is_alive: Callable[[], bool]) -> None:
+    def __init__(self, config: uvicorn.Config, web_config: LiveConfig, is_alive: Callable[[], bool]) -> None:
         super().__init__(config)
-        self._current = current
+        self._web_config = web_config
         self._is_alive = is_alive
-        self._connections = Connections(MAX_CONNECTIONS)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._early: list[int] = []
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda number, _: self._early.append(number))
+        self._handshakes: dict[asyncio.Task[None], float] = {}
+        self._chores: list[asyncio.Task[None]] = []
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
-        if self._early:
-            self.handle_exit(self._early[0], None)
         yield
 
-    async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.servers = []
-        acceptors = [
-            Acceptor(one, connections=self._connections, tls=self._current.tls, protocol=self._protocol)
-            for one in sockets or []
-        ]
-        chores = [acceptor.run() for acceptor in acceptors] + [self._current.watch(), watchdog(self._is_alive)]
-        self._tasks = [asyncio.create_task(chore) for chore in chores]
+        chores = [self._accept(one) for one in sockets or []]
+        chores += [self._web_config.watch(), watchdog(self._is_alive)]
+        self._chores = [asyncio.create_task(chore) for chore in chores]
         self.started = True
         notify("READY=1")
 
-    def _protocol(self, slot: Slot) -> GuardedProtocol:
-        names = self._current.config.tls_server_config.client_allowed_sans
-        return GuardedProtocol(self.config, self.server_state, slot=slot, admits=allowed(names))
+    async def _accept(self, listener: socket.socket) -> None:
+        """Accept connections, some in each turn of the event loop.
+
+        asyncio's own servers shake hands with any number of clients at once, 0.3 MiB each, and keep the TLS context that
+        they were started with.
+        """
+        listener.setblocking(False)
+        while True:
+            try:
+                for _ in range(AT_ONCE):
+                    await self._room()
+                    # Not loop.sock_accept(): cancelled at the wrong moment, it loses a connection that is open already.
+                    self._open(listener.accept()[0])
+                await asyncio.sleep(0)
+            except BlockingIOError:
+                await _readable(listener)
+            except ConnectionError:
+                continue  # it has gone again
+            except OSError as error:  # mostly for want of file descriptors
+                log.error("cannot accept connections", error=error.strerror)  # noqa: TRY400 - the place is known
+                await asyncio.sleep(PAUSE)
+
+    async def _room(self) -> None:
+        """Wait until one more may shake hands; where too many do so, the oldest ends, but each has its time."""
+        loop = asyncio.get_running_loop()
+        while len(self._handshakes) >= MAX_HANDSHAKES:
+            oldest, begun = next(iter(self._handshakes.items()))
+            if loop.time() - begun >= FAIR_TIME:
+                del self._handshakes[oldest]
+                oldest.cancel()
+            else:
+                await asyncio.sleep(FAIR_TIME / 10)
+
+    def _open(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        task = asyncio.create_task(self._shake_hands(connection))
+        self._handshakes[task] = asyncio.get_running_loop().time()
+        task.add_done_callback(lambda task: self._handshakes.pop(task, None))
+
+    async def _shake_hands(self, connection: socket.socket) -> None:
+        tls = self._web_config.tls
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._protocol,
+                connection,
+                ssl=tls,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT if tls else None,
+                ssl_shutdown_timeout=SHUTDOWN_TIMEOUT if tls else None,
+            )
+        except (OSError, asyncio.CancelledError) as error:
+            # Failed, or one too many. The traceback and the frames in it hold each other, and with them all that the handshake needed.
+            traceback.clear_frames(error.__traceback__)
+
+    def _protocol(self) -> LimitedProtocol:
+        names = self._web_config.config.tls_server_config.client_allowed_sans
+        return LimitedProtocol(self.config, self.server_state, admits=allowed(names))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         notify("STOPPING=1")
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _end(self._chores)
+        await _end(self._handshakes)
         await super().shutdown(sockets)
+
+
+async def _readable(listener: socket.socket) -> None:
+    ready, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(listener, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(listener)
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    ended = list(tasks)
+    for one in ended:
+        one.cancel()
+    await asyncio.gather(*ended, return_exceptions=True)
 
 
 def serve(
     app: ASGIApp,
     listeners: list[socket.socket],
     *,
-    current: Current | None = None,
+    web_config: LiveConfig | None = None,
     open_health: bool = False,
     is_alive: Callable[[], bool] = lambda: True,
 ) -> None:
     """Serve until SIGTERM or SIGINT; answers in flight get a few seconds to end.
 
-    `current` is the web configuration; with `open_health` the health paths need no credentials; systemd's watchdog, if
-    there is one, is told that the service works for as long as `is_alive`.
+    With `open_health` the health paths need no credentials; systemd's watchdog, if there is one, is told that the service
+    works for as long as `is_alive`.
     """
     raise_file_limit()
     return_memory()
     # Whoever sends rubbish, or leaves in the middle of an answer, must not fill the log: both warn each time.
     for chatty in ("uvicorn", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
-    current = current or Current(None)
+    web_config = web_config or LiveConfig(None)
     config = uvicorn.Config(
-        while_there(Gate(app, lambda: current.config, open_paths=HEALTH_PATHS if open_health else frozenset())),
-        http=GuardedProtocol,
+        AccessMiddleware(app, lambda: web_config.config, open_paths=HEALTH_PATHS if open_health else frozenset()),
+        http=LimitedProtocol,
         ws="none",
         interface="asgi3",
         lifespan="off",
@@ -115,10 +177,8 @@ def serve(
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
     )
-    server = _Server(config, current, is_alive)
     for listener in listeners:
-        limit_send_buffer(listener)
-        send_at_once(listener)
-        log.info("listening", address=url(listener, "https" if current.tls() else "http"), bound=bound(listener))
+        tune(listener)
+        log.info("listening", address=url(listener, "https" if web_config.tls else "http"), bound=bound(listener))
     with asyncio.Runner() as runner:
-        runner.run(server.serve(listeners))
+        runner.run(_Server(config, web_config, is_alive).serve(listeners))

@@ -123,7 +123,7 @@ def _no_password() -> NoReturn:
 
 @contextlib.contextmanager
 def _as_file(path: Path | None, text: str | None) -> Iterator[str]:
-    """Give a path for what may stand in the configuration itself; OpenSSL's functions want files."""
+    """A path for what may stand in the configuration itself; OpenSSL's functions want files."""
     if path is not None:
         yield str(path)
         return
@@ -140,7 +140,7 @@ def _memory() -> Any:
 
 
 def allowed(names: frozenset[str]) -> Callable[[Mapping[str, Any] | None], bool]:
-    """Make the judge of client certificates for `client_allowed_sans`: one name must match exactly; without any, all pass."""
+    """The judge of client certificates for `client_allowed_sans`: one name must match exactly; without any, all pass."""
 
     def judge(certificate: Mapping[str, Any] | None) -> bool:
         return not names or any(name in names for name in _names(certificate or {}))

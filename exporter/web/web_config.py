@@ -7,7 +7,6 @@ error that names the key and what to write instead; nothing is left out silently
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -23,8 +22,9 @@ from pydantic import (
 )
 
 from exporter.config.durations import Duration
+from exporter.config.problems import dotted, words
 from exporter.config.yaml_file import read_mapping
-from exporter.domain.errors import ConfigError, Problem
+from exporter.domain.errors import ConfigError
 
 __all__ = ["HttpServerConfig", "RateLimit", "TlsServerConfig", "WebConfig", "read"]
 
@@ -110,11 +110,11 @@ class TlsServerConfig(Part):
         return self.client_auth_type != "NoClientCert"
 
     def files(self) -> tuple[Path, ...]:
-        """Give the files that the section names."""
+        """The files that the section names."""
         return tuple(one for one in (self.cert_file, self.key_file, self.client_ca_file) if one)
 
     def relative_to(self, directory: Path) -> Self:
-        """Take relative paths from the directory of the web configuration file."""
+        """The same with relative paths taken from the directory of the web configuration file."""
         names = ("cert_file", "key_file", "client_ca_file")
         return self.model_copy(update={name: directory / getattr(self, name) for name in names if getattr(self, name)})
 
@@ -160,6 +160,18 @@ def _header(name: str, value: str) -> str | None:
     return None if re.fullmatch(r"[\t\x20-\x7e]*", value) else "must be plain ASCII on one line"
 
 
+def _scalars(headers: Any) -> Any:
+    """Take a number or a boolean for its text, as Go's YAML does: `X-XSS-Protection: 1`."""
+    if not isinstance(headers, dict):
+        return headers
+    shown = {True: "true", False: "false"}
+    return {
+        name: (shown[value] if isinstance(value, bool) else str(value)) if isinstance(value, int | float) else value
+        for name, value in headers.items()
+        if value is not None
+    }
+
+
 def _headers(headers: dict[str, str]) -> dict[str, str]:
     problems = [f"{name} {what}" for name, value in headers.items() if (what := _header(name, value))]
     if problems:
@@ -171,14 +183,17 @@ class HttpServerConfig(Part):
     """`http_server_config`; `http2` is accepted, and HTTP/1.1 is spoken either way."""
 
     http2: bool = True
-    headers: Annotated[dict[str, str], BeforeValidator(_without_blanks), AfterValidator(_headers)] = {}
+    headers: Annotated[dict[str, str], BeforeValidator(_scalars), AfterValidator(_headers)] = {}
 
 
 class RateLimit(Part):
-    """`rate_limit`: one request per `interval` (seconds; 0 is no limit), and `burst` of them at once."""
+    """`rate_limit`: one request per `interval` (seconds; 0 is no limit), and `burst` of them at once.
 
-    interval: Duration = 0.0
-    burst: Annotated[int, Field(ge=1)] = 1
+    A burst of 0 beside an interval refuses every request, as in exporter-toolkit.
+    """
+
+    interval: Annotated[Duration, BeforeValidator(lambda value: "0s" if value in (0, "0") else value)] = 0.0
+    burst: Annotated[int, Field(ge=0)] = 1
 
 
 _BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
@@ -214,11 +229,6 @@ def read(path: Path) -> WebConfig:
     try:
         config = WebConfig.model_validate(content)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
-        raise ConfigError([_problem(one) for one in problems]) from None
+        problems = error.errors(include_url=False)
+        raise ConfigError([(f"{WHERE}.{dotted(one['loc'])}", words(one)) for one in problems]) from None
     return config.model_copy(update={"tls_server_config": config.tls_server_config.relative_to(path.parent)})
-
-
-def _problem(error: Mapping[str, Any]) -> Problem:
-    what = "unknown" if error["type"] == "extra_forbidden" else str(error["msg"]).removeprefix("Value error, ")
-    return ".".join([WHERE, *map(str, error["loc"])]), what

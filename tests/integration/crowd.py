@@ -15,6 +15,8 @@ from typing import Self
 __all__ = ["Crowd", "Scraper", "resident_mebibytes"]
 
 PAUSE = 0.2
+TIMEOUT = 30.0
+"""Seconds after which a scrape has failed: three times what Prometheus gives it, as the machine may be busy."""
 
 
 def resident_mebibytes(pid: int) -> float:
@@ -140,9 +142,9 @@ class Scraper:
 def scrape(address: tuple[str, int], context: ssl.SSLContext | None = None) -> bytes:
     """Scrape once, as Prometheus does: compressed."""
     connection = (
-        http.client.HTTPSConnection(*address, timeout=5, context=context)
+        http.client.HTTPSConnection(*address, timeout=TIMEOUT, context=context)
         if context
-        else http.client.HTTPConnection(*address, timeout=5)
+        else http.client.HTTPConnection(*address, timeout=TIMEOUT)
     )
     try:
         connection.request("GET", "/metrics", headers={"Accept-Encoding": "gzip", "Accept": "text/plain"})

@@ -288,7 +288,6 @@ def test_a_thousand_offers_stay_usable_and_no_scrape_waits_for_a_page(
         )
     assert len(page.content) < 200_000
     assert median(scrapes) < median(pages) / 2  # a visitor waits for the others, a scrape does not
-    assert sorted(scrapes)[len(scrapes) * 9 // 10] < 1.0  # the longest of all depends on what else the host does
 
 
 def visit_and_scrape(url: str) -> tuple[list[float], list[float]]:

@@ -60,7 +60,6 @@ def listed_only(offer_id: str = "listed", **fields: Any) -> OfferRecord:
 
 def publisher(*records: OfferRecord, publisher_id: str = "contoso", **fields: Any) -> PublisherRecord:
     usual: dict[str, Any] = {
-        "listed": len(records),
         "last_refresh": NOW - 30,
         "last_success": NOW - 30,
         "duration": 1.5,

@@ -1,14 +1,11 @@
 from dataclasses import replace
-from typing import get_args
 
 import pytest
 
 from exporter.collection.snapshot import Failure, OfferRecord
-from exporter.config.settings import SourceName
 from exporter.domain.offers import OfferStatus, StepStatus
 from exporter.pages.advice import advice
 from exporter.pages.view import MAX_MESSAGES, OfferView, messages_of, offer_path
-from exporter.pages.wording import SOURCES
 
 from .samples import (
     AT_SIGNOFF,
@@ -176,10 +173,6 @@ def test_live_since_is_told_only_of_what_is_live() -> None:
     assert view(record(live=True, live_since=NOW - 60)).live_since == LENS.moment(NOW - 60)
     assert view(record(live=False, live_since=NOW - 60)).live_since is None
     assert view(OfferRecord("contoso", "vm")).source == ""
-
-
-def test_the_names_of_sources_are_complete() -> None:
-    assert tuple(SOURCES) == get_args(SourceName)
 
 
 def test_a_step_without_a_name_is_called_by_its_id() -> None:

@@ -380,6 +380,11 @@ class TestDetails:
         api.ask(LISTED, told=BEFORE, may_reuse=True)
         assert len(api.canned.asked) == 4
 
+    def test_of_a_submission_without_an_id_cannot_be_asked_for(self, api: Api) -> None:
+        offer = api.tell(FAILED | {"id": None}, told=BEFORE)
+        assert (offer.status, offer.steps, offer.submission) == (OfferStatus.FAILED, (), "/inprogress/failed/")
+        assert api.canned.paths() == [SUBMISSIONS]
+
     def test_of_a_submission_under_way_are_asked_every_time(self, api: Api) -> None:
         told = api.tell(RUNNING)
         api.tell(RUNNING, told=told, may_reuse=True)
@@ -413,10 +418,12 @@ class TestProducts:
         for kind in TYPES:
             api.canned.put(f"{PRODUCTS}?$filter=resourceType eq '{kind}'", answers.get(kind, []))
 
-    def test_are_asked_for_by_type_where_a_list_of_all_is_refused(self, api: Api) -> None:
+    @pytest.mark.parametrize("said", ["ICH50400 - Unable to complete request.", "ProductTypeFilter[0] is invalid"])
+    def test_are_asked_for_by_type_where_a_list_of_all_is_refused(self, api: Api, said: str) -> None:
         """A type that is not known there is left out."""
         other = ENTRY | {"externalIds": [{"type": "AzureOfferId", "value": "insights"}]}
         self.by_type(api, AzureApplication=[ENTRY], AzureContainer=UNFILTERED, SoftwareAsAService=[other])
+        api.canned.put(PRODUCTS, Answer(said, 400))
         assert list(api.list_offers()) == ["gateway", "insights"]
         assert len(api.canned.asked) == 1 + len(TYPES)
 

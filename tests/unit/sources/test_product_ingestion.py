@@ -203,6 +203,20 @@ STORIES: dict[str, tuple[list[dict[str, Any]], str, bool | None, str, str]] = {
         "unknown",
         "not_started",
     ),
+    "one without a time is the oldest": (
+        [entry("preview", THIRD, "failed", created="0001-01-01T00:00:00"), entry("live", FIRST, "succeeded")],
+        "succeeded",
+        True,
+        "complete",
+        "complete",
+    ),
+    "canceled with one l": (
+        [entry("preview", SECOND, "failed", result="canceled")],
+        "canceled",
+        False,
+        "canceled",
+        "not_started",
+    ),
     "canceled": (
         [entry("preview", SECOND, "failed", result="cancelled")],
         "canceled",
@@ -240,7 +254,8 @@ class TestStages:
         assert api.tell(DRAFT, OLD_LIVE).waiting_on is Party.NOBODY
 
     def test_of_other_kinds_are_passed_over(self, api: Api) -> None:
-        offer = api.tell(DRAFT, entry("flight", THIRD, "failed"), entry("sandbox", THIRD, "running"), OLD_LIVE)
+        others = [entry(one, THIRD, "failed") for one in ("flight", "sandbox", "certification", "retail")]
+        offer = api.tell(DRAFT, *others, OLD_LIVE)
         assert offer.status is OfferStatus.SUCCEEDED
         assert api.odd() == {}
 
@@ -265,6 +280,12 @@ class TestStages:
             lifecycle="generally_available",
             tells_messages=False,
         )
+
+    def test_that_were_canceled_are_gone(self, api: Api) -> None:
+        """What is left is all there is, although something newer was told before."""
+        api.put(DRAFT)
+        told = replace(LISTED, submission=f"{SECOND}/preview/running/pending")
+        assert api.fetch(LISTED, told=told).status is OfferStatus.NEVER_PUBLISHED
 
     def test_are_read_from_a_bare_list_too(self, api: Api) -> None:
         api.canned.put(SUBMISSION, [DRAFT, OLD_LIVE])

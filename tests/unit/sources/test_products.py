@@ -120,8 +120,7 @@ def test_what_the_other_api_lists_is_asked_for_by_the_same_id(world: World) -> N
 
 
 def test_what_is_in_no_list_is_asked_for_where_it_was_last(world: World) -> None:
-    put_world(world.dialect, world.canned, Spec("gateway"))
-    world.dialect.put_list(world.canned, [], Answer(status=500))
+    world.dialect.put_offer(world.canned, Spec("gateway"))
     assert world.fetch(told=world.listed()).status is OfferStatus.RUNNING
 
 

@@ -69,6 +69,24 @@ def test_blank_means_plain_http_for_everybody(tmp_path: Path, text: str) -> None
     assert config.rate_limit.interval == 0
 
 
+def test_scalars_are_read_as_in_exporter_toolkit(tmp_path: Path) -> None:
+    """Its sample file of headers has `X-XSS-Protection: 1`; 0 is its own default for both parts of the limit."""
+    path = tmp_path / "web.yml"
+    path.write_text(
+        "http_server_config: {headers: {X-XSS-Protection: 1, Content-Security-Policy: true, "
+        "Strict-Transport-Security: 1.5, X-Frame-Options: }}\n"
+        "rate_limit: {interval: 0, burst: 0}\n",
+        encoding="utf-8",
+    )
+    config = read(path)
+    assert config.http_server_config.headers == {
+        "X-XSS-Protection": "1",
+        "Content-Security-Policy": "true",
+        "Strict-Transport-Security": "1.5",
+    }
+    assert (config.rate_limit.interval, config.rate_limit.burst) == (0.0, 0)
+
+
 PAIR = "cert_file: a, key_file: b"
 
 
@@ -85,7 +103,7 @@ PAIR = "cert_file: a, key_file: b"
             ".min_version",
             "TLS10 cannot be had: OpenSSL 3 has switched it off; use TLS12",
         ),
-        (f"{PAIR}, min_version: SSL30", ".min_version", "Input should be 'TLS12' or 'TLS13'"),
+        (f"{PAIR}, min_version: SSL30", ".min_version", "must be TLS12 or TLS13"),
         (
             f"{PAIR}, client_ca_file: c",
             "",
@@ -125,7 +143,7 @@ def test_tells_what_is_wrong_with_tls(tmp_path: Path, section: str, where: str, 
     ("text", "where", "what"),
     [
         ("nonsense: 1", "nonsense", "unknown"),
-        ("basic_auth_users: [a]", "basic_auth_users", "Input should be a valid dictionary"),
+        ("basic_auth_users: [a]", "basic_auth_users", "takes a mapping"),
         (
             "basic_auth_users: {a: secret}",
             "basic_auth_users.a",
@@ -154,7 +172,7 @@ def test_tells_what_is_wrong_with_tls(tmp_path: Path, section: str, where: str, 
             "http_server_config.headers",
             "X-XSS-Protection must be plain ASCII on one line",
         ),
-        ("rate_limit: {interval: 1s, burst: 0}", "rate_limit.burst", "Input should be greater than or equal to 1"),
+        ("rate_limit: {interval: 1s, burst: -1}", "rate_limit.burst", "must be at least 0"),
     ],
 )
 def test_tells_what_is_wrong_elsewhere(tmp_path: Path, text: str, where: str, what: str) -> None:
@@ -162,7 +180,7 @@ def test_tells_what_is_wrong_elsewhere(tmp_path: Path, text: str, where: str, wh
 
 
 def test_tells_all_at_once(tmp_path: Path) -> None:
-    found = problems(tmp_path, "nonsense: 1\nrate_limit: {burst: 0}\n")
+    found = problems(tmp_path, "nonsense: 1\nrate_limit: {burst: -1}\n")
     assert {where for where, _ in found} == {"nonsense", "rate_limit.burst"}
 
 
@@ -172,8 +190,8 @@ def test_tells_all_at_once(tmp_path: Path) -> None:
         (b"- a", "holds no mapping at its top level"),
         (f"basic_auth_users:\n  a: {HASH}\n b: [".encode(), "is not YAML: expected <block end>, but found"),
         (b"basic_auth_users: {a: *sesame}", "is not YAML: found undefined alias something at line 1, column 23"),
-        (b"a: \xff", "is not YAML: it holds what is no text"),
-        (b"a: \x07", "is not YAML: it holds what is no text"),
+        (b"a: \xff", "is no text in UTF-8, see line 1"),
+        (b"a: \x07", "is not YAML: found a character that is not allowed at line 1"),
     ],
 )
 def test_a_file_that_is_no_yaml_shows_no_secret(tmp_path: Path, content: bytes, what: str) -> None:

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter.web.basic_auth import BasicAuth
-from exporter.web.gate import HEALTH_PATHS, TURN, Gate
+from exporter.web.access import HEALTH_PATHS, AccessMiddleware
+from exporter.web.basic_auth import BasicAuth, Verdict
 from exporter.web.web_config import WebConfig
 
 HASH = f"$2b$10${'a':.<53}"
@@ -29,13 +29,16 @@ def config(**sections: Any) -> WebConfig:
     return WebConfig.model_validate(sections)
 
 
-def gate(of: WebConfig, *, open_health: bool = False, clock: float = 0.0) -> Gate:
-    auth = BasicAuth(check=lambda password, _: password == b"good", clock=lambda: clock)
+async def no_sleep(_: float) -> None: ...
+
+
+def access(of: WebConfig, *, open_health: bool = False) -> AccessMiddleware:
+    auth = BasicAuth(lambda password, _: password == b"good", sleep=no_sleep)
     open_paths = HEALTH_PATHS if open_health else frozenset()
-    return Gate(APP, lambda: of, open_paths=open_paths, auth=auth, clock=lambda: clock)
+    return AccessMiddleware(APP, lambda: of, open_paths=open_paths, auth=auth)
 
 
-def ask(one: Gate, *paths: str, **headers: str) -> list[httpx.Response]:
+def ask(one: AccessMiddleware, *paths: str, **headers: str) -> list[httpx.Response]:
     async def run() -> list[httpx.Response]:
         transport = httpx.ASGITransport(app=one)
         async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
@@ -48,8 +51,8 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def test_an_open_gate_adds_headers_where_the_answer_has_none() -> None:
-    own, other = ask(gate(config()), "/", "/nothing")
+def test_adds_headers_where_the_answer_has_none() -> None:
+    own, other = ask(access(config()), "/", "/nothing")
     assert own.text == "hello"
     assert own.headers["X-Frame-Options"] == "SAMEORIGIN"
     assert own.headers["X-Content-Type-Options"] == "nosniff"
@@ -60,14 +63,14 @@ def test_an_open_gate_adds_headers_where_the_answer_has_none() -> None:
 
 def test_configured_headers_win_and_blank_ones_are_left_out() -> None:
     headers = {"X-Frame-Options": "deny", "Content-Security-Policy": "", "Strict-Transport-Security": "max-age=1"}
-    (answer,) = ask(gate(config(http_server_config={"headers": headers})), "/")
+    (answer,) = ask(access(config(http_server_config={"headers": headers})), "/")
     assert answer.headers.get_list("X-Frame-Options") == ["deny"]
     assert "Content-Security-Policy" not in answer.headers
     assert answer.headers["Strict-Transport-Security"] == "max-age=1"
 
 
 def test_users_must_say_who_they_are() -> None:
-    one = gate(config(basic_auth_users={"alice": HASH}))
+    one = access(config(basic_auth_users={"alice": HASH}))
     (good,) = ask(one, "/", authorization=basic("alice", "good"))
     assert good.text == "hello"
     for answer in (*ask(one, "/", "/-/healthy", "/nothing"), *ask(one, "/", authorization=basic("alice", "bad"))):
@@ -76,87 +79,40 @@ def test_users_must_say_who_they_are() -> None:
         assert answer.headers["X-Frame-Options"] == "deny"
 
 
-def test_guessing_ends_in_too_many_requests() -> None:
-    one = gate(config(basic_auth_users={"alice": HASH}))
-    answers = [ask(one, "/", authorization=basic("alice", str(number)))[0] for number in range(12)]
-    assert [answer.status_code for answer in answers] == [401] * 10 + [429] * 2
-    assert answers[-1].headers["Retry-After"] == "10"
-
-
 def test_health_can_be_left_open() -> None:
     sections = {"basic_auth_users": {"alice": HASH}, "rate_limit": {"interval": "1h"}}
-    answers = ask(gate(config(**sections), open_health=True), "/", "/-/healthy", "/-/healthy", "/-/ready", "/-/reload")
+    answers = ask(
+        access(config(**sections), open_health=True), "/", "/-/healthy", "/-/healthy", "/-/ready", "/-/reload"
+    )
     assert [answer.status_code for answer in answers] == [401, 200, 200, 404, 429]
 
 
 def test_a_rate_limit_holds_for_all_and_changes_with_the_file() -> None:
-    current = config(rate_limit={"interval": "30s", "burst": 2})
-    one = Gate(APP, lambda: current, clock=lambda: 0.0)
+    current, now = config(rate_limit={"interval": "30s", "burst": 2}), 0.0
+    one = AccessMiddleware(APP, lambda: current, clock=lambda: now)
     answers = ask(one, "/", "/", "/")
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[-1].headers["Retry-After"] == "30"
+    now = 45.0
+    assert [answer.status_code for answer in ask(one, "/", "/")] == [200, 429]
+    now = 60.0
+    assert [answer.status_code for answer in ask(one, "/", "/")] == [200, 429]
     current = config(rate_limit={"interval": "30s", "burst": 3})
     assert [answer.status_code for answer in ask(one, "/", "/", "/", "/")] == [200, 200, 200, 429]
-    current = config()
-    assert [answer.status_code for answer in ask(one, "/", "/", "/")] == [200, 200, 200]
+    for limit in ({}, {"interval": 0, "burst": 0}):
+        current = config(rate_limit=limit)
+        assert [answer.status_code for answer in ask(one, "/", "/", "/")] == [200, 200, 200]
+    current = config(rate_limit={"interval": "1s", "burst": 0})
+    assert ask(one, "/")[0].status_code == 429, "as in exporter-toolkit"
 
 
-@pytest.mark.parametrize("client", [None, ("10.0.0.1", 1)])
-def test_a_client_without_an_address_is_one_as_well(client: tuple[str, int] | None) -> None:
-    sent: list[Any] = []
+def test_too_many_who_wait_for_a_check_are_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def judge(*_: object) -> Verdict:
+        return Verdict.POSTPONED
 
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope: dict[str, Any] = {
-        "type": "http",
-        "path": "/",
-        "method": "GET",
-        "headers": [],
-        "client": client,
-        "query_string": b"",
-    }
-    asyncio.run(gate(config(basic_auth_users={"alice": HASH}))(scope, lambda: None, send))  # type: ignore[arg-type,return-value]
-    assert sent[0]["status"] == 401
-
-
-def send_pieces(seconds: float) -> list[str]:
-    """Tell the order of events when three pieces are sent, each of which takes so many seconds."""
-    order: list[str] = []
-    now = 0.0
-
-    async def app(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        for number in range(3):
-            await send({"type": "http.response.body", "body": b"a", "more_body": number < 2})
-
-    async def send(message: Any) -> None:
-        nonlocal now
-        order.append(message["type"].rpartition(".")[2])
-        now += seconds
-
-    async def other() -> None:
-        for _ in range(3):
-            order.append("other")
-            await asyncio.sleep(0)
-
-    async def run() -> None:
-        scope = {"type": "http", "path": "/", "headers": []}
-        one = Gate(app, WebConfig, clock=lambda: now)
-        await asyncio.gather(one(scope, None, send), other())  # type: ignore[arg-type]
-
-    asyncio.run(run())
-    return order[:6]
-
-
-def test_a_large_body_gives_way_to_others() -> None:
-    """When some milliseconds have gone by, others have their turn."""
-    assert send_pieces(TURN) == ["start", "body", "other", "body", "other", "body"]
-
-
-def test_a_small_body_is_sent_in_one_go() -> None:
-    """Each turn of the event loop would give up the interpreter to a busy background."""
-    assert send_pieces(TURN / 10) == ["start", "body", "body", "body", "other", "other"]
+    monkeypatch.setattr(BasicAuth, "judge", judge)
+    (answer,) = ask(access(config(basic_auth_users={"alice": HASH})), "/", authorization=basic("alice", "good"))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
 
 
 @pytest.mark.parametrize(
@@ -173,11 +129,11 @@ def test_a_small_body_is_sent_in_one_go() -> None:
 )
 def test_a_target_may_be_a_whole_url(target: str, status: int) -> None:
     """RFC 9112, 3.2.2: a server must accept the absolute form; only a path that starts with a slash is one."""
-    assert serve(gate(config()), target)[0] == status
+    assert serve(access(config()), target)[0] == status
 
 
 def test_a_whole_url_opens_no_closed_path() -> None:
-    one = gate(config(basic_auth_users={"alice": HASH}), open_health=True)
+    one = access(config(basic_auth_users={"alice": HASH}), open_health=True)
     assert serve(one, "http://exporter/-/healthy")[0] == 200
     assert serve(one, "http://exporter/")[0] == 401
     assert serve(one, "http://-/healthy")[0] == 401
@@ -185,11 +141,11 @@ def test_a_whole_url_opens_no_closed_path() -> None:
 
 def test_two_lengths_are_refused() -> None:
     """What comes after such a body may be a request that a proxy has not seen."""
-    status, headers = serve(gate(config(), open_health=True), "/-/healthy", b"content-length", b"transfer-encoding")
+    status, headers = serve(access(config(), open_health=True), "/-/healthy", b"content-length", b"transfer-encoding")
     assert (status, headers[b"connection"]) == (400, b"close")
 
 
-def serve(one: Gate, target: str, *names: bytes) -> tuple[int, dict[bytes, bytes]]:
+def serve(one: AccessMiddleware, target: str, *names: bytes) -> tuple[int, dict[bytes, bytes]]:
     """Give status and headers of the answer to a target in any form, with headers of these names."""
     sent: list[Any] = []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 
@@ -11,13 +10,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.web.basic_auth import BasicAuth, Verdict
-from exporter.web.buckets import Bucket
 from exporter.web.web_config import RateLimit, WebConfig
 
-__all__ = ["HEALTH_PATHS", "Gate"]
+__all__ = ["HEALTH_PATHS", "AccessMiddleware"]
 
-TURN = 0.002
-"""Seconds that one answer may be sent without a pause."""
 HEALTH_PATHS = frozenset({"/-/healthy", "/-/ready"})
 DEFAULT_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -26,8 +22,8 @@ DEFAULT_HEADERS = {
 }
 
 
-class Gate:
-    """An ASGI application around another; `config` gives the web configuration in force.
+class AccessMiddleware:
+    """An ASGI application around another; `config` returns the web configuration in force.
 
     `open_paths` are served to everybody, without credentials and without counting against the rate limit.
     """
@@ -46,39 +42,54 @@ class Gate:
         self._open_paths = open_paths
         self._auth = auth or BasicAuth()
         self._clock = clock
-        self._limit: tuple[RateLimit, Bucket | None] = (RateLimit(), None)
+        self._limit = _Limit(RateLimit(), clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it here."""
+        """Pass a request on, or answer it here."""
         config = self._config()
         scope = _origin_form(scope)
-        send = _giving_way(_with_headers(send, config.http_server_config.headers), self._clock)
+        send = _with_headers(send, config.http_server_config.headers)
         refusal = _ambiguous(scope)
         if refusal is None and scope["path"] not in self._open_paths:
             refusal = await self._refusal(scope, config)
         await (refusal or self._app)(scope, receive, send)
 
     async def _refusal(self, scope: Scope, config: WebConfig) -> Response | None:
-        bucket = self._bucket(config.rate_limit)
-        if bucket is not None and not bucket.take():
+        if config.rate_limit != self._limit.rate:
+            self._limit = _Limit(config.rate_limit, self._clock)
+        if not self._limit.allows():
             return _too_many(config.rate_limit.interval)
         if not config.basic_auth_users:
             return None
         header = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        address = scope["client"][0] if scope["client"] else ""
-        verdict = await self._auth.judge(header, address, config.basic_auth_users)
+        verdict = await self._auth.judge(header, config.basic_auth_users)
         if verdict is Verdict.GRANTED:
             return None
         if verdict is Verdict.POSTPONED:
-            return _too_many(10)
+            return _too_many(1)
         challenge = 'Basic realm="azure-marketplace-exporter", charset="UTF-8"'
         return PlainTextResponse("unauthorized\n", 401, {"WWW-Authenticate": challenge})
 
-    def _bucket(self, limit: RateLimit) -> Bucket | None:
-        if limit != self._limit[0]:
-            bucket = Bucket(limit.burst, 1 / limit.interval, self._clock) if limit.interval else None
-            self._limit = (limit, bucket)
-        return self._limit[1]
+
+class _Limit:
+    """The `rate_limit` of the web configuration, as a token bucket."""
+
+    def __init__(self, rate: RateLimit, clock: Callable[[], float]) -> None:
+        self.rate = rate
+        self._clock = clock
+        self._tokens = float(rate.burst)
+        self._filled = clock()
+
+    def allows(self) -> bool:
+        """Take a token, if there is one; an interval of 0 is no limit."""
+        if not self.rate.interval:
+            return True
+        now = self._clock()
+        self._tokens = min(self.rate.burst, self._tokens + (now - self._filled) / self.rate.interval)
+        self._filled = now
+        is_allowed = self._tokens >= 1
+        self._tokens -= is_allowed
+        return is_allowed
 
 
 def _origin_form(scope: Scope) -> Scope:
@@ -99,23 +110,6 @@ def _ambiguous(scope: Scope) -> Response | None:
 
 def _too_many(seconds: float) -> Response:
     return PlainTextResponse("too many requests\n", 429, {"Retry-After": str(max(1, round(seconds)))})
-
-
-def _giving_way(send: Send, clock: Callable[[], float]) -> Send:
-    """Let others have their turn now and then in a large body.
-
-    Not after each piece: every turn of the event loop gives up the interpreter, which a busy background may then keep.
-    """
-    due = clock() + TURN
-
-    async def send_and_give_way(message: Message) -> None:
-        nonlocal due
-        await send(message)
-        if message.get("more_body") and clock() >= due:
-            await asyncio.sleep(0)
-            due = clock() + TURN
-
-    return send_and_give_way
 
 
 def _with_headers(send: Send, configured: dict[str, str]) -> Send:

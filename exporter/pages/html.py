@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,33 +10,32 @@ from exporter.domain.offers import OfferStatus, Party, StepStatus
 from exporter.exposition.families import documented
 from exporter.pages.advice import advice
 from exporter.pages.filters import NO_DATA, Filters
+from exporter.pages.headers import page_headers
 from exporter.pages.overview import Overview
 from exporter.pages.palette import looks
 from exporter.pages.reasons import reasons
 from exporter.pages.style import style_sheet
 from exporter.pages.view import MAX_MESSAGES, Lens, OfferView
-from exporter.pages.wording import Moment, duration
+from exporter.pages.wording import duration
 from exporter.telemetry.metrics import package_version
-from exporter.web.guard import page_headers
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["PARTNER_CENTER", "Pages"]
+__all__ = ["PARTNER_CENTER", "HtmlPages"]
 
 MAX_NAMED = 10
 PARTNER_CENTER = "https://partner.microsoft.com/dashboard/marketplace-offers/overview"
 
 
-class Pages:
-    """Renders snapshots as HTML; `clock` is Unix time, `stale_after` (in seconds) comes with each call, for it may change.
+class HtmlPages:
+    """Renders snapshots as HTML.
 
     All links are relative, so that the pages work under any prefix that a reverse proxy gives them.
     """
 
-    def __init__(self, *, telemetry_path: str, clock: Callable[[], float]) -> None:
+    def __init__(self, *, telemetry_path: str) -> None:
         self._telemetry_path = telemetry_path
-        self._clock = clock
 
     @cached_property
     def _style(self) -> str:
@@ -76,21 +74,17 @@ class Pages:
         )
         return environment
 
-    def lens(self, stale_after: float) -> Lens:
-        """Give what the pages are seen through at this moment."""
-        return Lens(self._clock(), stale_after)
+    def index(self, snapshot: Snapshot, filters: Filters, lens: Lens) -> str:
+        """The landing page."""
+        return self._render("index.html", lens, root="./", view=Overview(snapshot, filters, lens))
 
-    def index(self, snapshot: Snapshot, filters: Filters, stale_after: float) -> str:
-        """Render the landing page."""
-        return self._render("index.html", root="./", view=Overview(snapshot, filters, self.lens(stale_after)))
-
-    def offer(self, record: OfferRecord, stale_after: float) -> str:
-        """Render the page of one offer; past `stale_after` it shows what was last known, and says so."""
-        lens = self.lens(stale_after)
+    def offer(self, record: OfferRecord, lens: Lens) -> str:
+        """The page of one offer; if its data is stale, it shows what was last known, and says so."""
         view = OfferView(record, record.offer, lens)
         is_fresh = lens.fresh(record) is not None
         return self._render(
             "offer.html",
+            lens,
             root="../../",
             view=view,
             is_fresh=is_fresh,
@@ -99,14 +93,13 @@ class Pages:
             publisher_link=Filters(publisher=record.publisher_id).link(),
         )
 
-    def docs(self) -> str:
-        """Render the reference of states, reasons, addresses and metrics."""
-        return self._render("docs.html", root="./", metrics=documented(), reasons=reasons())
+    def docs(self, lens: Lens) -> str:
+        """The reference of states, reasons, addresses and metrics."""
+        return self._render("docs.html", lens, root="./", metrics=documented(), reasons=reasons())
 
-    def message(self, title: str, text: str, *, root: str) -> str:
-        """Render a page that says one thing; `root` is the relative way to the landing page."""
-        return self._render("message.html", root=root, title=title, text=text)
+    def message(self, title: str, text: str, lens: Lens, *, root: str) -> str:
+        """A page that says one thing; `root` is the relative way to the landing page."""
+        return self._render("message.html", lens, root=root, title=title, text=text)
 
-    def _render(self, template: str, **values: Any) -> str:
-        now = self._clock()
-        return self._environment.get_template(template).render(now=Moment(now, now), **values)
+    def _render(self, template: str, lens: Lens, **values: Any) -> str:
+        return self._environment.get_template(template).render(now=lens.moment(lens.now), **values)

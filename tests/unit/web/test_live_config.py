@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.domain.errors import ConfigError
-from exporter.web.current import Current
+from exporter.web.live_config import LiveConfig
 from tests.certificates import Authority
 
 HASH = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"
@@ -28,14 +28,14 @@ def write(file: Path, text: str) -> None:
     new.replace(file)
 
 
-def settled(current: Current) -> list[bool]:
+def settled(current: LiveConfig) -> list[bool]:
     """Look until nothing moves any more."""
     return [current.refresh() for _ in range(4)]
 
 
 def test_without_a_file_there_is_nothing_to_watch() -> None:
-    current = Current(None)
-    assert current.tls() is None
+    current = LiveConfig(None)
+    assert current.tls is None
     assert current.config.basic_auth_users == {}
     assert settled(current) == [False] * 4
     asyncio.run(current.watch())
@@ -44,12 +44,12 @@ def test_without_a_file_there_is_nothing_to_watch() -> None:
 def test_a_bad_file_ends_the_start(file: Path) -> None:
     write(file, "nonsense: 1")
     with pytest.raises(ConfigError):
-        Current(file)
+        LiveConfig(file)
 
 
 def test_a_change_is_taken_once_it_has_settled(file: Path) -> None:
     write(file, f"basic_auth_users: {{alice: {HASH}}}")
-    current = Current(file)
+    current = LiveConfig(file)
     assert settled(current) == [False] * 4
     write(file, f"basic_auth_users: {{bob: {HASH}}}")
     assert settled(current) == [False, True, False, False]
@@ -58,7 +58,7 @@ def test_a_change_is_taken_once_it_has_settled(file: Path) -> None:
 
 def test_a_file_that_keeps_moving_waits(file: Path) -> None:
     write(file, "rate_limit: {interval: 1s}")
-    current = Current(file)
+    current = LiveConfig(file)
     for _ in range(3):
         write(file, "rate_limit: {interval: 2s}")
         assert not current.refresh()
@@ -67,11 +67,11 @@ def test_a_file_that_keeps_moving_waits(file: Path) -> None:
 
 def test_certificates_are_watched(file: Path) -> None:
     write(file, TLS)
-    current = Current(file)
-    before = current.tls()
+    current = LiveConfig(file)
+    before = current.tls
     Authority(file.parent).issue("server")
     assert True in settled(current)
-    assert current.tls() not in {None, before}
+    assert current.tls not in {None, before}
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_certificates_are_watched(file: Path) -> None:
 def test_a_bad_change_is_told_once_and_changes_nothing(file: Path, text: str, told: str) -> None:
     good = TLS + f"basic_auth_users: {{alice: {HASH}}}"
     write(file, good)
-    current = Current(file)
-    before = current.loaded
+    current = LiveConfig(file)
+    before = current.config, current.tls
     write(file, text)
     with capture_logs() as lines:
         assert settled(current) == [False] * 4
-    assert current.loaded is before
+    assert (current.config, current.tls) == before
     ((event, problems),) = [(line["event"], line["problems"]) for line in lines]
     assert event == BAD
     assert told in problems
@@ -103,7 +103,7 @@ def test_a_bad_change_is_told_once_and_changes_nothing(file: Path, text: str, to
 
 def test_a_certificate_that_comes_late_is_taken(file: Path) -> None:
     write(file, TLS)
-    current = Current(file)
+    current = LiveConfig(file)
     write(file, TLS.replace("server.", "late."))
     assert True not in settled(current)
     Authority(file.parent).issue("late")
@@ -113,74 +113,47 @@ def test_a_certificate_that_comes_late_is_taken(file: Path) -> None:
 
 def test_a_file_that_vanishes_changes_nothing(file: Path) -> None:
     write(file, TLS)
-    current = Current(file)
+    current = LiveConfig(file)
     file.unlink()
     with capture_logs() as lines:
         assert settled(current) == [False] * 4
     assert [line["event"] for line in lines] == [BAD]
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_a_certificate_that_could_not_be_read_once_is_read_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No file changes after a disk or a network has failed for a moment, and the renewed certificate must not be lost."""
     write(file, TLS)
-    clock = Clock()
-    current = Current(file, clock=clock)
-    before = current.tls()
+    current = LiveConfig(file)
+    before = current.tls
     Authority(file.parent).issue("server")
     with monkeypatch.context() as patch, capture_logs() as lines:
-        patch.setattr("exporter.web.current.server_context", failing(lambda: f"stale handle {int(clock.now / 200)}"))
-        assert settled(current) == [False] * 4
-        clock.now += 60
-        assert settled(current) == [False] * 4
-        clock.now += 60
-        assert settled(current) == [False] * 4
-    assert [line["problems"] for line in lines] == ["cert: stale handle 0", "cert: stale handle 1"], "only what is new"
-    clock.now += 59
-    assert settled(current) == [False] * 4
-    clock.now += 1
+        for handle in "aab":
+            patch.setattr("exporter.web.live_config.server_context", failing(f"stale handle {handle}"))
+            assert settled(current) == [False] * 4
+    assert [line["problems"] for line in lines] == ["cert: stale handle a", "cert: stale handle b"], "only what is new"
     assert settled(current) == [True, False, False, False]
-    assert current.tls() not in {None, before}
-    clock.now += 1000
-    assert settled(current) == [False] * 4
+    assert current.tls not in {None, before}
 
 
-def failing(reason: Callable[[], str]) -> Callable[[object], None]:
+def failing(reason: str) -> Callable[[object], None]:
     def fail(_: object) -> None:
-        raise ConfigError([("cert", reason())])
+        raise ConfigError([("cert", reason)])
 
     return fail
-
-
-def test_each_change_is_told_even_if_it_is_as_bad_as_the_last(file: Path) -> None:
-    write(file, TLS)
-    current = Current(file, clock=Clock())
-    with capture_logs() as lines:
-        for _ in range(2):
-            write(file, "nonsense: 1")
-            settled(current)
-    assert [line["event"] for line in lines] == [BAD] * 2
 
 
 def test_a_costly_password_is_told(file: Path) -> None:
     hashes = {f"cost-{cost}": HASH.replace("$10$", f"${cost}$") for cost in (10, 12, 13, 15)}
     write(file, json.dumps({"basic_auth_users": hashes}))
     with capture_logs() as lines:
-        Current(file)
+        LiveConfig(file)
     assert [(line["user"], line["bcrypt_cost"]) for line in lines] == [("cost-13", 13), ("cost-15", 15)]
 
 
 def test_goes_on_watching_when_something_breaks(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise certificates would expire unseen."""
     write(file, "rate_limit: {interval: 1s}")
-    current = Current(file)
+    current = LiveConfig(file)
     outcomes = iter([RuntimeError("broken"), asyncio.CancelledError()])
 
     def refresh() -> None:
@@ -197,7 +170,7 @@ def test_goes_on_watching_when_something_breaks(file: Path, monkeypatch: pytest.
 
 def test_watches_until_it_is_stopped(file: Path) -> None:
     write(file, "rate_limit: {interval: 1s}")
-    current = Current(file)
+    current = LiveConfig(file)
     pauses: list[float] = []
 
     async def sleep(seconds: float) -> None:

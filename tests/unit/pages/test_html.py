@@ -12,13 +12,14 @@ from exporter.domain.errors import REASONS
 from exporter.domain.offers import Level, OfferStatus, Party, StepStatus
 from exporter.exposition.families import documented
 from exporter.pages.filters import Filters
-from exporter.pages.pages import PARTNER_CENTER, Pages
-from exporter.web.guard import page_headers
+from exporter.pages.headers import page_headers
+from exporter.pages.html import PARTNER_CENTER, HtmlPages
 
 from .samples import (
     AT_SIGNOFF,
     CERTIFY,
     DONE,
+    LENS,
     NOW,
     SIGNOFF,
     STALE_AFTER,
@@ -73,19 +74,19 @@ class Document(HTMLParser):
 
 
 @pytest.fixture
-def pages() -> Pages:
-    return Pages(telemetry_path="/some/metrics", clock=lambda: NOW)
+def pages() -> HtmlPages:
+    return HtmlPages(telemetry_path="/some/metrics")
 
 
-def index(pages: Pages, *records: OfferRecord, **filters: Any) -> Document:
-    return Document(pages.index(snapshot(*records), Filters(**filters), STALE_AFTER))
+def index(pages: HtmlPages, *records: OfferRecord, **filters: Any) -> Document:
+    return Document(pages.index(snapshot(*records), Filters(**filters), LENS))
 
 
-def offer(pages: Pages, one: OfferRecord) -> Document:
-    return Document(pages.offer(one, STALE_AFTER))
+def offer(pages: HtmlPages, one: OfferRecord) -> Document:
+    return Document(pages.offer(one, LENS))
 
 
-def every_page(pages: Pages) -> list[Document]:
+def every_page(pages: HtmlPages) -> list[Document]:
     hostile_step = replace(CERTIFY, step_id=HOSTILE, name=HOSTILE, description=HOSTILE, messages=(message(HOSTILE),))
     hostile = record(HOSTILE, steps=(hostile_step,), since=9e5, display_name=HOSTILE, messages=(message(HOSTILE),) * 30)
     failed = replace(hostile, failure=Failure("timeout", HOSTILE))
@@ -106,15 +107,15 @@ def every_page(pages: Pages) -> list[Document]:
     )
     filters = Filters(q=HOSTILE), Filters(q=HOSTILE, publisher=HOSTILE, status="running"), Filters()
     return [
-        *(Document(pages.index(all_states, one, STALE_AFTER)) for one in filters),
+        *(Document(pages.index(all_states, one, LENS)) for one in filters),
         *(offer(pages, one) for one in records),
-        Document(pages.index(Snapshot(), Filters(), STALE_AFTER)),
-        Document(pages.docs()),
-        Document(pages.message(HOSTILE, HOSTILE, root="../")),
+        Document(pages.index(Snapshot(), Filters(), LENS)),
+        Document(pages.docs(LENS)),
+        Document(pages.message(HOSTILE, HOSTILE, LENS, root="../")),
     ]
 
 
-def test_every_page_is_sound(pages: Pages) -> None:
+def test_every_page_is_sound(pages: HtmlPages) -> None:
     for page in every_page(pages):
         tags = [tag for tag, _ in page.elements]
         assert tags.count("h1") == tags.count("main") == tags.count("title") == 1
@@ -137,7 +138,7 @@ def test_every_page_is_sound(pages: Pages) -> None:
         assert tags.count("label") == tags.count("select") + tags.count("input")
 
 
-def test_nothing_on_a_page_runs_or_comes_from_outside(pages: Pages) -> None:
+def test_nothing_on_a_page_runs_or_comes_from_outside(pages: HtmlPages) -> None:
     for page in every_page(pages):
         tags = {tag for tag, _ in page.elements}
         assert not tags & {"script", "img", "iframe", "object", "embed", "svg", "base", "video", "audio"}
@@ -149,19 +150,19 @@ def test_nothing_on_a_page_runs_or_comes_from_outside(pages: Pages) -> None:
             assert link.startswith(("#", "./", "../", "offers/")) or link == PARTNER_CENTER
 
 
-def test_hostile_text_is_shown_as_it_is(pages: Pages) -> None:
+def test_hostile_text_is_shown_as_it_is(pages: HtmlPages) -> None:
     for page in every_page(pages)[:4]:
         assert '"><script>alert(1)</script>' in page.text
 
 
-def test_the_policy_knows_the_style_sheet_that_the_page_has(pages: Pages) -> None:
-    html = pages.docs()
+def test_the_policy_knows_the_style_sheet_that_the_page_has(pages: HtmlPages) -> None:
+    html = pages.docs(LENS)
     found = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
     assert found is not None
     assert pages.headers == page_headers(found[1])
 
 
-def test_links_lead_where_they_should_under_any_prefix(pages: Pages) -> None:
+def test_links_lead_where_they_should_under_any_prefix(pages: HtmlPages) -> None:
     below = ["some/metrics", "api/v1/offers", "-/healthy", "-/ready", "docs"]
     for page, root in ((index(pages, record()), "./"), (offer(pages, record()), "../../")):
         assert page.links[1:7] == [root, *(root + one for one in below)]
@@ -171,7 +172,7 @@ def test_links_lead_where_they_should_under_any_prefix(pages: Pages) -> None:
         assert all(one.startswith("https://example.com/prefix/") for one in targets - {PARTNER_CENTER})
 
 
-def test_the_landing_page_tells_who_has_to_act(pages: Pages) -> None:
+def test_the_landing_page_tells_who_has_to_act(pages: HtmlPages) -> None:
     page = index(
         pages,
         record("calm", OfferStatus.SUCCEEDED, (DONE,)),
@@ -190,14 +191,16 @@ def test_the_landing_page_tells_who_has_to_act(pages: Pages) -> None:
     assert "offers/contoso/late" in page.links
 
 
-def test_the_list_tells_since_when_the_party_has_to_act_and_not_only_since_when_the_offer_runs(pages: Pages) -> None:
+def test_the_list_tells_since_when_the_party_has_to_act_and_not_only_since_when_the_offer_runs(
+    pages: HtmlPages,
+) -> None:
     old = record("blocked", steps=(replace(CERTIFY, status=StepStatus.BLOCKED),), since=30 * 86400)
     page = index(pages, replace(old, since=Since(NOW - 30 * 86400, NOW - 7200)))
     assert "Offer State In this state Who has to act Current step" in page.text
     assert "Running 30d Publisher for 2h Certification" in page.text
 
 
-def test_offers_without_current_data_tell_why(pages: Pages) -> None:
+def test_offers_without_current_data_tell_why(pages: HtmlPages) -> None:
     failure = Failure("throttled", "asked too often")
     page = index(
         pages,
@@ -211,7 +214,7 @@ def test_offers_without_current_data_tell_why(pages: Pages) -> None:
     assert "1m Fetch failed: throttled" in page.text
 
 
-def test_an_offer_that_is_only_listed_says_so_and_nothing_that_no_source_tells(pages: Pages) -> None:
+def test_an_offer_that_is_only_listed_says_so_and_nothing_that_no_source_tells(pages: HtmlPages) -> None:
     page = index(pages, listed_only(display_name="Listed"))
     assert "0 where nobody has to act 1 without current data" in page.text
     assert "Listed contoso/listed Listed only no source tells its status 1m " in page.text
@@ -223,24 +226,24 @@ def test_an_offer_that_is_only_listed_says_so_and_nothing_that_no_source_tells(p
 
 
 @pytest.mark.parametrize("status", OfferStatus)
-def test_no_notice_is_empty(pages: Pages, status: OfferStatus) -> None:
-    assert '<div class="notice c-' in pages.offer(record(status=status), STALE_AFTER)
-    assert '"><p></p></div>' not in pages.offer(record(status=status), STALE_AFTER)
+def test_no_notice_is_empty(pages: HtmlPages, status: OfferStatus) -> None:
+    assert '<div class="notice c-' in pages.offer(record(status=status), LENS)
+    assert '"><p></p></div>' not in pages.offer(record(status=status), LENS)
 
 
-def test_publishers_show_their_health(pages: Pages) -> None:
+def test_publishers_show_their_health(pages: HtmlPages) -> None:
     failing = publisher(publisher_id="b", failure=Failure("forbidden", "no access"), last_success=NOW - 7200)
     new = publisher(publisher_id="c", last_refresh=None, last_success=None)
-    shown = Document(pages.index(Snapshot((publisher(publisher_id="a"), failing, new)), Filters(), STALE_AFTER))
+    shown = Document(pages.index(Snapshot((publisher(publisher_id="a"), failing, new)), Filters(), LENS))
     assert "a Up 0 0 30s ago 30s ago none " in shown.text
     assert "b Failing 0 0 30s ago 2h ago forbidden no access " in shown.text
     assert "c First refresh under way 0 0 none yet none yet none " in shown.text
     assert "No offers have been seen yet." in shown.text
 
 
-def test_the_offers_come_before_the_publishers_and_failing_ones_are_named_above(pages: Pages) -> None:
+def test_the_offers_come_before_the_publishers_and_failing_ones_are_named_above(pages: HtmlPages) -> None:
     def shown(*publishers: PublisherRecord) -> Document:
-        return Document(pages.index(Snapshot(publishers), Filters(), STALE_AFTER))
+        return Document(pages.index(Snapshot(publishers), Filters(), LENS))
 
     bad = [publisher(publisher_id=f"bad-{number}", failure=Failure("timeout", "x")) for number in range(12)]
     well = publisher(record("signoff", steps=AT_SIGNOFF))
@@ -258,25 +261,28 @@ def test_the_offers_come_before_the_publishers_and_failing_ones_are_named_above(
     assert "#publishers" in shown(well).links
 
 
-def test_a_publisher_leads_to_the_offers_that_wait_for_it(pages: Pages) -> None:
+def test_a_publisher_leads_to_the_offers_that_wait_for_it(pages: HtmlPages) -> None:
     page = index(pages, record("a", steps=AT_SIGNOFF), record("b", OfferStatus.FAILED), record("c"), q="c")
     assert "contoso Up 3 2 waiting for contoso 30s ago" in page.text
     assert "./?publisher=contoso&waiting_on=publisher#offers" in page.links
 
 
-def test_a_publisher_with_several_sources_shows_which_are_down(pages: Pages) -> None:
+def test_a_publisher_with_several_sources_shows_which_are_down(pages: HtmlPages) -> None:
     failure = Failure("forbidden", "no access")
-    good, bad = SourceRecord("cloud_partner", 3, NOW - 30), SourceRecord("partner_center", failure=failure)
+    good, bad = (
+        SourceRecord("cloud_partner", ("a", "b", "c"), NOW - 30),
+        SourceRecord("partner_center", failure=failure),
+    )
     several = publisher(publisher_id="several", failure=failure, sources=(good, bad))
     only = publisher(publisher_id="only", failure=failure, sources=(bad,))
     well = publisher(publisher_id="well", sources=(good, good))
-    page = Document(pages.index(Snapshot((several, only, well)), Filters(), STALE_AFTER))
+    page = Document(pages.index(Snapshot((several, only, well)), Filters(), LENS))
     assert "several Failing partner_center: forbidden 0 0 30s ago" in page.text
     assert "only Failing 0 0 30s ago" in page.text
     assert "well Up 0 0 30s ago" in page.text
 
 
-def test_the_form_keeps_what_was_asked_for(pages: Pages) -> None:
+def test_the_form_keeps_what_was_asked_for(pages: HtmlPages) -> None:
     page = index(pages, record(), q='a "b"', publisher="contoso", status="no_data", waiting_on="publisher")
     assert "No offer matches the filter." in page.text
     assert [one["value"] for one in page.all("input")] == ['a "b"']
@@ -285,7 +291,7 @@ def test_the_form_keeps_what_was_asked_for(pages: Pages) -> None:
     assert "Show all" in page.text
 
 
-def test_pages_of_the_list_keep_the_filter(pages: Pages) -> None:
+def test_pages_of_the_list_keep_the_filter(pages: HtmlPages) -> None:
     many = [record(f"offer-{number:04d}") for number in range(250)]
     page = index(pages, *many, q="offer", page=2)
     assert "Offers 101 to 200 of 250 that match" in page.text
@@ -302,7 +308,7 @@ def test_pages_of_the_list_keep_the_filter(pages: Pages) -> None:
     assert "1m First Previous Page 3 of 3 Publishers" in index(pages, *many, page=3).text
 
 
-def test_a_filtered_list_says_so_in_heading_and_title(pages: Pages) -> None:
+def test_a_filtered_list_says_so_in_heading_and_title(pages: HtmlPages) -> None:
     shown = [record("a", steps=AT_SIGNOFF), record("b"), record("c")]
     page = index(pages, *shown, waiting_on="publisher")
     assert page.text.startswith("1 of 3 offers \u2013 Azure Marketplace Exporter Skip")
@@ -314,20 +320,20 @@ def test_a_filtered_list_says_so_in_heading_and_title(pages: Pages) -> None:
     assert not any("aria-current" in one for one in everything.all("a"))
 
 
-def test_the_caption_tells_the_order_only_where_it_shows(pages: Pages) -> None:
+def test_the_caption_tells_the_order_only_where_it_shows(pages: HtmlPages) -> None:
     shown = [record("a", steps=AT_SIGNOFF), record("b")]
     assert "All offers, those that wait for the publisher first Offer" in index(pages, *shown).text
     assert "All offers Offer" in index(pages, shown[1]).text
     assert "Offers 1 to 1 of 1 that match Offer" in index(pages, *shown, waiting_on="publisher").text
 
 
-def test_a_publisher_that_is_not_watched_stays_in_the_form(pages: Pages) -> None:
-    html = pages.index(snapshot(record()), Filters(publisher="<gone>"), STALE_AFTER)
+def test_a_publisher_that_is_not_watched_stays_in_the_form(pages: HtmlPages) -> None:
+    html = pages.index(snapshot(record()), Filters(publisher="<gone>"), LENS)
     assert "<option>contoso</option><option selected>&lt;gone&gt;</option></select>" in html
     assert "0 of 1 offer Text" in Document(html).text
 
 
-def test_the_page_of_an_offer_has_its_steps_in_order_with_their_messages(pages: Pages) -> None:
+def test_the_page_of_an_offer_has_its_steps_in_order_with_their_messages(pages: HtmlPages) -> None:
     texts = message("<ul><li>Too <b>short</b></li></ul>", Level.ERROR), message("")
     steps = DONE, replace(CERTIFY, messages=texts, description="Checks it")
     page = offer(pages, record(steps=steps, since=4 * 86400, display_name="My VM", version=7, changed=NOW - 60))
@@ -355,13 +361,13 @@ def test_the_page_of_an_offer_has_its_steps_in_order_with_their_messages(pages: 
     ],
 )
 def test_an_offer_is_called_live_only_where_that_is_known(
-    pages: Pages, live: bool | None, since: float | None, words: str
+    pages: HtmlPages, live: bool | None, since: float | None, words: str
 ) -> None:
     page = offer(pages, record(status=OfferStatus.SUCCEEDED, live=live, live_since=since))
     assert words in page.text
 
 
-def test_steps_show_the_times_that_the_api_tells(pages: Pages) -> None:
+def test_steps_show_the_times_that_the_api_tells(pages: HtmlPages) -> None:
     told = (
         replace(DONE, progress=None, started=NOW - 9000, completed=NOW - 3600),
         replace(CERTIFY, progress=None, estimated_time_frame="", started=NOW - 3600),
@@ -392,26 +398,28 @@ def test_steps_show_the_times_that_the_api_tells(pages: Pages) -> None:
         (StepStatus.IN_PROGRESS, "Certification In progress 40 % 40 % Estimate ~2-3 days Elapsed 9d of at most 3d"),
     ],
 )
-def test_the_estimate_is_compared_only_while_microsoft_is_at_work(pages: Pages, status: StepStatus, words: str) -> None:
+def test_the_estimate_is_compared_only_while_microsoft_is_at_work(
+    pages: HtmlPages, status: StepStatus, words: str
+) -> None:
     step = replace(CERTIFY, status=status, started=NOW - 9 * 86400)
     text = offer(pages, record(steps=(step,), since=6 * 86400)).text
     assert words in text
     assert ("business days" in text) is ("Estimate" in words)
 
 
-def test_many_messages_are_bounded(pages: Pages) -> None:
+def test_many_messages_are_bounded(pages: HtmlPages) -> None:
     page = offer(pages, record(messages=tuple(message(f"m{number}") for number in range(30))))
     assert "10 older ones are left out." in page.text
     assert page.text.count(" ago m") == 20
 
 
-def test_an_offer_that_waits_for_the_publisher_leads_to_partner_center(pages: Pages) -> None:
+def test_an_offer_that_waits_for_the_publisher_leads_to_partner_center(pages: HtmlPages) -> None:
     assert PARTNER_CENTER in offer(pages, record(steps=AT_SIGNOFF)).links[:-1]
     assert PARTNER_CENTER not in offer(pages, record()).links[:-1]
     assert PARTNER_CENTER in offer(pages, record(status=OfferStatus.UNKNOWN)).links[:-1]
 
 
-def test_stale_data_is_shown_as_such_on_the_page_of_the_offer(pages: Pages) -> None:
+def test_stale_data_is_shown_as_such_on_the_page_of_the_offer(pages: HtmlPages) -> None:
     stale = offer(pages, record(fetched=STALE_AFTER, failure=Failure("timeout", "no answer")))
     assert "No current data. What follows was last fetched 1h ago" in stale.text
     assert "The last fetch failed: timeout no answer" in stale.text
@@ -424,32 +432,35 @@ def test_stale_data_is_shown_as_such_on_the_page_of_the_offer(pages: Pages) -> N
     assert "Certification" not in never.text
 
 
-def test_a_page_tells_when_it_was_made(pages: Pages) -> None:
+def test_a_page_tells_when_it_was_made(pages: HtmlPages) -> None:
     for page in every_page(pages):
         assert "as of 2026-09-21 14:13:20 UTC; it does not refresh by itself" in page.text
 
 
-def test_an_offer_without_steps_says_so(pages: Pages) -> None:
+def test_an_offer_without_steps_says_so(pages: HtmlPages) -> None:
     assert "There are no steps" in offer(pages, record(status=OfferStatus.NEVER_PUBLISHED, steps=())).text
 
 
-def test_the_reference_lists_every_metric(pages: Pages) -> None:
-    text = pages.docs().replace("\u200b", "")
+def test_the_reference_lists_every_metric(pages: HtmlPages) -> None:
+    text = pages.docs(LENS).replace("\u200b", "")
     assert all(f"<code>{one.name}</code>" in text for one in documented())
 
 
-def test_each_reason_that_is_shown_leads_to_its_explanation(pages: Pages) -> None:
-    explained = {f"docs#{one['id']}" for one in Document(pages.docs()).all("div") if "id" in one}
+def test_each_reason_that_is_shown_leads_to_its_explanation(pages: HtmlPages) -> None:
+    explained = {f"docs#{one['id']}" for one in Document(pages.docs(LENS)).all("div") if "id" in one}
     assert explained == {f"docs#reason-{one}" for one in REASONS}
     failing = record("failing", failure=Failure("timeout", "x"))
     stale = record("stale", fetched=STALE_AFTER, failure=Failure("throttled", "x"))
-    sources = SourceRecord("cloud_partner", 3, NOW - 30), SourceRecord("b", failure=Failure("decode", "x"))
+    sources = (
+        SourceRecord("cloud_partner", ("a", "b", "c"), NOW - 30),
+        SourceRecord("b", failure=Failure("decode", "x")),
+    )
     down = publisher(failing, stale, failure=Failure("forbidden", "x"), sources=sources)
-    links = Document(pages.index(Snapshot((down,)), Filters(), STALE_AFTER)).links
+    links = Document(pages.index(Snapshot((down,)), Filters(), LENS)).links
     shown = [link for link in links if "#reason" in link]
     assert shown == [f"./docs#reason-{one}" for one in ("throttled", "timeout", "decode", "forbidden")]
     assert "../../docs#reason-timeout" in offer(pages, failing).links
 
 
-def test_a_reason_of_another_version_breaks_no_link(pages: Pages) -> None:
+def test_a_reason_of_another_version_breaks_no_link(pages: HtmlPages) -> None:
     assert "../../docs#reason-a%20%22b" in offer(pages, record(failure=Failure('a "b', "x"))).links

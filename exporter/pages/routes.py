@@ -1,0 +1,113 @@
+"""The addresses for people and scripts; none of them asks the upstream API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from exporter.exposition.publication import Publication
+from exporter.pages.discovery import missing_lists, write_targets
+from exporter.pages.filters import BadQueryError, Filters
+from exporter.pages.headers import security_headers
+from exporter.pages.html import HtmlPages
+from exporter.pages.json_document import JsonDocument
+from exporter.pages.offers_json import write_offers
+from exporter.pages.render_limiter import RenderLimiter
+from exporter.pages.view import Lens
+
+__all__ = ["PageRoutes"]
+
+OFFERS = "/offers/"
+
+
+@dataclass(frozen=True, slots=True)
+class PageRoutes:
+    """Pages and JSON over a publication; `clock` is Unix time."""
+
+    publication: Publication
+    html: HtmlPages
+    clock: Callable[[], float]
+    limiter: RenderLimiter = field(default_factory=RenderLimiter)
+    offers_json: JsonDocument = field(default_factory=lambda: JsonDocument(write_offers))
+    targets_json: JsonDocument = field(default_factory=lambda: JsonDocument(write_targets))
+
+    def routes(self) -> list[Route]:
+        """All routes, for the application."""
+        return [
+            Route("/", self.index),
+            Route(OFFERS + "{ids:path}", self.offer),
+            Route("/docs", self.docs),
+            Route("/api/v1/offers", self.offers),
+            Route("/sd", self.targets),
+        ]
+
+    async def index(self, request: Request) -> Response:
+        """Answer with the landing page."""
+        try:
+            filters = Filters.parse(request.query_params)
+        except BadQueryError as error:
+            return await self._message("The filter cannot be used", str(error), "./", HTTPStatus.BAD_REQUEST)
+        return await self._page(lambda lens: self.html.index(self.publication.snapshot, filters, lens))
+
+    async def offer(self, request: Request) -> Response:
+        """Answer with the page of one offer."""
+        ids = _raw_path(request).partition(OFFERS)[2]
+        # A slash within an offer id may stand as it is, for some reverse proxies decode it on the way.
+        publisher_id, _, offer_id = (unquote(part) for part in ids.partition("/"))
+        record = self.publication.snapshot.offer(publisher_id, offer_id)
+        if record is None:
+            text = "The exporter does not watch such an offer, or has not seen it in the publisher's list yet."
+            root = "../" * (ids.count("/") + 1)
+            return await self._message("There is no such offer", text, root, HTTPStatus.NOT_FOUND)
+        return await self._page(lambda lens: self.html.offer(record, lens))
+
+    async def docs(self, _: Request) -> Response:
+        """Answer with the reference."""
+        return await self._page(self.html.docs)
+
+    async def offers(self, request: Request) -> Response:
+        """Answer with the snapshot as JSON."""
+        return await self._json(self.offers_json, request)
+
+    async def targets(self, request: Request) -> Response:
+        """List all targets for `/probe`: all of them or, while a list is missing, none with a 503."""
+        if missing := missing_lists(self.publication.snapshot):
+            return PlainTextResponse(f"no list of offers yet {missing}\n", HTTPStatus.SERVICE_UNAVAILABLE)
+        return await self._json(self.targets_json, request)
+
+    async def missing(self, request: Request, _: Exception) -> Response:
+        """Answer for an address that does not exist: a page that leads back for browsers, one line for programs."""
+        if "text/html" not in request.headers.get("accept", "").lower():
+            return PlainTextResponse("Not Found", HTTPStatus.NOT_FOUND, security_headers())
+        root = "../" * (_raw_path(request).count("/") - 1) or "./"
+        return await self._message(
+            "There is nothing here", "The exporter has no page at this address.", root, HTTPStatus.NOT_FOUND
+        )
+
+    async def _json(self, document: JsonDocument, request: Request) -> Response:
+        return await self.limiter.respond(lambda: document.respond(request, self.publication.snapshot, self._lens()))
+
+    async def _message(self, title: str, text: str, root: str, status: HTTPStatus) -> Response:
+        return await self._page(lambda lens: self.html.message(title, text, lens, root=root), status)
+
+    async def _page(self, render: Callable[[Lens], str], status: HTTPStatus = HTTPStatus.OK) -> Response:
+        def answer() -> Response:
+            html = render(self._lens()).encode("utf-8", "replace")
+            return Response(html, status, self.html.headers, "text/html; charset=utf-8")
+
+        return await self.limiter.respond(answer)
+
+    def _lens(self) -> Lens:
+        return Lens(self.clock(), self.publication.stale_after)
+
+
+def _raw_path(request: Request) -> str:
+    """The path as it was sent, still percent-encoded: an id may hold a slash."""
+    raw: bytes = request.scope["raw_path"]
+    return raw.partition(b"?")[0].decode("ascii", "replace")
