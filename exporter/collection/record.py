@@ -122,6 +122,11 @@ class Past:
         """How long each step took the last times, the newest last."""
         return {step_id: unpacked(text) for step_id, text in self._series().get(source, {}).items()}
 
+    def all_durations(self) -> Iterator[tuple[str, str, Duration]]:
+        """All of them, with their source and step id."""
+        for source, steps in self._series().items():
+            yield from ((source, step_id, one) for step_id, text in steps.items() for one in unpacked(text))
+
     def _series(self) -> dict[str, dict[str, str]]:
         known: dict[str, dict[str, str]] = json.loads(self.steps) if self.steps else {}
         return known
