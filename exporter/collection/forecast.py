@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
+from zlib import crc32
 
 from exporter.collection.record import ACTIVE, DURATIONS, Duration, Past, Pool
 from exporter.collection.snapshot import OfferRecord, Outlook, Usual
@@ -29,6 +30,9 @@ GENERATOR = 18
 """Multiples of its powers, modulo `POINTS`, pair the durations of the steps evenly (the lattice rule of Korobov)."""
 WEEKEND_ENDS = 4.0
 """Ends at weekends that chance would bring before their absence says anything, and the factor by which they must be fewer."""
+
+HOLD, FAR = 1800, 6
+"""Seconds after which a forecast is made anew although nothing has happened, unless it is nearer than so many times that."""
 
 _STUCK = frozenset({StepStatus.REJECTED, StepStatus.BLOCKED})
 _OVER = frozenset({StepStatus.COMPLETE, StepStatus.CANCELED})
@@ -84,7 +88,7 @@ class Record:
             return None
         plain = Recorded([one.seconds for one in self.durations])
         working = [_seconds(one, in_working_time=True) for one in self.durations] if self.in_working_time else ()
-        usual = Usual(round(plain.quantile(0.5)), round(plain.quantile(0.95)), name)
+        usual = Usual(float(round(plain.quantile(0.5))), float(round(plain.quantile(0.95))), name)
         return Basis(Recorded(working) if working else plain, self.in_working_time, usual)
 
 
@@ -108,18 +112,30 @@ class Outlooks:
         self._of_type: dict[tuple[str, str, str], tuple[Record, Basis | None]] = {}
         self._of_all: dict[tuple[str, str], Basis | None] = {}
 
-    def seen(self, record: OfferRecord) -> OfferRecord:
-        """The record with its outlook: None for an offer that is not being published or of which nothing can be said."""
+    def seen(self, record: OfferRecord, before: OfferRecord | None = None) -> OfferRecord:
+        """The record with its outlook, which may be that of `before`: None for an offer that is not being published or of which nothing can be said."""
         offer = record.offer
         if offer is None or offer.is_listed_only or offer.status not in ACTIVE:
             return record if record.outlook is None else replace(record, outlook=None)
+        if before is not None and self._holds(record, before):
+            return replace(record, outlook=before.outlook)
         own = record.past.durations(offer.source)
         to_come = (Step(one, "", StepStatus.NOT_STARTED) for one in self._to_come(record.past, offer, own))
         steps = (*offer.steps, *to_come)
         bases = {step.step_id: self._basis(offer, step, own.get(step.step_id, ())) for step in steps}
         usual = {step_id: one.usual for step_id, one in bases.items() if one is not None and one.usual is not None}
         expected = self._expected(record, steps, bases)
-        return replace(record, outlook=Outlook(expected, usual) if expected or usual else None)
+        return replace(record, outlook=Outlook(expected, usual, self._now) if expected or usual else None)
+
+    def _holds(self, record: OfferRecord, before: OfferRecord) -> bool:
+        """Whether the last outlook still does: nothing has happened, it is far off, and it is not this offer's turn."""
+        outlook = before.outlook
+        if outlook is None or outlook.expected is None or outlook.made is None:
+            return False
+        is_same = record.offer is before.offer and record.past is before.past
+        turn = crc32(record.offer_id.encode("utf-8", "replace")) % HOLD
+        is_turn = (self._now + turn) // HOLD != (outlook.made + turn) // HOLD
+        return is_same and not is_turn and outlook.expected[0] - self._now > FAR * HOLD
 
     def _to_come(self, past: Past, offer: Offer, own: Mapping[str, Sequence[Duration]]) -> tuple[str, ...]:
         """Steps that the API will only show once they begin: those of the last publication or, without one, of the type."""
@@ -175,7 +191,7 @@ class Outlooks:
             if step.status not in _RUNNING and basis is not None:
                 ends = basis.ends(ends, next(orders))
         ends.sort()
-        return round(ends[POINTS // 2]), round(ends[POINTS * 4 // 5])
+        return float(round(ends[POINTS // 2])), float(round(ends[POINTS * 4 // 5]))
 
 
 def _estimated(step: Step) -> Basis | None:

@@ -72,7 +72,7 @@ class Refresh:
         self._give_up()
         pools = pooled(self.before.pools, self._durations(wanted.values()))
         outlooks = Outlooks(pools, self.fetch.clock())
-        records = tuple(outlooks.seen(self._records[offer_id]) for offer_id in wanted)
+        records = tuple(outlooks.seen(self._records[offer_id], one.before) for offer_id, one in wanted.items())
         failures = [one.failure for one in records if one.failure]
         return replace(
             self.before,

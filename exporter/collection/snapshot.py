@@ -55,11 +55,13 @@ class Usual:
 class Outlook:
     """What the record tells of a publication that is under way.
 
-    `expected` are the times before which it goes live with a probability of 0.5 and of 0.8, `usual` has the steps on record.
+    `expected` are the times before which it goes live with a probability of 0.5 and of 0.8, `usual` has the steps on record,
+    `made` is when that was worked out.
     """
 
     expected: tuple[float, float] | None = None
     usual: Mapping[str, Usual] = field(default_factory=dict)
+    made: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,3 +206,19 @@ def test_it_is_the_same_each_time() -> None:
     pools = [pool(name, [rng.uniform(1, 9) * DAY for _ in range(50)]) for name in "ab"]
     one = published(step("a", BUSY), step("b", TO_COME), since=NOW - DAY)
     assert len({outlook(one, *pools).expected for _ in range(3)}) == 1  # type: ignore[union-attr]  # there is one
+
+
+def test_it_holds_for_half_an_hour_while_nothing_happens_and_it_is_far_off() -> None:
+    def again(before: OfferRecord, later: float, pools: tuple[Pool, ...], **changes: Any) -> Outlook | None:
+        blank = replace(before, outlook=None, **changes)
+        return Outlooks(pools, NOW + later).seen(blank, before).outlook
+
+    days = pool("a", [one * 24 for one in TEN])
+    far = Outlooks(days, NOW).seen(published(step("a", BUSY)))
+    turns = [later for later in range(0, 3600, 60) if again(far, later, days) is not far.outlook]
+    assert turns == list(range(turns[0], 3600, 60))
+    assert 0 < turns[0] <= 1800
+    assert again(far, 0, days, past=own("a", 9)) is not far.outlook
+    assert again(far, 0, days, offer=replace(far.offer, version=9)) is not far.outlook  # type: ignore[type-var]  # it is there
+    near = Outlooks(pool("a", [HOUR] * 9), NOW).seen(published(step("a", BUSY)))
+    assert again(near, 0, pool("a", [HOUR] * 9)) is not near.outlook
