@@ -71,6 +71,7 @@ class Service:
             self._web_config = LiveConfig(settings.web.config.file)
         self._load = load
         self._changing = threading.Lock()
+        self._saving = threading.Lock()
         self._closed = False
         self._reloads = Runs("reload", self._reload)
         self._saves = Runs("save", self._save)
@@ -139,7 +140,9 @@ class Service:
         """End the collection, and keep what is known."""
         with self._changing:
             self._closed = True
-            self._state.save(self.engine.stop())
+            newest = self.engine.stop()
+            with self._saving:
+                self._state.save(newest)
             self._state.close()
 
     def _save_later(self, _: Snapshot) -> None:
@@ -147,7 +150,8 @@ class Service:
 
     def _save(self) -> None:
         """Keep the newest snapshot, whichever was the newest when somebody asked for it."""
-        self._state.save(self.publication.snapshot)
+        with self._saving:
+            self._state.save(self.publication.snapshot)
 
     def is_alive(self) -> bool:
         """True while it collects, and while one engine takes the place of another."""

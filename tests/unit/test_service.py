@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 from exporter import service as module
 from exporter.collection.snapshot import Snapshot
+from exporter.collection.state import StateFile
 from exporter.config.settings import (
     ApiSettings,
     AuthSettings,
@@ -304,6 +305,28 @@ def test_a_state_that_cannot_be_written_ends_nothing(make: Make, tmp_path: Path)
             service.engine.refresh()
     assert [one["event"] for one in logs].count("state file not written") == 1
     service.close()
+
+
+def test_a_slow_disk_holds_up_no_refresh(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was to be written meanwhile is written once, in its newest state."""
+    go_on = threading.Event()
+    saved: list[Snapshot] = []
+    write = StateFile.save
+
+    def slow(state: StateFile, snapshot: Snapshot) -> None:
+        assert go_on.wait(10)
+        write(state, snapshot)
+        saved.append(snapshot)
+
+    monkeypatch.setattr(StateFile, "save", slow)
+    service = Service(make(state_file=str(tmp_path / "state")), make)
+    service.engine.adopt(service.restore())
+    shown = [service.engine.refresh() for _ in range(5)]
+    assert saved == []
+    go_on.set()
+    service.close()
+    assert len(saved) <= 3
+    assert saved[-1] == shown[-1]
 
 
 def test_a_full_disk_ends_nothing(make: Make, tmp_path: Path) -> None:

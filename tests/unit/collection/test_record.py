@@ -255,6 +255,16 @@ def test_time_with_the_publisher_is_no_duration() -> None:
     assert certified(walk(IDLE, waiting, waiting, BUSY, DONE)) == [60]
 
 
+def test_an_offer_that_moves_to_another_source_on_its_way() -> None:
+    """The publication goes on; when its step began is not known there, were it the same one, until the next publication."""
+    moved, done = (replace(one, source="partner_center") for one in (BUSY, DONE))
+    past = walk(IDLE, BUSY, moved, done)
+    assert [(one.seconds, one.outcome) for one in past.ended()] == [(120, SUCCEEDED)]
+    assert past.steps == ""
+    assert walk(IDLE, BUSY, moved, BUSY, DONE).steps == ""
+    assert past.counts == (1, 0, 0)
+
+
 def test_submitted_again_between_two_looks() -> None:
     first = at(RUNNING, StepStatus.COMPLETE)
     past = walk(IDLE, BUSY, first, BUSY, DONE)
