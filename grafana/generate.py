@@ -1,4 +1,4 @@
-"""Write the dashboards and the page about them, or check that they are as this program would write them.
+"""Write the dashboards, the page about them and Grafana's alerts, or check that they are as this program would write them.
 
     python grafana/generate.py [--check] [--directory DIRECTORY]
 
@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     differing = [path for path, text in wanted.items() if _read(options.directory / path) != text]
     stray = sorted(
         str(path.relative_to(options.directory))
-        for folder in ("grafana/dashboards", "grafana/import")
-        for path in (options.directory / folder).glob("*.json")
+        for folder in ("grafana/dashboards", "grafana/import", "grafana/alerting")
+        for path in (options.directory / folder).glob("*")
         if str(path.relative_to(options.directory)) not in wanted
     )
     if options.check:

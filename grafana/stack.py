@@ -1,10 +1,12 @@
 """The stack of compose.yaml without containers: simulator, exporter, Prometheus, Alertmanager, a receiver, and Grafana if there.
 
-    python grafana/stack.py [--any-port]
+    python grafana/stack.py [--any-port] [--days N]
 
-Takes the programs from .tools/bin (see .ci/tools), from beside the running Python, or from the path; Grafana from
-GRAFANA_HOME too. Listens on the loopback only, keeps its data in a temporary folder, prints where everything is, and ends
-all of it on Ctrl-C, SIGTERM or SIGHUP. Exit code 1 if a program is missing, does not start, or ends by itself.
+Begins with the past of the simulated publishers (see grafana/history.py), which takes a minute or so; without it, with
+`--days 0`, the simulated offers walk faster than in life. Takes the programs from .tools/bin (see .ci/tools), from beside the
+running Python, or from the path; Grafana from GRAFANA_HOME too. Listens on the loopback only, keeps its data in a temporary
+folder, prints where everything is, and ends all of it on Ctrl-C, SIGTERM or SIGHUP. Exit code 1 if a program is missing, does
+not start, or ends by itself.
 """
 
 from __future__ import annotations
@@ -13,50 +15,47 @@ import argparse
 import os
 import shutil
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, NoReturn, Self
+from types import FrameType
+from typing import Any, NoReturn
 
 import yaml
 
-__all__ = ["Program", "Stack", "StackError", "find", "main", "start_all"]
-
 HOME = Path(__file__).resolve().parent
-ROOT = HOME.parent
-START_TIMEOUT = 60.0
-END_TIMEOUT = 15.0
+# Run as a program, Python looks for modules in this folder only; at the end, so that the installed exporter is taken.
+sys.path.append(str(HOME.parent))
+
+from grafana.programs import Program, Stack, StackError, find, folders  # noqa: E402 - see above
+
+__all__ = [
+    "Program",
+    "Stack",
+    "StackError",
+    "find",
+    "find_grafana",
+    "main",
+    "start_all",
+    "start_grafana",
+    "start_prometheus",
+]
+
+DAYS = 14
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Debian has another name for it.
 ALERTMANAGER = ("alertmanager", "prometheus-alertmanager")
-NEEDED = (("azure-marketplace-simulator",), ("azure-marketplace-exporter",), ("prometheus",), ALERTMANAGER)
+NEEDED = (
+    ("azure-marketplace-simulator",),
+    ("azure-marketplace-exporter",),
+    ("prometheus",),
+    ("promtool",),
+    ALERTMANAGER,
+)
 RECEIVER_IN_EXAMPLE = "http://127.0.0.1:9099"
-
-
-class StackError(Exception):
-    """A program is missing, does not start, or has ended."""
-
-
-def find(*names: str) -> Path:
-    """Find a program by the first of its names that is there.
-
-    Raises:
-        StackError: if none is.
-    """
-    folders = (str(Path(os.environ.get("TOOLS_DIR", ROOT / ".tools")) / "bin"), str(Path(sys.executable).parent), None)
-    for name in names:
-        for folder in folders:
-            if found := shutil.which(name, path=folder):
-                return Path(found)
-    raise StackError(f"{names[0]} is not on the path; install it, or run .ci/tools")
+PICTURES = "https://github.com/azure-marketplace-exporter/azure-marketplace-exporter/blob/main/docs/dashboards.md"
 
 
 def find_grafana() -> tuple[Path, Path] | None:
@@ -67,140 +66,29 @@ def find_grafana() -> tuple[Path, Path] | None:
     return (Path(found), Path("/usr/share/grafana")) if found else None
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A running program and where it listens."""
+def start_all(stack: Stack, days: float = DAYS, *, offers: int = 0) -> None:
+    """Start everything, each program with the configuration that compose.yaml mounts, its addresses replaced.
 
-    name: str
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    @property
-    def address(self) -> str:
-        """Host and port."""
-        return self.url.removeprefix("http://")
-
-
-class Stack:
-    """Programs that are started one after the other and ended together, the last one first."""
-
-    def __init__(self, folder: Path, *, any_port: bool = False) -> None:
-        self.folder = folder
-        self.any_port = any_port
-        self.programs: list[Program] = []
-
-    def __enter__(self) -> Self:
-        """Begin with nothing."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """End all programs."""
-        for program in reversed(self.programs):
-            program.process.terminate()
-            try:
-                program.process.wait(END_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                program.process.kill()
-                program.process.wait()
-
-    def port(self, preferred: int) -> int:
-        """Choose a port of the loopback: the usual one if it is free."""
-        for wanted in (0,) if self.any_port else (preferred, 0):
-            with socket.socket() as one:
-                try:
-                    one.bind(("127.0.0.1", wanted))
-                except OSError:
-                    continue
-                port: int = one.getsockname()[1]
-                return port
-        raise StackError("the loopback has no free port")
-
-    def write(self, name: str, content: object) -> Path:
-        """Write a configuration file."""
-        path = self.folder / name
-        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
-        return path
-
-    def start(
-        self,
-        name: str,
-        command: Sequence[str | Path],
-        port: int,
-        *,
-        ready: str | None = "/",
-        environ: Mapping[str, str] | None = None,
-    ) -> Program:
-        """Start a program and wait until GET of `ready` works, or until the port takes connections if that is None."""
-        log = self.folder / f"{name}.log"
-        with log.open("wb") as output:
-            # A session of its own: Ctrl-C reaches this program only, which then ends them in order.
-            process = subprocess.Popen(  # noqa: S603 - the programs that this file names
-                [str(one) for one in command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                env=os.environ | dict(environ or {}),
-                start_new_session=True,
-            )
-        program = Program(name, f"http://127.0.0.1:{port}", process, log)
-        self.programs.append(program)
-        self._wait(program, ready)
-        return program
-
-    def _wait(self, program: Program, ready: str | None) -> None:
-        end = time.monotonic() + START_TIMEOUT
-        while time.monotonic() < end:
-            self.check()
-            if _answers(program, ready):
-                return
-            time.sleep(0.1)
-        raise StackError(f"{program.name} did not start within {START_TIMEOUT:g} s; its log:\n{_tail(program.log)}")
-
-    def check(self) -> None:
-        """See that all programs run.
-
-        Raises:
-            StackError: for the first one that has ended.
-        """
-        for program in self.programs:
-            if (code := program.process.poll()) is not None:
-                raise StackError(f"{program.name} has ended with {code}; its log:\n{_tail(program.log)}")
-
-
-def _answers(program: Program, ready: str | None) -> bool:
-    try:
-        if ready is None:
-            host, port = program.address.split(":")
-            socket.create_connection((host, int(port)), 2).close()
-        else:
-            urllib.request.urlopen(program.url + ready, timeout=2).close()  # noqa: S310 - the loopback
-    except OSError:
-        return False
-    return True
-
-
-def _tail(path: Path) -> str:
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
-
-
-def start_all(stack: Stack) -> None:
-    """Start everything, each program with the configuration that compose.yaml mounts, its addresses replaced."""
+    With `offers`, a past of that many offers takes the place of the demo's.
+    """
     for names in NEEDED:
         find(*names)
-    simulator_port = stack.port(10143)
-    simulator = stack.start(
-        "simulator",
-        [find("azure-marketplace-simulator"), f"--listen-address=127.0.0.1:{simulator_port}", "--token=demo"],
-        simulator_port,
-        ready=None,
-    )
-    exporter = _start_exporter(stack, simulator)
+    simulator_port, exporter_port = stack.port(10143), stack.port(10142)
+    settings = _exporter_settings(stack, simulator_port, exporter_port, is_demo=not offers)
+    options = _write_past(stack, settings, exporter_port, days, offers) if days else []
+    command: list[str | Path] = [
+        find("azure-marketplace-simulator"),
+        f"--listen-address=127.0.0.1:{simulator_port}",
+        "--token=demo",
+        *options,
+    ]
+    stack.start("simulator", command, simulator_port, ready=None)
+    command = [find("azure-marketplace-exporter"), f"--config.file={settings}"]
+    if days:
+        command.append(f"--collection.state-file={stack.folder / 'history' / 'state.json'}")
+    exporter = stack.start("exporter", command, exporter_port, ready="/-/ready")
     receiver_port = stack.port(9099)
-    command: list[str | Path] = [sys.executable, HOME / "demo" / "receiver.py", f"127.0.0.1:{receiver_port}"]
+    command = [sys.executable, HOME / "demo" / "receiver.py", f"127.0.0.1:{receiver_port}"]
     receiver = stack.start("receiver", command, receiver_port)
     alertmanager = start_alertmanager(stack, receiver.url)
     prometheus = start_prometheus(stack, [exporter.address], alertmanager.address)
@@ -208,14 +96,29 @@ def start_all(stack: Stack) -> None:
         start_grafana(stack, *grafana, prometheus.url, alertmanager.url)
 
 
-def _start_exporter(stack: Stack, simulator: Program) -> Program:
-    port = stack.port(10142)
+def _exporter_settings(stack: Stack, simulator_port: int, port: int, *, is_demo: bool) -> Path:
     settings: dict[str, Any] = yaml.safe_load((HOME / "demo" / "exporter.yaml").read_text("utf-8"))
-    settings["api"]["base_url"] = simulator.url
+    settings["api"]["base_url"] = f"http://127.0.0.1:{simulator_port}"
+    if not is_demo:
+        settings["publishers"] = ["publisher-001"]
     settings["web"] = {"listen_address": [f"127.0.0.1:{port}"]}
-    config = stack.write("exporter.yaml", settings)
-    command: list[str | Path] = [find("azure-marketplace-exporter"), f"--config.file={config}"]
-    return stack.start("exporter", command, port, ready="/-/ready")
+    return stack.write("exporter.yaml", settings)
+
+
+def _write_past(stack: Stack, settings: Path, exporter_port: int, days: float, offers: int) -> list[str]:
+    """Write what the stack would have seen before, into the data of Prometheus; gives the simulator's options to go on."""
+    print(f"writing the past of {days:g} days, which takes a minute or so (--days 0 leaves it out)", flush=True)
+    history = stack.folder / "history"
+    instance = f"127.0.0.1:{exporter_port}"
+    command: list[str | Path] = [sys.executable, HOME / "history.py", history, f"--config={settings}"]
+    stack.run("history", [*command, f"--instance={instance}", f"--days={days}", f"--offers={offers}"])
+    (stack.folder / "prometheus").mkdir()
+    path = os.pathsep.join((*map(str, folders()), os.environ.get("PATH", "")))
+    command = ["sh", HOME / "prometheus" / "past.sh", history, stack.folder / "prometheus"]
+    stack.run("past", command, environ={"PATH": path, "PORT": str(stack.port(0)), "TMPDIR": str(stack.folder)})
+    for day in history.glob("*.om"):
+        day.unlink()
+    return (history / "simulator").read_text("utf-8").split()
 
 
 def start_alertmanager(stack: Stack, receiver_url: str) -> Program:
@@ -265,22 +168,36 @@ def start_prometheus(
     return stack.start("prometheus", command, port, ready="/-/ready")
 
 
-def start_grafana(stack: Stack, program: Path, home: Path, prometheus_url: str, alertmanager_url: str) -> Program:
+def start_grafana(
+    stack: Stack,
+    program: Path,
+    home: Path,
+    prometheus_url: str,
+    alertmanager_url: str,
+    *,
+    provisioning: Path = HOME / "provisioning",
+) -> Program:
     """Start Grafana with data sources and dashboards, the overview as its home, open for everybody on this machine."""
     port = stack.port(3000)
+    # Where it would look for plugins: a folder that is not there is an error in its log.
+    (stack.folder / "grafana" / "plugins").mkdir(parents=True, exist_ok=True)
     dashboards = HOME / "dashboards"
     environ = {
         "ALERTMANAGER_URL": alertmanager_url,
         "DASHBOARDS_PATH": str(dashboards),
         "PROMETHEUS_URL": prometheus_url,
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
         "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
         "GF_ANALYTICS_REPORTING_ENABLED": "false",
         "GF_AUTH_ANONYMOUS_ENABLED": "true",
         "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
         "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(dashboards / "azure-marketplace-overview.json"),
+        "GF_NEWS_NEWS_FEED_ENABLED": "false",
         "GF_PATHS_DATA": str(stack.folder / "grafana"),
         "GF_PATHS_LOGS": str(stack.folder / "grafana"),
-        "GF_PATHS_PROVISIONING": str(HOME / "provisioning"),
+        "GF_PATHS_PROVISIONING": str(provisioning),
+        "GF_PLUGINS_PREINSTALL_DISABLED": "true",
+        "GF_SECURITY_DISABLE_GRAVATAR": "true",
         "GF_SERVER_HTTP_ADDR": "127.0.0.1",
         "GF_SERVER_HTTP_PORT": str(port),
     }
@@ -299,12 +216,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the stack until it is told to end; gives the exit code."""
     parser = argparse.ArgumentParser(prog="grafana/stack.py", description="Run the demo stack without containers.")
     parser.add_argument("--any-port", action="store_true", help="take free ports even where the usual ones are free")
+    parser.add_argument("--days", type=float, default=DAYS, help="how much of the past to begin with; 0 for none")
     options = parser.parse_args(arguments)
     for number in ENDINGS:
         signal.signal(number, _leave)
     try:
         with tempfile.TemporaryDirectory(prefix="marketplace-stack-") as folder:
-            _run(Path(folder), any_port=options.any_port)
+            _run(Path(folder), any_port=options.any_port, days=options.days)
     except KeyboardInterrupt:
         return 0
     except StackError as error:
@@ -312,13 +230,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _run(folder: Path, *, any_port: bool) -> NoReturn:
+def _run(folder: Path, *, any_port: bool, days: float) -> NoReturn:
     with Stack(folder, any_port=any_port) as stack:
-        start_all(stack)
+        start_all(stack, days)
         for program in stack.programs:
             print(f"{program.name:14}{program.url}")
         if not any(program.name == "grafana" for program in stack.programs):
-            print("no Grafana found: install it, or set GRAFANA_HOME, to see the dashboards")
+            print(
+                f"no Grafana found: set GRAFANA_HOME, or import grafana/import/*.json into yours; pictures: {PICTURES}"
+            )
         print("Ctrl-C ends all of it", flush=True)
         while True:
             time.sleep(0.5)

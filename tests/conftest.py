@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 INTEGRATION = ROOT / "tests" / "integration"
+# What Debian calls a program otherwise.
+DEBIAN = {"alertmanager": ("prometheus-alertmanager",)}
 
 
 def in_ci() -> bool:
@@ -63,9 +65,10 @@ def find_tool(name: str) -> Path | None:
     """Look for a program in .tools/bin (see .ci/tools), beside the running Python, then on the path."""
     tools = Path(os.environ.get("TOOLS_DIR", ROOT / ".tools"))
     for folder in (str(tools / "bin"), str(Path(sys.executable).parent), None):
-        found = shutil.which(name, path=folder)
-        if found:
-            return Path(found)
+        for one in (name, *DEBIAN.get(name, ())):
+            found = shutil.which(one, path=folder)
+            if found:
+                return Path(found)
     return None
 
 

@@ -263,9 +263,9 @@ FAMILIES: tuple[Family[Any], ...] = (
     Info(
         OfferRow,
         "offer_info",
-        "Descriptive text of the offer; always 1.",
-        ("display_name", "offer_type", "source"),
-        lambda row: (row.offer.display_name, row.offer.offer_type, row.offer.source),
+        "Descriptive text of the offer; always 1. The lifecycle is empty where the source does not tell it.",
+        ("display_name", "offer_type", "source", "lifecycle"),
+        lambda row: (row.offer.display_name, row.offer.offer_type, row.offer.source, row.offer.lifecycle),
     ),
     States(
         OfferRow,

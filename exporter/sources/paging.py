@@ -14,7 +14,7 @@ from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
 from exporter.sources.wire import Entries, Reading, UnknownValues, WireModel, decode
 
-__all__ = ["MAX_PAGES", "Listing", "Page", "Pages"]
+__all__ = ["MAX_PAGES", "Page", "PagedEntries", "Pages"]
 
 MAX_PAGES = 500
 
@@ -42,7 +42,7 @@ class Page(WireModel, Generic[Entry]):
 
 
 @dataclass(frozen=True, slots=True)
-class Listing(Generic[Entry]):
+class PagedEntries(Generic[Entry]):
     """All entries that can be used; `is_whole` unless some cannot, or a page is missing."""
 
     entries: tuple[Entry, ...]
@@ -64,7 +64,7 @@ class Pages(Generic[Entry]):
         values: UnknownValues,
         deadline: Deadline,
         params: Mapping[str, str] | None = None,
-    ) -> Listing[Entry]:
+    ) -> PagedEntries[Entry]:
         """Read all pages; one that is not there (404) after the first ends the list.
 
         Of a link only the query is used, and only if it leads to the API's own host: the token goes nowhere else.
@@ -84,7 +84,7 @@ class Pages(Generic[Entry]):
                 if len(seen) == 1:
                     raise
                 values.missing_page(reading.what, error.reason)
-                return Listing(tuple(entries), is_whole=False)
+                return PagedEntries(tuple(entries), is_whole=False)
             page = decode(self._shape, body, reading)
             entries += page.value
             if not page.following:
@@ -107,10 +107,10 @@ class Pages(Generic[Entry]):
         return dict(parse_qsl(target.query))
 
 
-def _listing(entries: list[Entry], reading: Reading) -> Listing[Entry]:
+def _listing(entries: list[Entry], reading: Reading) -> PagedEntries[Entry]:
     if reading.unusable and not entries:
         raise DecodeError(f"{reading.what} cannot be read: it holds no object")
-    return Listing(tuple(entries), is_whole=not reading.unusable)
+    return PagedEntries(tuple(entries), is_whole=not reading.unusable)
 
 
 def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:

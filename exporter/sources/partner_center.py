@@ -12,7 +12,7 @@ from exporter.domain.offers import Message, Offer, OfferStatus, Step
 from exporter.sources.base import Answer, OfferQuery
 from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
-from exporter.sources.paging import Listing, Page, Pages
+from exporter.sources.paging import Page, PagedEntries, Pages
 from exporter.sources.partner_center_model import (
     WireFinding,
     WireProduct,
@@ -115,7 +115,7 @@ class PartnerCenterSource(ProductSource[WireSubmission]):
         found = _PRODUCTS.read(self._client, f"{ROOT}/products", self._values, deadline, params)
         return [product for one in found.entries if (product := one.product()) is not None]
 
-    def _submissions(self, product_id: str, deadline: Deadline) -> Listing[WireSubmission]:
+    def _submissions(self, product_id: str, deadline: Deadline) -> PagedEntries[WireSubmission]:
         return _SUBMISSIONS.read(self._client, f"{_path(product_id)}/submissions", self._values, deadline)
 
     def _answer(

@@ -18,7 +18,7 @@ from exporter.domain.offers import Offer
 from exporter.sources.base import Answer, OfferQuery
 from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
-from exporter.sources.paging import Listing, Page, Pages
+from exporter.sources.paging import Page, PagedEntries, Pages
 from exporter.sources.product_ingestion_model import (
     WireProduct,
     WireSubmission,
@@ -97,7 +97,7 @@ class ProductIngestionSource(ProductSource[WireSubmission]):
         found = _PRODUCTS.read(self._client, f"{ROOT}/product", self._values, deadline, params)
         return [product for one in found.entries if (product := one.product()) is not None]
 
-    def _submissions(self, product_id: str, deadline: Deadline) -> Listing[WireSubmission]:
+    def _submissions(self, product_id: str, deadline: Deadline) -> PagedEntries[WireSubmission]:
         path = f"{ROOT}/submission/{quote(product_id, safe='')}"
         return _SUBMISSIONS.read(self._client, path, self._values, deadline, self._version)
 

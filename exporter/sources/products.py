@@ -14,7 +14,7 @@ from exporter.sources.base import Answer, NotServedError, OfferQuery, Source
 from exporter.sources.deadline import Deadline
 from exporter.sources.failures import says_unsupported
 from exporter.sources.http import ApiClient
-from exporter.sources.paging import Listing
+from exporter.sources.paging import PagedEntries
 from exporter.sources.wire import UnknownValues
 from exporter.telemetry.metrics import Telemetry
 
@@ -69,7 +69,7 @@ class ProductSource(Source, Generic[Known]):
         """Those that may have this offer id."""
 
     @abstractmethod
-    def _submissions(self, product_id: str, deadline: Deadline) -> Listing[Known]:
+    def _submissions(self, product_id: str, deadline: Deadline) -> PagedEntries[Known]:
         """All submissions of a product; NotFoundError or RefusedError if it has none here."""
 
     @abstractmethod
@@ -136,7 +136,7 @@ class ProductSource(Source, Generic[Known]):
             is_lasting=says_so or known.offer_type.lower() in self.elsewhere,
         )
 
-    def _check_whole(self, query: OfferQuery, submissions: Listing[Known]) -> None:
+    def _check_whole(self, query: OfferQuery, submissions: PagedEntries[Known]) -> None:
         """What is left out may be the newest submission: one that is older than what was told must not take its place."""
         usable = [one.number for one in submissions.entries if one.has_status]
         told = query.told.submission.partition("/")[0] if query.told is not None else ""

@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from exporter.config.settings import WebSettings
 from exporter.web.web_config import TlsServerConfig, read
 
-__all__ = ["Answer", "healthcheck"]
+__all__ = ["Health", "healthcheck"]
 
 TIMEOUT = 5.0
 _GUARDED = {http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.TOO_MANY_REQUESTS}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Health:
     """What the exporter said, and whether that is good."""
 
     is_healthy: bool
     text: str
 
 
-def healthcheck(web: WebSettings) -> Answer:
+def healthcheck(web: WebSettings) -> Health:
     """Ask the first listening address on this host.
 
     An exporter that asks for credentials is taken for healthy: its event loop has answered. It says more with
@@ -44,16 +44,16 @@ def healthcheck(web: WebSettings) -> Answer:
         return _judge(answer.status, answer.read(1000).decode("utf-8", "replace").strip())
     except (OSError, http.client.HTTPException) as error:
         if tls.wants_client_certificate and isinstance(error, ssl.SSLError | ConnectionResetError):
-            return Answer(is_healthy=True, text="alive; asks for a client certificate")
-        return Answer(is_healthy=False, text=f"no answer from {host}:{port}: {error}")
+            return Health(is_healthy=True, text="alive; asks for a client certificate")
+        return Health(is_healthy=False, text=f"no answer from {host}:{port}: {error}")
     finally:
         connection.close()
 
 
-def _judge(status: int, text: str) -> Answer:
+def _judge(status: int, text: str) -> Health:
     if status in _GUARDED:
-        return Answer(is_healthy=True, text=f"alive; answers {status} (web.open_health opens the health paths)")
-    return Answer(status == http.HTTPStatus.OK, text)
+        return Health(is_healthy=True, text=f"alive; answers {status} (web.open_health opens the health paths)")
+    return Health(status == http.HTTPStatus.OK, text)
 
 
 def _connection(host: str, port: int, *, with_tls: bool) -> http.client.HTTPConnection:

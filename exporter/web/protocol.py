@@ -20,7 +20,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-__all__ = ["KEEP_ALIVE", "MAX_CONNECTIONS", "LimitedProtocol", "Phase"]
+__all__ = ["KEEP_ALIVE", "MAX_CONNECTIONS", "ConnectionPhase", "LimitedProtocol"]
 
 KEEP_ALIVE = 20
 """Seconds that a connection may rest between two requests."""
@@ -32,7 +32,7 @@ _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: on, for 0 seconds."""
 
 
-class Phase(Enum):
+class ConnectionPhase(Enum):
     """What a connection does, and for how many seconds at most."""
 
     READING = 10.0
@@ -52,7 +52,7 @@ class LimitedProtocol(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, {}, asyncio.get_running_loop())
         self._admits = admits
-        self._phase: Phase | None = None
+        self._phase: ConnectionPhase | None = None
         self._since = 0.0
         self._clock: asyncio.TimerHandle | None = None
 
@@ -64,14 +64,14 @@ class LimitedProtocol(H11Protocol):
         if not self._admits(transport.get_extra_info("peercert")):
             self.cut()
             return
-        self._enter(Phase.READING)
+        self._enter(ConnectionPhase.READING)
         if len(self.connections) > MAX_CONNECTIONS:
             others = [one for one in self.connections if isinstance(one, LimitedProtocol) and one is not self]
             min(others, key=LimitedProtocol._worth).cut()
 
     def _worth(self) -> tuple[bool, float]:
         """Order connections by who has to go first: those that wait for their client before those that are answered."""
-        return self._phase is Phase.ANSWERING, self._since
+        return self._phase is ConnectionPhase.ANSWERING, self._since
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all clocks, and let go of what would keep this object until the garbage collector comes by."""
@@ -109,7 +109,7 @@ class LimitedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """Start the clock for a slow reader; it runs until the answer is complete, or a trickle would stop it."""
         super().pause_writing()
-        self._enter(Phase.SENDING)
+        self._enter(ConnectionPhase.SENDING)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, and forget why: h11's error and its traceback hold each other, and this connection."""
@@ -133,17 +133,19 @@ class LimitedProtocol(H11Protocol):
         """Enter the phase that h11's state tells of."""
         is_body_due = self.conn.their_state is h11.SEND_BODY
         if self._is_answering:
-            if self._phase is not Phase.SENDING:
-                self._enter(Phase.READING if is_body_due else Phase.ANSWERING)
+            if self._phase is not ConnectionPhase.SENDING:
+                self._enter(ConnectionPhase.READING if is_body_due else ConnectionPhase.ANSWERING)
         else:
-            self._enter(Phase.READING if is_body_due or self.conn.trailing_data[0] else Phase.RESTING)
+            self._enter(
+                ConnectionPhase.READING if is_body_due or self.conn.trailing_data[0] else ConnectionPhase.RESTING
+            )
 
-    def _enter(self, phase: Phase) -> None:
+    def _enter(self, phase: ConnectionPhase) -> None:
         if phase is self._phase:
             return
         self._phase, self._since = phase, self.loop.time()
         self._stop_clock()
-        if phase is not Phase.ANSWERING:
+        if phase is not ConnectionPhase.ANSWERING:
             self._clock = self.loop.call_later(phase.value, self.cut)
 
     def _stop_clock(self) -> None:

@@ -2,81 +2,146 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
-from grafana_foundation_sdk.builders import table
-from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, ValueMapping
 
-from grafana.builder.frame import RUNBOOKS
-from grafana.builder.looks import SEVERITIES, as_value, by_code, by_word, nothing, property_of, severities
-from grafana.builder.metrics import ALERTS
-from grafana.builder.panels import Query, Sizes, table_of
+from grafana.builder.looks import (
+    as_thresholds,
+    as_value,
+    by_code,
+    by_word,
+    by_words_of_steps,
+    nothing,
+    over,
+    property_of,
+    ratio_between,
+)
 
-__all__ = ["alerts_table", "duration", "gauge", "linked", "state", "word"]
+__all__ = [
+    "answer",
+    "coloured",
+    "date",
+    "days",
+    "hidden",
+    "linked",
+    "number",
+    "overdue",
+    "seconds",
+    "share",
+    "stands",
+    "state",
+    "width",
+    "word",
+]
 
-_COLOURED = {"type": "color-background", "mode": "basic"}
+_BACKGROUND = {"type": "color-background", "mode": "basic"}
+_TEXT = {"type": "color-text"}
+_SOON = 8
+"""Tenths of an estimate after which it is nearly used up."""
 
 
-def state(kind: type[StrEnum]) -> list[DynamicConfigValue]:
+def width(pixels: int) -> DynamicConfigValue:
+    """Fix the width of a column."""
+    return property_of("custom.width", pixels)
+
+
+def coloured(mappings: list[ValueMapping], pixels: int) -> list[DynamicConfigValue]:
+    """Show words on their colours."""
+    return [as_value([*mappings, *nothing()]), property_of("custom.cellOptions", _BACKGROUND), width(pixels)]
+
+
+def state(kind: type[StrEnum], pixels: int = 130) -> list[DynamicConfigValue]:
     """Show a column of codes as states."""
-    return [
-        as_value([*by_code(kind), *nothing()]),
-        property_of("custom.cellOptions", _COLOURED),
-        property_of("custom.width", 190),
-    ]
+    return coloured(by_code(kind), pixels)
 
 
-def word(kind: type[StrEnum]) -> list[DynamicConfigValue]:
+def word(kind: type[StrEnum], pixels: int = 130) -> list[DynamicConfigValue]:
     """Show a column of states' labels as states."""
+    return coloured(by_word(kind), pixels)
+
+
+def stands() -> list[DynamicConfigValue]:
+    """Show where offers stand: the name of a step in the colour of its state, and the state in a word."""
+    return [as_value([*by_words_of_steps(), *nothing()]), property_of("custom.cellOptions", _TEXT)]
+
+
+def date() -> list[DynamicConfigValue]:
+    """Show a column of Unix milliseconds as date and time, in the time zone of whoever looks."""
+    return [property_of("unit", "time:YYYY-MM-DD HH:mm"), width(140)]
+
+
+def days(suffix: str = "d", pixels: int = 70) -> list[DynamicConfigValue]:
+    """Show a column of days; seconds would be shown in weeks, months and years that nobody can add up."""
+    return [property_of("unit", f"suffix:{suffix}"), property_of("decimals", 1), width(pixels)]
+
+
+def overdue() -> list[DynamicConfigValue]:
+    """Show a column of days that something is over."""
     return [
-        as_value([*by_word(kind), *nothing()]),
-        property_of("custom.cellOptions", _COLOURED),
-        property_of("custom.width", 190),
+        *days("d over", 90),
+        property_of("color", {"mode": "fixed", "fixedColor": "red"}),
+        property_of("custom.cellOptions", _TEXT),
     ]
 
 
-def duration(width: int = 110) -> list[DynamicConfigValue]:
-    """Show a column of seconds."""
-    return [property_of("unit", "s"), property_of("decimals", 1), property_of("custom.width", width)]
+def seconds(pixels: int = 100) -> list[DynamicConfigValue]:
+    """Show a column of seconds that are minutes at most, mostly."""
+    return [property_of("unit", "s"), property_of("decimals", 0), width(pixels)]
+
+
+def number(pixels: int) -> list[DynamicConfigValue]:
+    """Show a column of numbers with all of their digits."""
+    return [property_of("unit", "none"), width(pixels)]
+
+
+def answer(mappings: list[ValueMapping], pixels: int) -> list[DynamicConfigValue]:
+    """Show a column of ones and zeros as coloured words."""
+    return [as_value([*mappings, *nothing()]), property_of("custom.cellOptions", _TEXT), width(pixels)]
+
+
+def share(pixels: int) -> list[DynamicConfigValue]:
+    """Show a column of ratios; those beyond the whole say no more than that."""
+    return [
+        property_of("unit", "percentunit"),
+        property_of("max", 1),
+        property_of("decimals", 0),
+        as_value([*over("over"), *nothing()]),
+        property_of("color", {"mode": "thresholds"}),
+        as_thresholds("blue", (0.8, "orange"), (1, "red")),
+        property_of("custom.cellOptions", _TEXT),
+        width(pixels),
+    ]
 
 
 def gauge() -> list[DynamicConfigValue]:
-    """Show a column of ratios as bars from nothing to the whole."""
+    """Show a column of ratios as bars, made of characters: Grafana's own draw an empty bar where there is no value."""
+    bars = [
+        *(
+            ratio_between(tenth / 10, (tenth + 1) / 10, _bar(tenth), "orange" if tenth >= _SOON else "blue")
+            for tenth in range(10)
+        ),
+        *over(f"{_bar(10)} over"),
+    ]
     return [
         property_of("unit", "percentunit"),
-        property_of("min", 0),
         property_of("max", 1),
-        property_of("decimals", 0),
-        property_of("color", {"mode": "fixed", "fixedColor": "blue"}),
-        property_of("custom.cellOptions", {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}),
-        property_of("custom.width", 150),
+        as_value([*bars, *nothing()]),
+        property_of("custom.cellOptions", _TEXT),
+        width(170),
     ]
 
 
-def linked(link: dict[str, object]) -> list[DynamicConfigValue]:
+def _bar(tenths: int) -> str:
+    return "\N{BLACK PARALLELOGRAM}" * tenths + "\N{WHITE PARALLELOGRAM}" * (10 - tenths)
+
+
+def hidden() -> list[DynamicConfigValue]:
+    """Keep a column for links and tooltips only."""
+    return [property_of("custom.hidden", True)]
+
+
+def linked(link: Mapping[str, object], pixels: int = 0) -> list[DynamicConfigValue]:
     """Make the cells of a column links."""
-    return [property_of("links", [link])]
-
-
-def alerts_table(title: str, description: str, *matchers: str, sizes: Sizes) -> table.Panel:
-    """List the alerts that are pending or firing; each name leads to its runbook."""
-    labels = "alertname, severity, alertstate, audience, publisher_id, offer_id, step_id"
-    columns = {
-        "Value": "Severity",
-        "alertname": "Alert",
-        "alertstate": "Alert state",
-        "audience": "For",
-        "publisher_id": "Publisher",
-        "offer_id": "Offer",
-        "step_id": "Step",
-    }
-    known = [name for name, _ in SEVERITIES[:-1]]
-    choices = [f'severity="{name}"' for name in known] + [f'severity!~"{"|".join(known)}"']
-    series = (f"{place} * ALERTS{{{', '.join((ALERTS, one, *matchers))}}}" for place, one in enumerate(choices))
-    query = Query(f"max by ({labels}) ({' or '.join(series)})", "Severity")
-    panel = table_of(title, description, [query], columns=columns, sizes=sizes, sort_by=[("Severity", False)])
-    coloured = [as_value(severities()), property_of("custom.cellOptions", _COLOURED), property_of("custom.width", 110)]
-    panel.override_by_name("Severity", coloured)
-    runbook: dict[str, object] = {"title": "Runbook", "url": f"{RUNBOOKS}/${{__value.raw}}.md", "targetBlank": True}
-    panel.override_by_name("Alert", linked(runbook))
-    return panel.no_value("No alert is pending or firing")
+    return [property_of("links", [dict(link)]), *([width(pixels)] if pixels else [])]

@@ -1,31 +1,27 @@
-"""What the dashboards have in common: variables, links, annotations and the frame itself."""
+"""What the dashboards have in common: the frame itself, its links and the marks of alerts."""
 
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard as builders
-from grafana_foundation_sdk.models.dashboard import (
-    DashboardCursorSync,
-    DashboardLinkType,
-    VariableOption,
-    VariableRefresh,
-    VariableSort,
-)
+from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DashboardLinkType, VariableHide
 
 from exporter.pages.palette import COLOURS
-from grafana.builder.metrics import ALERTS
 from grafana.builder.panels import DATASOURCE
 
 __all__ = [
     "DOCS",
+    "EXPORTER",
+    "OFFER",
     "OVERVIEW",
     "PORTAL",
     "RUNBOOKS",
     "TAG",
     "UIDS",
-    "alerts_annotation",
     "frame",
+    "link_to",
+    "mark",
     "offer_link",
-    "variable",
+    "outside",
 ]
 
 TAG = "azure-marketplace"
@@ -42,6 +38,8 @@ PORTAL = "https://partner.microsoft.com/dashboard/marketplace-offers/overview"
 # Classic dashboards are migrated upwards by every later Grafana; 39 is what Grafana 10.4 and 11 write themselves.
 SCHEMA_VERSION = 39
 
+_HERE = "${datasource:queryparam}&${job:queryparam}&${__url_time_range}"
+
 
 def frame(uid: str, title: str, description: str, *, span: str, refresh: str) -> builders.Dashboard:
     """Start a dashboard that shows the last `span`."""
@@ -53,61 +51,43 @@ def frame(uid: str, title: str, description: str, *, span: str, refresh: str) ->
         .label("Data source")
         .type("prometheus")
         .description("The Prometheus that scrapes the exporter.")
+        # There rarely are two; the address names another one, and the links between the dashboards keep it.
+        .hide(VariableHide.HIDE_VARIABLE)
     )
-    for link in _links():
-        dashboard.link(link)
-    return dashboard
-
-
-def variable(
-    name: str, label: str, description: str, series: str, *, all_value: str | None = ".+"
-) -> builders.QueryVariable:
-    """Let the user choose values of a label, all of them at first; without `all_value` that is the list of them."""
-    choice = (
-        builders.QueryVariable(name)
-        .label(label)
-        .description(description)
-        .datasource(DATASOURCE)
-        .query(f"label_values({series}, {name})")
-        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(VariableSort.ALPHABETICAL_CASE_INSENSITIVE_ASC)
-        .multi(True)
-        .include_all(True)
-        .current(VariableOption(selected=True, text=["All"], value=["$__all"]))
-    )
-    return choice if all_value is None else choice.all_value(all_value)
-
-
-def _links() -> tuple[builders.DashboardLink, ...]:
-    return (
+    # One dropdown, so that all controls fit in one row on a laptop; the links that lead outside are those of panels.
+    return dashboard.link(
         builders.DashboardLink("Dashboards")
         .type(DashboardLinkType.DASHBOARDS)
         .tags([TAG])
         .as_dropdown(True)
         .include_vars(True)
-        .keep_time(True),
-        _outside("Partner Center", "The portal in which offers are published", PORTAL),
-        _outside("Runbooks", "What each alert means and what to do", RUNBOOKS),
-        _outside("How to read this", "What the panels tell, and how", DOCS),
+        .keep_time(True)
     )
 
 
-def _outside(title: str, tooltip: str, url: str) -> builders.DashboardLink:
-    link = builders.DashboardLink(title).type(DashboardLinkType.LINK).icon("external link").target_blank(True)
-    return link.tooltip(tooltip).url(url)
+def outside(title: str, url: str) -> builders.DashboardLink:
+    """Link from a panel to a page that is not of this Grafana."""
+    return builders.DashboardLink(title).type(DashboardLinkType.LINK).target_blank(True).url(url)
 
 
-def alerts_annotation(name: str, severity: str, colour: str, *matchers: str) -> builders.AnnotationQuery:
-    """Mark in all panels when alerts of a severity were firing."""
-    series = ", ".join((ALERTS, 'alertstate="firing"', f'severity="{severity}"', *matchers))
-    query = builders.AnnotationQuery().name(name).datasource(DATASOURCE).enable(True)
-    return query.icon_color(COLOURS[colour].grafana).expr(
-        f"max by (alertname, publisher_id, offer_id, step_id) (ALERTS{{{series}}})"
-    )
+def mark(name: str, colour: str, expression: str) -> builders.AnnotationQuery:
+    """Mark in all charts when something began.
+
+    Regions would cover whole charts, because what these mark lasts for days.
+    """
+    query = builders.AnnotationQuery().name(name).datasource(DATASOURCE).enable(True).hide(True)
+    return query.icon_color(COLOURS[colour].grafana).expr(expression)
 
 
-def offer_link() -> dict[str, object]:
-    """Link from a row that has the columns Publisher and Offer to the dashboard of that offer."""
-    here = "${datasource:queryparam}&${job:queryparam}&${__url_time_range}"
-    chosen = "var-publisher_id=${__data.fields.Publisher}&var-offer_id=${__data.fields.Offer}"
-    return {"title": "Steps of this offer", "url": f"/d/{OFFER}?{chosen}&{here}"}
+def link_to(uid: str, title: str, *variables: str) -> dict[str, str]:
+    """Link to one of the dashboards; `variables` are parts of its query besides data source, job and time."""
+    return {"title": title, "url": f"/d/{uid}?{'&'.join((*variables, _HERE))}"}
+
+
+def offer_link(
+    title: str = "The steps of ${__value.text}",
+    publisher: str = "${__data.fields.Publisher}",
+    name: str = "${__data.fields.Offer}",
+) -> dict[str, str]:
+    """Link to the dashboard of an offer, by default from a row that has the columns Publisher and Offer."""
+    return link_to(OFFER, title, f"var-publisher_id={publisher}", f"var-offer_id={name}")

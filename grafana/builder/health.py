@@ -6,17 +6,20 @@ from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from grafana.builder import columns
-from grafana.builder.frame import EXPORTER, alerts_annotation, frame
-from grafana.builder.looks import as_value, good_or_bad, property_of, thresholds
+from grafana.builder.alerts import OF_THE_EXPORTER, alerts_table, began_to_fire
+from grafana.builder.frame import EXPORTER, frame, mark
+from grafana.builder.looks import good_or_bad, thresholds
 from grafana.builder.metrics import own_series, process_series, publisher_series
-from grafana.builder.panels import Query, Sizes, table_of, tile
+from grafana.builder.panels import Query, Sizes, tile
 from grafana.builder.promql import age
+from grafana.builder.tables import table_of
 from grafana.builder.traffic import credentials_panels, process_panels, refresh_panels, upstream_panels
 from grafana.builder.variables import exporter_variables
+from grafana.builder.verdict import verdict
 
 __all__ = ["health"]
 
-_NO_OFFER = 'offer_id=""'
+_TILE = Sizes(6, 3)
 _INSTANCE = 'instance=~"$instance"'
 
 
@@ -31,23 +34,21 @@ def health() -> Dashboard:
     )
     for one in exporter_variables():
         dashboard.with_variable(one)
-    dashboard.annotation(alerts_annotation("Critical alerts", "critical", "red", _NO_OFFER))
-    dashboard.annotation(alerts_annotation("Warnings", "warning", "orange", _NO_OFFER))
-    for panel in (_up(), _complete(), _oldest(), _settings()):
+    dashboard.annotation(mark("Critical alerts", "red", began_to_fire(OF_THE_EXPORTER, "critical")))
+    dashboard.annotation(mark("Warnings", "orange", began_to_fire(OF_THE_EXPORTER, "warning")))
+    for panel in (verdict(), _up(), _complete(), _oldest(), _settings()):
         dashboard.with_panel(panel)
-    dashboard.with_panel(_publishers()).with_panel(_sources()).with_panel(_versions()).with_panel(_alerts())
-    for title, panels in (
-        ("Microsoft's API", upstream_panels()),
-        ("Refreshes", refresh_panels()),
-        ("Credentials", credentials_panels()),
-    ):
+    dashboard.with_panel(_publishers()).with_panel(_sources()).with_panel(_replicas()).with_panel(_alerts())
+    for title, panels in (("Microsoft's API", upstream_panels()), ("Refreshes", refresh_panels())):
         dashboard.with_row(Row(title))
         for one_panel in panels:
             dashboard.with_panel(one_panel)
-    process = Row("Process and scrape").collapsed(True)
-    for one_panel in process_panels():
-        process.with_panel(one_panel)
-    return dashboard.with_row(process)
+    for title, panels in (("Credentials", credentials_panels()), ("Process and scrape", process_panels())):
+        row = Row(title).collapsed(True)
+        for one_panel in panels:
+            row.with_panel(one_panel)
+        dashboard.with_row(row)
+    return dashboard
 
 
 def _up() -> stat.Panel:
@@ -56,19 +57,21 @@ def _up() -> stat.Panel:
         "Share of the exporters of the chosen job that answered the last scrape.",
         [Query(f"avg({process_series('up')})", "Replicas that answer")],
         unit="percentunit",
-        sizes=Sizes(6, 4),
+        sizes=_TILE,
     )
-    return panel.thresholds(thresholds("red", (0.01, "orange"), (1, "green"))).decimals(0)
+    return panel.thresholds(thresholds("red", (0.01, "orange"), (1, "green"))).decimals(0).no_value("None")
 
 
 def _complete() -> stat.Panel:
+    complete = f"max by (publisher_id) ({publisher_series('publisher_up', _INSTANCE)})"
     panel = tile(
-        "Publishers",
-        "Whether the last refresh of each publisher got everything it asked for, in at least one replica.",
-        [Query(f"max by (publisher_id) ({publisher_series('publisher_up', _INSTANCE)})", "{{publisher_id}}")],
-        sizes=Sizes(6, 4),
+        "Read completely",
+        "Share of the publishers whose last refresh got everything it asked for, in at least one replica.",
+        [Query(f"avg({complete})", "Read completely")],
+        unit="percentunit",
+        sizes=_TILE,
     )
-    return panel.mappings(good_or_bad("Complete", "Incomplete"))
+    return panel.thresholds(thresholds("red", (0.01, "orange"), (1, "green"))).decimals(0).no_value("None")
 
 
 def _oldest() -> stat.Panel:
@@ -78,9 +81,9 @@ def _oldest() -> stat.Panel:
         "Time since the last refresh that got everything, of the publisher and the replica where that is longest ago.",
         [Query(f"max(time() - {success})", "Oldest data")],
         unit="s",
-        sizes=Sizes(6, 4),
+        sizes=_TILE,
     )
-    return panel.thresholds(thresholds("green", (900, "orange"), (3600, "red"))).decimals(0)
+    return panel.thresholds(thresholds("green", (900, "orange"), (3600, "red"))).decimals(0).no_value("None")
 
 
 def _settings() -> stat.Panel:
@@ -88,7 +91,7 @@ def _settings() -> stat.Panel:
         "Settings",
         "Whether the last reload of the settings worked in every replica; if not, the settings before it still hold.",
         [Query(f"min({own_series('config_last_reload_successful')})", "Settings")],
-        sizes=Sizes(6, 4),
+        sizes=_TILE,
     )
     return panel.mappings(good_or_bad("In force", "Reload failed")).no_value("Not told")
 
@@ -123,14 +126,15 @@ def _publishers() -> table.Panel:
             Query(failing, "Cannot be read"),
         ],
         columns=names,
-        sizes=Sizes(24, 8),
+        sizes=Sizes(24, 5),
         sort_by=[("Publisher", False), ("Replica", False)],
+        empty="No publisher is watched",
     )
-    background = property_of("custom.cellOptions", {"type": "color-background", "mode": "basic"})
-    panel.override_by_name("Last refresh", [as_value(good_or_bad("Complete", "Incomplete")), background])
+    panel.override_by_name("Last refresh", columns.coloured(good_or_bad("Complete", "Incomplete"), 110))
     for name in ("Data age", "Interval", "Refresh took"):
-        panel.override_by_name(name, columns.duration(130))
-    return panel
+        panel.override_by_name(name, columns.seconds())
+    panel.override_by_name("Publisher", [columns.width(140)])
+    return panel.override_by_name("Offers", columns.number(80)).override_by_name("Cannot be read", columns.number(130))
 
 
 def _sources() -> table.Panel:
@@ -150,7 +154,7 @@ def _sources() -> table.Panel:
     panel = table_of(
         "Sources",
         "Which of Microsoft's APIs could be read for each publisher in the last refresh of every replica, else why not. "
-        "Offers is what its list holds; an offer may be in several.",
+        "Offers is what its list holds; an offer may be in several. Last read is the time since.",
         [
             Query(f"min by ({by}) ({of('up')})", "State"),
             Query(f"topk by ({by}) (1, max by ({by}, reason) ({of('failure')} == 1))"),
@@ -158,36 +162,53 @@ def _sources() -> table.Panel:
             Query(age(of("last_success_timestamp_seconds"), by), "Last read"),
         ],
         columns=names,
-        sizes=Sizes(16, 8),
+        sizes=Sizes(24, 6),
         sort_by=[("Publisher", False), ("Source", False)],
+        empty="No source is asked",
     )
-    background = property_of("custom.cellOptions", {"type": "color-background", "mode": "basic"})
-    panel.override_by_name("State", [as_value(good_or_bad("Up", "Down")), background])
-    return panel.override_by_name("Last read", columns.duration(130))
+    panel.override_by_name("State", columns.coloured(good_or_bad("Up", "Down"), 80))
+    panel.override_by_name("Offers", columns.number(80))
+    return panel.override_by_name("Last read", columns.seconds())
 
 
-def _versions() -> table.Panel:
+def _replicas() -> table.Panel:
     names = {
         "instance": "Replica",
+        "job": "Job",
         "version": "Version",
-        "python_version": "Python",
         "Value #B": "Shard",
         "Value #C": "Of",
     }
+    by = "job, instance"
     queries = [
-        Query(f"max by (instance, version, python_version) ({own_series('build_info')})"),
-        Query(f"max by (instance) ({own_series('shard_ordinal')})", "Shard"),
-        Query(f"max by (instance) ({own_series('shards')})", "Of"),
+        Query(f"max by ({by}, version) ({own_series('build_info')})"),
+        Query(f"max by ({by}) ({own_series('shard_ordinal')})", "Shard"),
+        Query(f"max by ({by}) ({own_series('shards')})", "Of"),
     ]
-    description = "Which version each replica runs, and which share of the offers it collects; shards count from 0."
-    return table_of("Versions", description, queries, columns=names, sizes=Sizes(8, 8), sort_by=[("Replica", False)])
+    panel = table_of(
+        "Replicas",
+        "Which version each replica runs, and which share of the offers it collects; shards count from 0. Choose a job to "
+        "see only its replicas.",
+        queries,
+        columns=names,
+        sizes=Sizes(24, 5),
+        sort_by=[("Replica", False)],
+        empty="No replica answers",
+    )
+    only_its_own = {
+        "title": "Only this job",
+        "url": f"/d/{EXPORTER}?var-job=${{__value.raw}}&${{datasource:queryparam}}",
+    }
+    panel.override_by_name("Job", columns.linked(only_its_own))
+    panel.override_by_name("Version", [columns.width(100)])
+    return panel.override_by_name("Shard", columns.number(80)).override_by_name("Of", columns.number(80))
 
 
 def _alerts() -> table.Panel:
-    return columns.alerts_table(
+    return alerts_table(
         "Alerts about the exporter",
         "Alerts that are pending or firing and are not about one offer, if Prometheus has this project's rules. Choose one "
         "to read its runbook.",
-        _NO_OFFER,
-        sizes=Sizes(24, 6),
+        OF_THE_EXPORTER,
+        sizes=Sizes(24, 5),
     )

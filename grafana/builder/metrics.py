@@ -7,6 +7,7 @@ from exporter.exposition.families import documented
 __all__ = [
     "ALERTS",
     "FOREIGN",
+    "compared_series",
     "known_names",
     "offer_series",
     "own_series",
@@ -17,6 +18,7 @@ __all__ = [
 FOREIGN: frozenset[str] = frozenset(
     {
         "ALERTS",
+        "ALERTS_FOR_STATE",
         "process_cpu_seconds_total",
         "process_max_fds",
         "process_open_fds",
@@ -48,6 +50,11 @@ def known_names() -> frozenset[str]:
 def offer_series(name: str, *matchers: str) -> str:
     """Select the series of the chosen offers."""
     return _series("azure_marketplace_" + name, _JOB, _PUBLISHER, _OFFER, *matchers)
+
+
+def compared_series(name: str, *matchers: str) -> str:
+    """Select the series of the offers that the chosen one is compared with."""
+    return _series("azure_marketplace_" + name, _JOB, 'offer_id=~"$compare"', *matchers)
 
 
 def publisher_series(name: str, *matchers: str) -> str:

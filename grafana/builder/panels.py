@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from grafana_foundation_sdk.builders import bargauge, common, prometheus, stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders import common, prometheus, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models.common import (
     AxisPlacement,
-    BarGaugeDisplayMode,
-    BarGaugeValueMode,
     BigValueColorMode,
     BigValueGraphMode,
     BigValueTextMode,
@@ -23,15 +21,15 @@ from grafana_foundation_sdk.models.common import (
     VisibilityMode,
     VizOrientation,
 )
-from grafana_foundation_sdk.models.dashboard import DataSourceRef, DataTransformerConfig
+from grafana_foundation_sdk.models.dashboard import DataSourceRef
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from grafana.builder.looks import mapped
+from grafana.builder.looks import fixed, grey, mapped, property_of
 
-__all__ = ["DATASOURCE", "Query", "Sizes", "bars", "lines", "table_of", "tile", "timeline"]
+__all__ = ["DATASOURCE", "Query", "Sizes", "ask", "clickable", "dress", "lines", "tile", "timeline"]
 
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
-PanelT = TypeVar("PanelT", stat.Panel, table.Panel, statetimeline.Panel, bargauge.Panel, timeseries.Panel)
+PanelT = TypeVar("PanelT", stat.Panel, table.Panel, statetimeline.Panel, timeseries.Panel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +56,22 @@ class Sizes:
     height: int
 
 
-def _dress(panel: PanelT, title: str, description: str, unit: str, sizes: Sizes) -> PanelT:
+def dress(panel: PanelT, title: str, description: str, unit: str, sizes: Sizes) -> PanelT:
+    """Give a panel what all have."""
     panel.title(title).description(description).datasource(DATASOURCE).unit(unit)
     return panel.span(sizes.width).height(sizes.height)
 
 
-def _ask(panel: PanelT, queries: Sequence[Query], *, instant: bool, as_table: bool = False) -> PanelT:
+def ask(panel: PanelT, queries: Sequence[Query], *, instant: bool, as_table: bool = False) -> PanelT:
+    """Give a panel its queries."""
     for place, query in enumerate(queries):
         panel.with_target(query.target(chr(ord("A") + place), instant=instant, as_table=as_table))
     return panel
+
+
+def clickable(panel: PanelT, link: dict[str, str]) -> PanelT:
+    """Make all that a panel draws a link."""
+    return panel.override_by_regexp("/.*/", [property_of("links", [link])])
 
 
 def tile(
@@ -74,97 +79,71 @@ def tile(
     description: str,
     queries: Sequence[Query],
     *,
-    unit: str = "short",
+    unit: str = "none",
     sizes: Sizes,
-    text: BigValueTextMode = BigValueTextMode.AUTO,
-    is_quiet: bool = False,
+    text: BigValueTextMode = BigValueTextMode.VALUE,
+    is_loud: bool = False,
 ) -> stat.Panel:
-    """One big figure per series, on its colour; quiet ones are only written in it."""
-    panel = _dress(stat.Panel(), title, description, unit, sizes)
+    """One big figure per series, written in its colour; loud ones are on it."""
+    panel = dress(stat.Panel(), title, description, unit, sizes)
     panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))
     panel.graph_mode(BigValueGraphMode.NONE).text_mode(text)
-    panel.color_mode(BigValueColorMode.VALUE if is_quiet else BigValueColorMode.BACKGROUND_SOLID)
-    panel.orientation(VizOrientation.AUTO).color_scheme(mapped())
-    return _ask(panel, queries, instant=True)
+    panel.color_mode(BigValueColorMode.BACKGROUND_SOLID if is_loud else BigValueColorMode.VALUE)
+    # What is not told is neither good nor bad.
+    panel.orientation(VizOrientation.AUTO).color_scheme(mapped()).thresholds(grey())
+    return ask(panel, queries, instant=True)
 
 
-def bars(title: str, description: str, queries: Sequence[Query], *, unit: str, sizes: Sizes) -> bargauge.Panel:
-    """Horizontal bars, one per series."""
-    panel = _dress(bargauge.Panel(), title, description, unit, sizes)
-    panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))
-    panel.display_mode(BarGaugeDisplayMode.BASIC).value_mode(BarGaugeValueMode.TEXT)
-    panel.orientation(VizOrientation.HORIZONTAL).show_unfilled(True).min(0).color_scheme(mapped())
-    return _ask(panel, queries, instant=True)
-
-
-def timeline(title: str, description: str, queries: Sequence[Query], *, sizes: Sizes) -> statetimeline.Panel:
-    """One row per series, coloured by state; equal neighbours are one block."""
-    panel = _dress(statetimeline.Panel(), title, description, "none", sizes)
-    panel.merge_values(True).show_value(VisibilityMode.AUTO).align_value(TimelineValueAlignment.LEFT)
-    panel.row_height(0.85).per_page(20).line_width(0).fill_opacity(80).color_scheme(mapped())
-    # The legend would repeat the words in the blocks.
-    panel.legend(_legend(shown=False)).tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.SINGLE))
-    return _ask(panel, queries, instant=False)
+def timeline(
+    title: str, description: str, queries: Sequence[Query], *, sizes: Sizes, rows: int = 20, has_words: bool = True
+) -> statetimeline.Panel:
+    """One row per series, coloured by state; equal neighbours are one block, with its words unless a legend has them."""
+    panel = dress(statetimeline.Panel(), title, description, "none", sizes)
+    panel.merge_values(True).show_value(VisibilityMode.AUTO if has_words else VisibilityMode.NEVER).align_value(
+        TimelineValueAlignment.LEFT
+    )
+    # The mappings colour the blocks. By thresholds, Grafana would merge all that lies below the first one into one block.
+    panel.row_height(0.85).per_page(rows).line_width(0).fill_opacity(80).color_scheme(fixed("grey"))
+    panel.legend(_legend(is_shown=not has_words))
+    panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.SINGLE))
+    # More points than pixels would only make the query slow.
+    return ask(panel.max_data_points(400), queries, instant=False)
 
 
 def lines(
-    title: str, description: str, queries: Sequence[Query], *, unit: str, sizes: Sizes, stacked: bool = False
-) -> timeseries.Panel:
-    """Lines over time; stacked ones are filled and step from value to value."""
-    panel = _dress(timeseries.Panel(), title, description, unit, sizes)
-    panel.line_width(1).fill_opacity(60 if stacked else 5).show_points(VisibilityMode.NEVER).span_nulls(False)
-    panel.axis_placement(AxisPlacement.AUTO).min(0).legend(_legend())
-    panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
-    if stacked:
-        panel.line_interpolation(LineInterpolation.STEP_AFTER)
-        panel.stacking(common.StackingConfig().mode(StackingMode.NORMAL).group("A"))
-    return _ask(panel, queries, instant=False)
-
-
-def _legend(*, shown: bool = True) -> common.VizLegendOptions:
-    return (
-        common.VizLegendOptions()
-        .display_mode(LegendDisplayMode.TABLE)
-        .placement(LegendPlacement.RIGHT)
-        .show_legend(shown)
-        .calcs(["lastNotNull"])
-    )
-
-
-def table_of(
     title: str,
     description: str,
     queries: Sequence[Query],
     *,
-    columns: dict[str, str],
+    unit: str,
     sizes: Sizes,
-    sort_by: Sequence[tuple[str, bool]] = (),
-) -> table.Panel:
-    """Several queries side by side, one row per combination of the labels that all of them have.
+    soft_max: float,
+    stacked: bool = False,
+    empty: str = "",
+    interval: str = "",
+) -> timeseries.Panel:
+    """Lines over time; stacked ones are filled and step from value to value.
 
-    A query's legend is the name of its column, without one its value is left out; `columns` names the label columns, in
-    order. Columns that are not named are left out. The columns come in the order of `columns`, which names the values too.
+    The axis reaches up to `soft_max` at least, so that noise does not look like a mountain; `empty` says that there is nothing.
+    `interval` is the least that lies between two points, and so the least that a rate is measured over.
     """
-    # Else a label that looks like a number, such as the id 2024, would be shown as one: 2.02 K.
-    panel = _dress(table.Panel(), title, description, "string", sizes)
-    values = {f"Value #{chr(ord('A') + place)}": query.legend for place, query in enumerate(queries)}
-    if len(queries) == 1:
-        # Grafana adds the letter only where there are several queries; some versions always do.
-        values["Value"] = queries[0].legend
-    names = columns | {field: name for field, name in values.items() if name}
-    order = list(columns.values())
-    index = {
-        field: order.index(name) if name in order else len(order) + place
-        for place, (field, name) in enumerate(names.items())
-    }
-    panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
-    panel.with_transformation(
-        DataTransformerConfig(id_val="filterFieldsByName", options={"include": {"names": list(names)}})
+    panel = dress(timeseries.Panel(), title, description, unit, sizes)
+    panel.line_width(1).fill_opacity(60 if stacked else 0).show_points(VisibilityMode.AUTO).point_size(4).span_nulls(
+        False
     )
-    panel.with_transformation(
-        DataTransformerConfig(
-            id_val="organize", options={"excludeByName": {}, "indexByName": index, "renameByName": names}
-        )
-    )
-    panel.sort_by([common.TableSortByFieldState().display_name(name).desc(desc) for name, desc in sort_by])
-    return _ask(panel, queries, instant=True, as_table=True)
+    panel.axis_placement(AxisPlacement.AUTO).min(0).axis_soft_max(soft_max)
+    panel.legend(_legend())
+    panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
+    if stacked:
+        panel.line_interpolation(LineInterpolation.STEP_AFTER)
+        panel.stacking(common.StackingConfig().mode(StackingMode.NORMAL).group("A"))
+    if empty:
+        panel.no_value(empty)
+    if interval:
+        panel.interval(interval)
+    return ask(panel, queries, instant=False)
+
+
+def _legend(*, is_shown: bool = True) -> common.VizLegendOptions:
+    options = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
+    return options.show_legend(is_shown).calcs([])

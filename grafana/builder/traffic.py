@@ -6,6 +6,7 @@ from grafana_foundation_sdk.builders import timeseries
 
 from grafana.builder.metrics import own_series, process_series, publisher_series
 from grafana.builder.panels import Query, Sizes, lines
+from grafana.builder.promql import DAY
 
 __all__ = ["credentials_panels", "process_panels", "refresh_panels", "upstream_panels"]
 
@@ -14,9 +15,19 @@ _THIRD = Sizes(8, 8)
 _INSTANCE = 'instance=~"$instance"'
 
 
+_PER_MINUTE = "suffix:/min"
+# The exporter asks all at once, by default every five minutes: over less, a rate would be nothing and then a peak.
+_REFRESH = "5m"
+
+
 def _rate(name: str, *matchers: str, by: str = "") -> str:
     grouping = f" by ({by})" if by else ""
     return f"sum{grouping} (rate({own_series(name, *matchers)}[$__rate_interval]))"
+
+
+def _per_minute(name: str, by: str = "") -> str:
+    """Count per minute, because per second these are fractions; what does not happen is left out."""
+    return f"60 * {_rate(name, by=by)} > 0"
 
 
 def upstream_panels() -> tuple[timeseries.Panel, ...]:
@@ -25,17 +36,20 @@ def upstream_panels() -> tuple[timeseries.Panel, ...]:
     good = _rate("api_requests_total", 'code=~"2.."')
     buckets = _rate("api_request_duration_seconds_bucket", by="operation, le")
     throttled = [
-        Query(_rate("api_throttled_total"), "throttled (429)"),
-        Query(_rate("api_retries_total"), "tried again"),
+        Query(_per_minute("api_throttled_total"), "throttled (429)"),
+        Query(_per_minute("api_retries_total"), "tried again"),
     ]
-    pause = f"clamp_min(max by (instance, source) ({own_series('api_paused_until_timestamp_seconds')}) - time(), 0)"
+    pause = f"max by (instance, source) ({own_series('api_paused_until_timestamp_seconds')}) - time() > 0"
     return (
         lines(
             "Requests",
             "Requests to Microsoft's API, by operation and status code; none means that no answer came.",
-            [Query(_rate("api_requests_total", by="operation, code"), "{{operation}} {{code}}")],
-            unit="reqps",
+            [Query(_per_minute("api_requests_total", by="operation, code"), "{{operation}} {{code}}")],
+            unit=_PER_MINUTE,
+            interval=_REFRESH,
             sizes=_HALF,
+            soft_max=1,
+            empty="Nothing was asked",
         ),
         lines(
             "Errors",
@@ -43,27 +57,38 @@ def upstream_panels() -> tuple[timeseries.Panel, ...]:
             [Query(f"({everything} - ({good} or 0 * {everything})) / {everything}", "errors")],
             unit="percentunit",
             sizes=_HALF,
-        ).max(1),
+            soft_max=0.1,
+            interval=_REFRESH,
+            empty="Nothing was asked",
+        ),
         lines(
             "Duration of requests",
             "How long 90 % of the requests of each operation took at most.",
             [Query(f"histogram_quantile(0.9, {buckets})", "{{operation}}")],
             unit="s",
+            interval=_REFRESH,
             sizes=_THIRD,
+            soft_max=1,
+            empty="Nothing was asked",
         ),
         lines(
             "Throttling",
             "Answers by which Microsoft asks to slow down, and requests that were tried again for any reason.",
             throttled,
-            unit="reqps",
+            unit=_PER_MINUTE,
+            interval=_REFRESH,
             sizes=_THIRD,
+            soft_max=1,
+            empty="Nothing was throttled or tried again",
         ),
         lines(
             "Pause",
-            "How long the exporter still holds requests to a source back because Microsoft asked for it. Empty if it never did.",
+            "How long the exporter still holds requests to a source back because Microsoft asked for it.",
             [Query(pause, "{{source}} {{instance}}")],
             unit="s",
             sizes=_THIRD,
+            soft_max=60,
+            empty="Microsoft asked for no pause",
         ),
     )
 
@@ -80,6 +105,8 @@ def refresh_panels() -> tuple[timeseries.Panel, ...]:
             [Query(f"time() - max by (publisher_id, instance) ({success})", "{{publisher_id}} {{instance}}")],
             unit="s",
             sizes=_HALF,
+            soft_max=900,
+            empty="Nothing was ever read completely",
         ),
         lines(
             "Refreshes against the interval",
@@ -92,27 +119,38 @@ def refresh_panels() -> tuple[timeseries.Panel, ...]:
             ],
             unit="percentunit",
             sizes=_HALF,
+            soft_max=1,
+            empty="Nothing was refreshed",
         ),
         lines(
             "Refreshes",
             "Refreshes of a publisher that ended, well or not.",
-            [Query(_rate("refreshes_total", by="instance"), "{{instance}}")],
-            unit="ops",
+            [Query(_per_minute("refreshes_total", by="instance"), "{{instance}}")],
+            unit=_PER_MINUTE,
+            interval=_REFRESH,
             sizes=_THIRD,
+            soft_max=1,
+            empty="Nothing was refreshed",
         ),
         lines(
             "Failures",
             "Calls that failed for good during a refresh, by reason.",
-            [Query(_rate("refresh_failures_total", by="reason"), "{{reason}}")],
-            unit="ops",
+            [Query(_per_minute("refresh_failures_total", by="reason"), "{{reason}}")],
+            unit=_PER_MINUTE,
+            interval=_REFRESH,
             sizes=_THIRD,
+            soft_max=1,
+            empty="Nothing failed",
         ),
         lines(
             "Unknown values",
             "Values in answers that the exporter could not use as they were, by field; the log names each value once.",
-            [Query(_rate("unknown_values_total", by="field"), "{{field}}")],
-            unit="ops",
+            [Query(_per_minute("unknown_values_total", by="field"), "{{field}}")],
+            unit=_PER_MINUTE,
+            interval=_REFRESH,
             sizes=_THIRD,
+            soft_max=1,
+            empty="Every value was understood",
         ),
     )
 
@@ -124,27 +162,34 @@ def credentials_panels() -> tuple[timeseries.Panel, ...]:
     return (
         lines(
             "Token valid for",
-            "Time until the access token of a source ends; the exporter gets a new one before that. Empty for a token that is given.",
+            "Time until the access token of a source ends; the exporter gets a new one before that.",
             [Query(f"min by (instance, source) ({token}) - time()", "{{source}} {{instance}}")],
             unit="s",
             sizes=_THIRD,
+            soft_max=3600,
+            empty="No token was fetched: it is given",
         ),
         lines(
             "Tokens",
             "Access tokens that were fetched for a source, and attempts that failed.",
             [
-                Query(_rate("token_refreshes_total", by="source"), "{{source}} fetched"),
-                Query(_rate("token_refresh_failures_total", by="source"), "{{source}} failed"),
+                Query(_per_minute("token_refreshes_total", by="source"), "{{source}} fetched"),
+                Query(_per_minute("token_refresh_failures_total", by="source"), "{{source}} failed"),
             ],
-            unit="ops",
+            unit=_PER_MINUTE,
+            interval=_REFRESH,
             sizes=_THIRD,
+            soft_max=1,
+            empty="No token was fetched",
         ),
         lines(
             "Secret or certificate valid for",
             "Time until the client secret or the certificate ends, where that is known: from the certificate, or from the setting. Renew it before.",
-            [Query(f"min by (credential) ({secret}) - time()", "{{credential}}")],
-            unit="s",
+            [Query(f"(min by (credential) ({secret}) - time()) / {DAY}", "{{credential}}")],
+            unit="suffix:d",
             sizes=_THIRD,
+            soft_max=30,
+            empty="It is not known when a secret or certificate ends",
         ),
     )
 
@@ -153,40 +198,33 @@ def process_panels() -> tuple[timeseries.Panel, ...]:
     """What the process takes, and what a scrape costs."""
     cpu = f"sum by (instance) (rate({process_series('process_cpu_seconds_total')}[$__rate_interval]))"
     files = f"{process_series('process_open_fds')} / {process_series('process_max_fds')}"
-    collections = f"sum by (instance) (rate({process_series('python_gc_collections_total')}[$__rate_interval]))"
+    collections = f"60 * sum by (instance) (rate({process_series('python_gc_collections_total')}[$__rate_interval]))"
     return (
-        _by_instance("Processor", "Processor time per second; 100 % is one core.", cpu, "percentunit", _THIRD),
-        _by_instance(
-            "Memory",
-            "Resident memory.",
-            f"max by (instance) ({process_series('process_resident_memory_bytes')})",
-            "bytes",
-            _THIRD,
-        ),
+        _by_instance("Processor", "Processor time per second; 100 % is one core.", cpu, "percentunit", 0.1),
+        _by_instance("Memory", "Resident memory.", _largest("process_resident_memory_bytes"), "bytes", 100 * 1024**2),
         _by_instance(
             "Open files",
             "Open file descriptors, as share of what the system allows.",
             f"max by (instance) ({files})",
             "percentunit",
-            _THIRD,
+            0.1,
         ),
-        _by_instance("Garbage collections", "Collections of Python's garbage collector.", collections, "ops", _THIRD),
+        _by_instance("Garbage collections", "Collections of Python's garbage collector.", collections, _PER_MINUTE, 1),
         _by_instance(
             "Scrape duration",
             "How long a scrape takes, as Prometheus measures it.",
-            f"max by (instance) ({process_series('scrape_duration_seconds')})",
+            _largest("scrape_duration_seconds"),
             "s",
-            _THIRD,
+            0.1,
         ),
-        _by_instance(
-            "Samples",
-            "Samples per scrape.",
-            f"max by (instance) ({process_series('scrape_samples_scraped')})",
-            "short",
-            _THIRD,
-        ),
+        _by_instance("Samples", "Samples per scrape.", _largest("scrape_samples_scraped"), "short", 1000),
     )
 
 
-def _by_instance(title: str, description: str, expr: str, unit: str, sizes: Sizes) -> timeseries.Panel:
-    return lines(title, description, [Query(expr, "{{instance}}")], unit=unit, sizes=sizes)
+def _largest(name: str) -> str:
+    return f"max by (instance) ({process_series(name)})"
+
+
+def _by_instance(title: str, description: str, expr: str, unit: str, soft_max: float) -> timeseries.Panel:
+    query = Query(expr, "{{instance}}")
+    return lines(title, description, [query], unit=unit, sizes=_THIRD, soft_max=soft_max, empty="No replica answers")

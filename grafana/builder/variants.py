@@ -1,4 +1,4 @@
-"""From builders to files: dashboards for provisioning, the same for import by upload, and the page about them."""
+"""From builders to files: dashboards for provisioning, the same for import, the page about them, and Grafana's alerts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from grafana.builder.alerting import PATH as ALERTING
+from grafana.builder.alerting import alerting
 from grafana.builder.frame import SCHEMA_VERSION
 from grafana.builder.health import health
 from grafana.builder.offer import offer
@@ -30,7 +32,6 @@ _INPUT = {
     "pluginName": "Prometheus",
 }
 _PANEL_NAMES = {
-    "bargauge": "Bar gauge",
     "stat": "Stat",
     "state-timeline": "State timeline",
     "table": "Table",
@@ -45,6 +46,7 @@ def files() -> Iterator[tuple[str, str]]:
         yield f"grafana/dashboards/{model['uid']}.json", _text(model)
         yield f"grafana/import/{model['uid']}.json", _text(_for_import(model))
     yield "docs/dashboards.md", page(models)
+    yield ALERTING, alerting()
 
 
 def _model(dashboard: Dashboard) -> dict[str, Any]:

@@ -105,8 +105,9 @@ class Prometheus:
 
 def concrete(expression: str, **chosen: str) -> str:
     """Replace the variables, as Grafana does; the windows fit the second in which the tests scrape."""
-    values = {"job": ".+", "instance": ".+", "publisher_id": ".+", "offer_id": ".+"} | chosen
-    windows = {"__rate_interval": "5s", "__range_s": "10", "__range": "10s", "__interval": "1s"}
+    everything = dict.fromkeys(("job", "instance", "publisher_id", "offer_id", "party", "compare"), ".+")
+    values = everything | chosen
+    windows = {"__rate_interval": "20s", "__range": "10s", "__interval_ms": "1000", "__interval": "1s"}
     for name, value in (windows | values).items():
         expression = re.sub(rf"\${name}\b", value, expression)
     assert not re.search(r"\$[a-z_{]", expression)
@@ -132,7 +133,9 @@ def two_replicas(folder: Path) -> Iterator[Prometheus]:
         server = Prometheus(program.url, addresses)
         wait_for(server, 'count(up{job="azure-marketplace"} == 1) == 2')
         wait_for(server, 'count(ALERTS{alertstate="firing", offer_id=~".+"}) > 3')
-        wait_for(server, "count(rate(azure_marketplace_exporter_api_requests_total[5s])) > 3")
+        for counter in ("api_requests", "refreshes"):
+            increased = f"sum by (instance) (rate(azure_marketplace_exporter_{counter}_total[20s])) > 0"
+            wait_for(server, f"count({increased}) == 2")
         yield server
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,11 @@ def wait_until(ask: Callable[[], Any], what: str) -> Any:
 class Stack:
     """A running stack and the addresses that it printed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, days: float = 0) -> None:
         self.output = folder / "output"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                command("--any-port"),
+                command("--any-port", f"--days={days}"),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"TMPDIR": str(folder), "GRAFANA_HOME": ""},
@@ -76,10 +77,10 @@ class Stack:
 
 
 @pytest.fixture
-def stack(tool: Callable[[str], Path], tmp_path: Path) -> Iterator[Stack]:
-    for name in ("prometheus", "alertmanager"):
+def stack(request: pytest.FixtureRequest, tool: Callable[[str], Path], tmp_path: Path) -> Iterator[Stack]:
+    for name in ("prometheus", "promtool", "alertmanager"):
         tool(name)
-    running = Stack(tmp_path)
+    running = Stack(tmp_path, getattr(request, "param", 0))
     try:
         running.wait()
         yield running
@@ -118,6 +119,55 @@ def test_the_stack_runs_and_ends_without_a_trace(stack: Stack) -> None:
     for url in stack.urls.values():
         with pytest.raises(requests.ConnectionError):
             requests.get(url, timeout=5)
+
+
+PAST = 0.5
+
+
+@pytest.mark.parametrize("stack", [PAST], indirect=True)
+def test_the_stack_begins_with_a_past_and_goes_on_with_it(stack: Stack) -> None:
+    """Offers, what the rules record of them, and alerts are there half a day ago; the exporter knows since when."""
+    now = time.time()
+
+    def ask(query: str, at: float) -> dict[tuple[str, ...], float]:
+        params: dict[str, str | float] = {"query": query, "time": at}
+        answer = requests.get(f"{stack.urls['prometheus']}/api/v1/query", params=params, timeout=10)
+        found = answer.json()["data"]["result"]
+        return {tuple(sorted(one["metric"].values())): float(one["value"][1]) for one in found}
+
+    for hours in (1, 6, 11):
+        at = now - hours * 3600
+        assert ask("count(azure_marketplace_offer_up == 1)", at) == {(): 12}
+        alerts = ask('count by (alertname) (ALERTS{alertstate="firing"})', at)
+        assert alerts[("AzureMarketplaceOfferStepRejected",)] == 1
+        assert not [
+            name
+            for (name,) in alerts
+            if "Exporter" in name or "Publisher" in name.removeprefix("AzureMarketplaceOffer")
+        ]
+        assert ask("count(azure_marketplace:offer_step_elapsed_seconds:max)", at)[()] >= 1
+    wait_until(lambda: ask('up{job="azure-marketplace"}', time.time()), "the first scrape")
+    since = "azure_marketplace_offer_waiting_on_since_timestamp_seconds"
+    before, after = (ask(f'{since}{{offer_id="gateway-vm"}}', at) for at in (now - 3600, time.time()))
+    assert before == after
+    assert now - PAST * 86400 - 120 < next(iter(after.values())) < now - PAST * 86400 + 3600
+    assert "grafana/import/*.json" in stack.text
+
+
+def test_a_stack_that_ends_while_it_writes_the_past_leaves_nothing_behind(
+    tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    for name in ("prometheus", "promtool", "alertmanager"):
+        tool(name)
+    stack = Stack(tmp_path, days=3)
+    wait_until(lambda: list(tmp_path.glob("*/past.log")), "the past")
+    time.sleep(1)
+    stack.process.send_signal(signal.SIGTERM)
+    assert stack.process.wait(TIMEOUT) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["output"]
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            assert str(tmp_path) not in (folder / "cmdline").read_text("utf-8", errors="replace")
 
 
 def test_a_stack_that_is_told_to_end_again_and_again_leaves_nothing_behind(stack: Stack) -> None:

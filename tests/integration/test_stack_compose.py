@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ Tool = Callable[[str], Path]
 
 COMPOSE: Json = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, Json] = COMPOSE["services"]
-OURS = {"simulator", "exporter", "real", "receiver"}
+OURS = {"history", "simulator", "exporter", "real", "receiver"}
+ONCE = {"history", "past"}
+"""Services that do something and end."""
 USERS_OWN = "${EXPORTER_CONFIG:-./exporter.yaml}"
 
 
@@ -42,7 +45,8 @@ def in_container(service: str, path: str) -> Path:
 
 def options(service: str) -> dict[str, str]:
     """The options that a service's program is given."""
-    return dict(one.lstrip("-").partition("=")[::2] for one in SERVICES[service]["command"])
+    words = (word for part in SERVICES[service]["command"] for word in part.split())
+    return dict(word.lstrip("-").partition("=")[::2] for word in words if word.startswith("--"))
 
 
 def needed_by(service: str) -> set[str]:
@@ -72,10 +76,12 @@ def test_services_are_pinned_local_and_watched(service: str) -> None:
     else:
         assert re.fullmatch(r"docker\.io/(prom|grafana)/\w+:v?\d+\.\d+\.\d+", one["image"])
     assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in one.get("ports", ()))
-    assert one["healthcheck"]["test"][0] == "CMD"
+    assert one["healthcheck"] == {"disable": True} if service in ONCE else one["healthcheck"]["test"][0] == "CMD"
+    assert one["restart"] == ("no" if service in ONCE else "unless-stopped")
     for name, condition in one.get("depends_on", {}).items():
         assert name in SERVICES
-        assert condition == {"condition": "service_healthy"}
+        wanted = "service_completed_successfully" if name in ONCE else "service_healthy"
+        assert condition == {"condition": wanted}
 
 
 def test_named_volumes_are_declared() -> None:
@@ -86,6 +92,44 @@ def test_named_volumes_are_declared() -> None:
         if not volume.startswith((".", "$"))
     }
     assert used == set(COMPOSE["volumes"])
+
+
+def test_what_is_told_of_the_past_is_what_the_exporter_goes_on_with(tool: Tool, tmp_path: Path) -> None:
+    """Writer, simulator, exporter and the one that brings it into Prometheus meet in one folder, under its names."""
+    state = options("exporter")["collection.state-file"]
+    places = {
+        "history": SERVICES["history"]["command"][0],
+        "exporter": str(Path(state).parent),
+        "simulator": "/history",
+        "past": SERVICES["past"]["command"][0],
+    }
+    for service, place in places.items():
+        assert [one for one in SERVICES[service]["volumes"] if one.partition(":ro")[0] == f"history:{place}"], service
+    port = SERVICES["exporter"]["ports"][0].rpartition(":")[2]
+    assert f"--instance=exporter:{port}" in SERVICES["history"]["command"]
+    assert "past" not in needed_by("real")
+    program = in_container("history", SERVICES["history"]["entrypoint"][1])
+    known = run(sys.executable, program, "--help").stdout
+    assert all(f"--{name}" in known for name in options("history"))
+    config = in_container("history", options("history")["config"])
+    told = run(sys.executable, program, tmp_path, f"--config={config}", "--instance=exporter:10142", "--days=0.02")
+    assert told.returncode == 0, told.stderr
+    assert (tmp_path / Path(state).name).is_file()
+    assert re.search(r"cat /history/simulator\b", SERVICES["simulator"]["command"][0])
+    taken = run(tool("azure-marketplace-simulator"), "--help").stdout
+    assert all(f"{word.partition('=')[0]} " in taken for word in (tmp_path / "simulator").read_text("utf-8").split())
+
+
+def test_the_past_is_brought_into_the_data_of_the_prometheus_that_runs() -> None:
+    history, data, url = SERVICES["past"]["command"]
+    assert f"prometheus:{data}" in SERVICES["past"]["volumes"]
+    assert f"prometheus:{options('prometheus')['storage.tsdb.path']}" in SERVICES["prometheus"]["volumes"]
+    assert data == options("prometheus")["storage.tsdb.path"]
+    assert f"history:{history}:ro" in SERVICES["past"]["volumes"]
+    assert SERVICES["past"]["image"] == SERVICES["prometheus"]["image"]
+    name, port = re.fullmatch(r"http://(\w+):(\d+)", url).groups()  # type: ignore[union-attr]
+    assert f"127.0.0.1:{port}:{port}" in SERVICES[name]["ports"]
+    assert in_container("past", SERVICES["past"]["entrypoint"][1]).is_file()
 
 
 def test_the_profile_real_leaves_the_simulation_out() -> None:

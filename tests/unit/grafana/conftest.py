@@ -47,7 +47,8 @@ def expressions(dashboard: Json, panels: list[Json]) -> list[str]:
         yield from (one["expr"] for one in dashboard["annotations"]["list"])
         for variable in dashboard["templating"]["list"]:
             if variable["type"] == "query":
-                yield variable["query"].removeprefix("label_values(").rpartition(",")[0]
+                function, _, rest = variable["query"].removesuffix(")").partition("(")
+                yield rest if function == "query_result" else rest.rpartition(",")[0]
 
     return list(every())
 
@@ -61,6 +62,7 @@ def concrete() -> Callable[[str], str]:
             ("$__rate_interval", "1m"),
             ("$__range_s", "3600"),
             ("$__range", "1h"),
+            ("$__interval_ms", "60000"),
             ("$__interval", "1m"),
         ):
             expression = expression.replace(name, value)

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from exporter.domain.errors import DecodeError, NotFoundError, UpstreamError
 from exporter.sources import paging
 from exporter.sources.cloud_partner import CloudPartnerSource
-from exporter.sources.paging import Listing, Page, Pages
+from exporter.sources.paging import Page, PagedEntries, Pages
 from exporter.sources.wire import UnknownValues, WireModel
 
 from .canned import Answer, Bench, Canned, serving
@@ -45,7 +45,7 @@ def canned(server: Canned, stranger: Canned) -> Canned:
     return server
 
 
-def listing(bench: Bench, **params: str) -> Listing[Thing]:
+def listing(bench: Bench, **params: str) -> PagedEntries[Thing]:
     values = UnknownValues(bench.telemetry, "test", bench.clock)
     return THINGS.read(bench.client, "/v1/things", values, bench.deadline(), params)
 
@@ -139,7 +139,7 @@ def test_a_page_that_is_not_there_ends_the_list(canned: Canned) -> None:
     bench = Bench(canned, CloudPartnerSource)
     canned.put("/v1/things", {"value": [{"name": "one"}], "nextLink": "?page=2"}, Answer("Not Found", 404))
     with capture_logs() as logs:
-        assert listing(bench) == Listing((Thing(name="one"),), is_whole=False)
+        assert listing(bench) == PagedEntries((Thing(name="one"),), is_whole=False)
     assert bench.counted("refresh_failures_total", reason="not_found") == 1
     assert [one["list"] for one in logs] == ["the list of things at /v1/things"]
     with pytest.raises(NotFoundError):
@@ -149,7 +149,7 @@ def test_a_page_that_is_not_there_ends_the_list(canned: Canned) -> None:
 def test_what_is_no_object_is_left_out(canned: Canned) -> None:
     bench = Bench(canned, CloudPartnerSource)
     canned.put("/v1/things", {"value": [None, {"name": "one"}], "nextLink": "?page=2"}, {"value": [7]})
-    assert listing(bench) == Listing((Thing(name="one"),), is_whole=False)
+    assert listing(bench) == PagedEntries((Thing(name="one"),), is_whole=False)
     assert bench.odd() == {"entry": 2}
 
 

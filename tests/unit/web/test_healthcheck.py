@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config.settings import WebSettings
-from exporter.web.healthcheck import Answer, healthcheck
+from exporter.web.healthcheck import Health, healthcheck
 from tests.certificates import Authority
 
 
@@ -65,14 +65,14 @@ def web(address: str, file: Path | None = None) -> WebSettings:
 @pytest.mark.parametrize(
     ("status", "text", "answer"),
     [
-        (200, "healthy\n", Answer(is_healthy=True, text="healthy")),
-        (503, "not collecting\n", Answer(is_healthy=False, text="not collecting")),
-        (404, "", Answer(is_healthy=False, text="")),
-        (401, "", Answer(is_healthy=True, text="alive; answers 401 (web.open_health opens the health paths)")),
-        (429, "", Answer(is_healthy=True, text="alive; answers 429 (web.open_health opens the health paths)")),
+        (200, "healthy\n", Health(is_healthy=True, text="healthy")),
+        (503, "not collecting\n", Health(is_healthy=False, text="not collecting")),
+        (404, "", Health(is_healthy=False, text="")),
+        (401, "", Health(is_healthy=True, text="alive; answers 401 (web.open_health opens the health paths)")),
+        (429, "", Health(is_healthy=True, text="alive; answers 429 (web.open_health opens the health paths)")),
     ],
 )
-def test_judges_the_answer(serve: Serve, status: int, text: str, answer: Answer) -> None:
+def test_judges_the_answer(serve: Serve, status: int, text: str, answer: Health) -> None:
     assert healthcheck(web(serve(status, text))) == answer
 
 
@@ -123,7 +123,7 @@ def test_a_server_that_asks_for_a_certificate_lives(
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(authority.file)
     answer = healthcheck(web(serve(200, tls=context), configuration(tmp_path, MUTUAL)))
-    assert answer == Answer(is_healthy=True, text="alive; asks for a client certificate")
+    assert answer == Health(is_healthy=True, text="alive; asks for a client certificate")
 
 
 def test_plain_http_where_tls_should_be_is_not_healthy(serve: Serve, authority: Authority, tmp_path: Path) -> None:

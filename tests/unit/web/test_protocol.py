@@ -16,9 +16,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from exporter.web import protocol
-from exporter.web.protocol import KEEP_ALIVE, LimitedProtocol, Phase
+from exporter.web.protocol import KEEP_ALIVE, ConnectionPhase, LimitedProtocol
 
-READING, SENDING, RESTING = (one.value for one in (Phase.READING, Phase.SENDING, Phase.RESTING))
+READING, SENDING, RESTING = (
+    one.value for one in (ConnectionPhase.READING, ConnectionPhase.SENDING, ConnectionPhase.RESTING)
+)
 
 
 class Timer:

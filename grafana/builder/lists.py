@@ -1,0 +1,145 @@
+"""The lists of the dashboard Overview: offers in six columns, what Microsoft has, and all the rest about offers."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import table
+
+from exporter.domain.offers import OfferStatus, Party
+from grafana.builder import columns
+from grafana.builder.frame import offer_link
+from grafana.builder.looks import good_or_bad
+from grafana.builder.metrics import offer_series
+from grafana.builder.panels import Query, Sizes
+from grafana.builder.promql import DAY, OFFER, age, newest_since, offer_name, state_code
+from grafana.builder.steps import due, elapsed_of_estimate, of_current_step, stands, with_microsoft
+from grafana.builder.tables import table_of
+
+__all__ = ["details_list", "offers_list", "with_microsoft_list"]
+
+_OFFER_WIDTH = 170
+
+
+def _listed(expression: str) -> str:
+    """Keep the offers that the figures above the list have chosen."""
+    party = offer_series("offer_waiting_on", 'party=~"$party"')
+    return f"({expression}) and on ({OFFER}) (max by ({OFFER}) ({party}) == 1)"
+
+
+def offers_list(sizes: Sizes) -> table.Panel:
+    """List every offer: who has to act, where it stands, since when, and how much of the estimate is used."""
+    names = {
+        "offer_id": "Offer",
+        "Value #A": "Waiting for",
+        "stands": "Step",
+        "Value #C": "Waiting since",
+        "Value #D": "For",
+        "Value #E": "Of the estimate",
+        "publisher_id": "Publisher",
+        "display_name": "Name",
+    }
+    waiting = newest_since("offer_waiting_on", label="party")
+    queries = [
+        Query(_listed(state_code("offer_waiting_on", Party, "party")), "Waiting for"),
+        Query(_listed(stands())),
+        Query(_listed(f"1000 * {waiting}"), "Waiting since"),
+        Query(_listed(f"(time() - {waiting}) / {DAY}"), "For"),
+        Query(_listed(f"max by ({OFFER}) ({elapsed_of_estimate()})"), "Of the estimate"),
+        Query(_listed(offer_name())),
+    ]
+    panel = table_of(
+        "Offers: ${party:text}",
+        "Every offer; those that wait for you come first, the longest first. The figures above choose what is listed. Step "
+        "is where the submission stands. Of the estimate tells how much of its estimate the slowest step has used that is "
+        "in Microsoft's hands; it is empty where there is none. Choose an offer to see its steps.",
+        queries,
+        columns=names,
+        sizes=sizes,
+        sort_by=[("Waiting for", False), ("Waiting since", False)],
+        empty="No offer is in this list",
+    )
+    panel.override_by_name(
+        "Offer", columns.linked(offer_link("${__data.fields.Name}, of ${__data.fields.Publisher}"), _OFFER_WIDTH)
+    )
+    panel.override_by_name("Waiting for", columns.state(Party, 110)).override_by_name("Step", columns.stands())
+    panel.override_by_name("Waiting since", columns.date()).override_by_name("For", columns.days())
+    panel.override_by_name("Of the estimate", columns.gauge())
+    for name in ("Publisher", "Name"):
+        panel.override_by_name(name, columns.hidden())
+    return panel
+
+
+def with_microsoft_list(sizes: Sizes) -> table.Panel:
+    """List the steps that Microsoft has, with and without an estimate; what is expected next comes first."""
+    names = {
+        "offer_id": "Offer",
+        "step_name": "Step",
+        "Value #A": "In it since",
+        "estimated_time_frame": "Estimate",
+        "Value #B": "Expected by",
+        "Value #C": "Left",
+        "Value #D": "Over",
+        "publisher_id": "Publisher",
+    }
+    queries = [
+        Query(f"1000 * ({with_microsoft()})", "In it since"),
+        Query(f"1000 * {due()}", "Expected by"),
+        Query(f"({due()} - time()) / {DAY} >= 0", "Left"),
+        Query(f"(time() - {due()}) / {DAY} > 0", "Over"),
+    ]
+    panel = table_of(
+        "With Microsoft: what is expected next",
+        "Each step that Microsoft works on, what is expected first on top. Expected by is the upper end of Microsoft's own "
+        "estimate; steps without one stand at the end.",
+        queries,
+        columns=names,
+        sizes=sizes,
+        sort_by=[("Expected by", False)],
+        empty="Microsoft has nothing to do",
+    )
+    panel.override_by_name("Offer", columns.linked(offer_link(), _OFFER_WIDTH))
+    for name in ("In it since", "Expected by"):
+        panel.override_by_name(name, columns.date())
+    panel.override_by_name("Estimate", [columns.width(105)])
+    panel.override_by_name("Left", columns.days("d left", 90)).override_by_name("Over", columns.overdue())
+    return panel.override_by_name("Publisher", columns.hidden())
+
+
+def details_list(sizes: Sizes) -> table.Panel:
+    """List all the rest about each offer."""
+    names = {
+        "publisher_id": "Publisher",
+        "offer_id": "Offer",
+        "display_name": "Name",
+        "offer_type": "Type",
+        "Value #A": "State",
+        "Value #B": "In this state since",
+        "Value #C": "Progress",
+        "Value #D": "Live",
+        "Value #E": "Version",
+        "Value #F": "Data age",
+    }
+    queries = [
+        Query(state_code("offer_status", OfferStatus), "State"),
+        Query(f"1000 * {newest_since('offer_status')}", "In this state since"),
+        Query(of_current_step("offer_step_progress_ratio"), "Progress"),
+        Query(f"max by ({OFFER}) ({offer_series('offer_live')})", "Live"),
+        Query(f"max by ({OFFER}) ({offer_series('offer_version')})", "Version"),
+        Query(age(offer_series("offer_last_success_timestamp_seconds"), OFFER), "Data age"),
+        Query(offer_name()),
+    ]
+    panel = table_of(
+        "All about each offer",
+        "What the list of offers leaves out. A complete step may show no progress: that is what the API tells.",
+        queries,
+        columns=names,
+        sizes=sizes,
+        sort_by=[("Publisher", False), ("Offer", False)],
+        empty="There is no offer",
+    )
+    panel.override_by_name("Offer", columns.linked(offer_link(), _OFFER_WIDTH))
+    panel.override_by_name("State", columns.state(OfferStatus)).override_by_name("In this state since", columns.date())
+    panel.override_by_name("Progress", columns.share(90)).override_by_name(
+        "Live", columns.answer(good_or_bad("Live", "Not live", "grey"), 90)
+    )
+    panel.override_by_name("Version", columns.number(110)).override_by_name("Data age", columns.seconds())
+    return panel.filterable(True)
