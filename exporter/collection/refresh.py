@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,9 @@ from typing import NamedTuple
 import structlog
 
 from exporter.collection.fetch import Fetch
+from exporter.collection.forecast import Outlooks
 from exporter.collection.merge import REFUSALS, Candidate, Inquiry, Listing, inquiries, joined
+from exporter.collection.record import Duration, added, pooled
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, SourceRecord
 from exporter.collection.workers import Workers
 from exporter.config.settings import PublisherSettings
@@ -69,7 +71,9 @@ class Refresh:
         self._work_off()
         self._give_up()
         listings = self._judged(listings)
-        records = tuple(self._records[offer_id] for offer_id in wanted)
+        pools = pooled(self.before.pools, self._durations(wanted.values()))
+        outlooks = Outlooks(pools, self.fetch.clock())
+        records = tuple(outlooks.seen(self._records[offer_id], one.before) for offer_id, one in wanted.items())
         failures = [one.failure for one in records if one.failure]
         return replace(
             self.before,
@@ -78,6 +82,7 @@ class Refresh:
             failure=joined(listings) or (_summary(failures, len(records)) if failures else None),
             sources=tuple(self._health(listings)),
             left_out=self._left_out,
+            pools=pools,
         )
 
     def without_lists(self, failure: Failure | None) -> PublisherRecord:
@@ -217,6 +222,15 @@ class Refresh:
 
     def _settle(self, record: OfferRecord) -> None:
         self._records[record.offer_id] = record
+
+    def _durations(self, wanted: Iterable[Inquiry]) -> Iterator[tuple[str, str, str, Duration]]:
+        """The steps that have ended since the last refresh, with their source and the type of their offer."""
+        for inquiry in wanted:
+            record = self._records[inquiry.before.offer_id]
+            offer = record.offer
+            if offer is not None and record.past is not inquiry.before.past:
+                for step_id, duration in added(inquiry.before.past, record.past, offer.source):
+                    yield offer.source, offer.offer_type, step_id, duration
 
     def _departed(self, wanted: Mapping[str, Inquiry]) -> Iterator[OfferRecord]:
         gone = {one.offer_id: one for one in (*self.before.departed, *self.before.offers)}
