@@ -1,8 +1,8 @@
 """THE table of metrics: every name, type, help text and label that the exporter exposes.
 
-A family of the snapshot reads its samples from one row: a publisher, one of its sources, an offer, or a step. All of them are gauges, the
-enumerations and `_info` families too (the way of kube-state-metrics), so that the text format and OpenMetrics share their
-bytes. The labels of the ids come with the row. Help texts hold no quotes or backslashes: the two formats escape those
+A family of the snapshot reads its samples from one row: a publisher, one of its sources, an offer, or a step. All of them but `Totals`
+are gauges, the enumerations and `_info` families too (the way of kube-state-metrics), so that the text format and OpenMetrics share
+their bytes. The labels of the ids come with the row. Help texts hold no quotes or backslashes: the two formats escape those
 differently.
 """
 
@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, SourceRecord
+from exporter.collection.record import OUTCOMES, Past
+from exporter.collection.snapshot import OfferRecord, Outlook, PublisherRecord, Since, SourceRecord, Usual
 from exporter.domain.errors import REASONS
 from exporter.domain.estimates import upper_bound_seconds
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Party, Step, StepStatus
@@ -29,6 +30,8 @@ class OfferRow(NamedTuple):
 
     offer: Offer
     since: Since
+    past: Past
+    outlook: Outlook | None
 
 
 class StepRow(NamedTuple):
@@ -37,6 +40,7 @@ class StepRow(NamedTuple):
     step: Step
     position: int
     since: float | None
+    usual: Usual | None
 
 
 _IDS: dict[type, tuple[str, ...]] = {
@@ -54,6 +58,7 @@ Sample: TypeAlias = tuple[tuple[str, ...], float]
 class Family(Generic[RowT]):
     """One metric family; `row` is what its samples are read from."""
 
+    kind = "gauge"
     extra: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
 
@@ -140,7 +145,7 @@ class Counts(Family[RowT]):
         text: str,
         label: str,
         values: Iterable[str],
-        read: Callable[[RowT], Sequence[int] | None],
+        read: Callable[[RowT], Sequence[float] | None],
     ) -> None:
         super().__init__(row, name, text)
         self.extra = (label,)
@@ -153,6 +158,12 @@ class Counts(Family[RowT]):
         if counts is not None:
             for value, count in zip(self.values, counts, strict=True):
                 yield (value,), count
+
+
+class Totals(Counts[RowT]):
+    """A number of things that have happened, for each value of one label; its name ends in `_total`."""
+
+    kind = "counter"
 
 
 _LEVELS = tuple(Level)
@@ -229,6 +240,13 @@ FAMILIES: tuple[Family[Any], ...] = (
         "reason",
         REASONS,
         lambda row: [row.failure is not None and row.failure.reason == reason for reason in REASONS],
+    ),
+    Value(
+        SourceRecord,
+        "source_expected",
+        "1 if a failure of this source counts, 0 if it is not available here: the settings do not name it, and it has "
+        "refused from the start while others could be read.",
+        lambda row: row.is_expected,
     ),
     Value(SourceRecord, "source_offers", "Offers in the last good list of this source.", lambda row: row.listed),
     Value(
@@ -311,6 +329,21 @@ FAMILIES: tuple[Family[Any], ...] = (
         Level,
         lambda row: _by_level(row.offer.messages) if row.offer.tells_messages else None,
     ),
+    Counts(
+        OfferRow,
+        "offer_expected_live_timestamp_seconds",
+        "Before when the offer goes live with this probability, forecast from the record of the past; steps of the publisher count as "
+        "done at once.",
+        "quantile",
+        ("0.5", "0.8"),
+        lambda row: row.outlook.expected if row.outlook else None,
+    ),
+    Value(
+        OfferRow,
+        "offer_last_publication_duration_seconds",
+        "How long the last publication took that the exporter has seen begin and end, whatever its outcome.",
+        lambda row: row.past.last.seconds if row.past.last else None,
+    ),
     Info(
         StepRow,
         "offer_step_info",
@@ -358,6 +391,15 @@ FAMILIES: tuple[Family[Any], ...] = (
     ),
     Counts(
         StepRow,
+        "offer_step_usual_duration_seconds",
+        "How long the step takes at most in this share of all times, by the record of the offer, else of its type, else of all; while "
+        "the offer is being published.",
+        "quantile",
+        ("0.5", "0.95"),
+        lambda row: (row.usual.median, row.usual.late) if row.usual else None,
+    ),
+    Counts(
+        StepRow,
         "offer_step_messages",
         "Messages of the step, by level.",
         "level",
@@ -370,6 +412,15 @@ FAMILIES: tuple[Family[Any], ...] = (
         "When the newest message of the step was written, according to the API.",
         lambda row: _newest(row.step.messages),
     ),
+    # Last, for up to the first counter the two formats are the same.
+    Totals(
+        OfferRow,
+        "offer_publications_total",
+        "Publications that the exporter has seen end; the state file keeps the number over restarts.",
+        "outcome",
+        OUTCOMES,
+        lambda row: None if row.offer.is_listed_only else row.past.counts,
+    ),
 )
 
 
@@ -377,7 +428,7 @@ def documented() -> tuple[Documented, ...]:
     """List every metric that the exporter defines: those of the snapshot, then its own."""
     snapshot = (
         Documented(
-            one.name, "gauge", one.help, {label: one.values if label in one.extra else () for label in one.labels}
+            one.name, one.kind, one.help, {label: one.values if label in one.extra else () for label in one.labels}
         )
         for one in FAMILIES
     )

@@ -11,6 +11,7 @@ from exporter.exposition.families import documented
 from exporter.pages.advice import advice
 from exporter.pages.filters import NO_DATA, Filters
 from exporter.pages.headers import page_headers
+from exporter.pages.history import publications_of
 from exporter.pages.overview import Overview
 from exporter.pages.palette import looks
 from exporter.pages.portal import PARTNER_CENTER
@@ -90,6 +91,7 @@ class HtmlPages:
             is_fresh=is_fresh,
             advice=advice(view) if is_fresh else "",
             changed=lens.moment(record.offer.changed if record.offer else None),
+            publications=publications_of(record, lens),
             publisher_link=Filters(publisher=record.publisher_id).link(),
         )
 

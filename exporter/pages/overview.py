@@ -91,7 +91,13 @@ class PublisherView:
     def down(self) -> tuple[SourceRecord, ...]:
         """The sources that could not be read, where there are several; the only one is no news beside the publisher."""
         sources = self.record.sources
-        return tuple(one for one in sources if one.failure is not None) if len(sources) > 1 else ()
+        failed = (one for one in sources if one.failure is not None and one.is_expected)
+        return tuple(failed) if len(sources) > 1 else ()
+
+    @property
+    def away(self) -> str:
+        """The sources that are not available here."""
+        return ", ".join(one.source for one in self.record.sources if one.failure is not None and not one.is_expected)
 
 
 class Overview:

@@ -66,7 +66,10 @@ def messages_of(messages: tuple[Message, ...], lens: Lens) -> tuple[MessageView,
 
 @dataclass(frozen=True)
 class StepView:
-    """One step of an offer; `position` counts from 1, `since` tells since when its status holds."""
+    """One step of an offer; `position` counts from 1, `since` tells since when its status holds.
+
+    `usual` and `last` are how long it usually takes and took the last time, in seconds.
+    """
 
     step: Step
     position: int
@@ -74,6 +77,8 @@ class StepView:
     waiting_on: Party
     is_current: bool
     lens: Lens
+    usual: float | None = None
+    last: float | None = None
 
     @property
     def name(self) -> str:
@@ -244,6 +249,8 @@ class OfferView:
             return ()
         current = current_step(self.offer.steps)
         since: Mapping[str, float] = self.record.since.steps if self.record.since else {}
+        usual = self.record.outlook.usual if self.record.outlook else {}
+        last = self._last_durations
         return tuple(
             StepView(
                 step,
@@ -252,9 +259,27 @@ class OfferView:
                 self.offer.waiting_on,
                 step is current,
                 self.lens,
+                usual[step.step_id].median if step.step_id in usual else None,
+                last.get(step.step_id),
             )
             for number, step in enumerate(self.offer.steps, start=1)
         )
+
+    @property
+    def _last_durations(self) -> Mapping[str, float]:
+        if self.offer is None:
+            return {}
+        durations = self.record.past.durations(self.offer.source)
+        return {step_id: known[-1].seconds for step_id, known in durations.items() if known}
+
+    @property
+    def expected(self) -> tuple[Moment, Moment] | None:
+        """The days before which it goes live with a probability of 50 % and of 80 %."""
+        outlook = self.record.outlook
+        if self.offer is None or outlook is None or outlook.expected is None:
+            return None
+        first, last = outlook.expected
+        return Moment(first, self.lens.now), Moment(last, self.lens.now)
 
     @cached_property
     def current(self) -> StepView | None:
