@@ -13,6 +13,7 @@ from exporter.pages.filters import NO_DATA, Filters
 from exporter.pages.palette import look
 from exporter.pages.view import Lens, OfferView
 from exporter.pages.wording import Moment
+from exporter.sources.registry import SOURCES
 
 __all__ = ["PAGE_SIZE", "Card", "Overview", "PublisherView", "Urgency", "urgency"]
 
@@ -143,6 +144,12 @@ class Overview:
     def failing(self) -> tuple[PublisherView, ...]:
         """The publishers whose last refresh did not get everything."""
         return tuple(one for one in self.publishers if one.record.up is False)
+
+    @property
+    def read(self) -> str:
+        """The APIs whose lists were read, as people call them."""
+        names = {one.source for publisher in self._snapshot.publishers for one in publisher.sources if not one.failure}
+        return ", ".join(kind.title for kind in SOURCES if kind.name in names)
 
     @property
     def starting(self) -> int:

@@ -54,7 +54,8 @@ def test_every_method_has_an_example() -> None:
 
 def test_metrics_exist() -> None:
     known = {one.name for one in FAMILIES} | {one.name for one in Telemetry().documented}
-    full = set(re.findall(r"\bazure_marketplace_\w+[a-z]\b", TEXT)) - {PREFIX.removesuffix("_")}
+    everything = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    full = set(re.findall(r"\bazure_marketplace_\w+[a-z]\b", everything)) - {PREFIX.removesuffix("_")}
     assert full
     assert full <= known
     table = TEXT.partition("## Failures")[2].partition("## State file")[0]

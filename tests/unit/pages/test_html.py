@@ -303,6 +303,13 @@ def test_what_is_not_known_is_not_counted_as_none(pages: HtmlPages) -> None:
         assert "unknown" not in Document(pages.index(Snapshot((known,)), Filters(), LENS)).text
 
 
+def test_an_empty_list_tells_who_was_asked_and_what_to_check(pages: HtmlPages) -> None:
+    sources = SourceRecord("partner_center", (), NOW), SourceRecord("cloud_partner", (), NOW)
+    page = Document(pages.index(Snapshot((publisher(sources=sources),)), Filters(), LENS))
+    words = "no offers in the list of: Cloud Partner Portal API, Partner Center submission API. Check the id of the publisher"
+    assert words in page.text
+
+
 def test_the_form_keeps_what_was_asked_for(pages: HtmlPages) -> None:
     page = index(pages, record(), q='a "b"', publisher="contoso", status="no_data", waiting_on="publisher")
     assert "No offer matches the filter." in page.text
