@@ -100,6 +100,8 @@ class SourceRecord:
 
     `offers` are the ids in its last good list. With `is_complete` a list of it has been worked off since the publisher's
     selection is what it is: from then on a list that fails leaves the offers as they were, but never as a part of them.
+    It is not `is_expected` to work while it is not available here: it was never read and refuses, others can be read, and
+    the settings do not name it.
     """
 
     source: str
@@ -107,6 +109,7 @@ class SourceRecord:
     last_success: float | None = None
     failure: Failure | None = None
     is_complete: bool = False
+    is_expected: bool = True
 
     @property
     def listed(self) -> int | None:
@@ -149,7 +152,7 @@ class PublisherRecord:
     @property
     def missing(self) -> tuple[str, ...]:
         """Sources whose lists are still to come; none where the settings name the offers."""
-        told = {one.source for one in self.sources if one.is_complete}
+        told = {one.source for one in self.sources if one.is_complete or not one.is_expected}
         return () if self.selection.offers else tuple(one for one in self.selection.sources if one not in told)
 
 

@@ -241,6 +241,13 @@ FAMILIES: tuple[Family[Any], ...] = (
         REASONS,
         lambda row: [row.failure is not None and row.failure.reason == reason for reason in REASONS],
     ),
+    Value(
+        SourceRecord,
+        "source_expected",
+        "1 if a failure of this source counts, 0 if it is not available here: the settings do not name it, and it has "
+        "refused from the start while others could be read.",
+        lambda row: row.is_expected,
+    ),
     Value(SourceRecord, "source_offers", "Offers in the last good list of this source.", lambda row: row.listed),
     Value(
         SourceRecord,

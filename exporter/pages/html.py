@@ -14,6 +14,7 @@ from exporter.pages.headers import page_headers
 from exporter.pages.history import publications_of
 from exporter.pages.overview import Overview
 from exporter.pages.palette import looks
+from exporter.pages.portal import PARTNER_CENTER
 from exporter.pages.reasons import reasons
 from exporter.pages.style import style_sheet
 from exporter.pages.view import MAX_MESSAGES, Lens, OfferView
@@ -23,10 +24,9 @@ from exporter.telemetry.metrics import package_version
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["PARTNER_CENTER", "HtmlPages"]
+__all__ = ["HtmlPages"]
 
 MAX_NAMED = 10
-PARTNER_CENTER = "https://partner.microsoft.com/dashboard/marketplace-offers/overview"
 
 
 class HtmlPages:

@@ -12,6 +12,7 @@ from exporter.domain.estimates import upper_bound_seconds
 from exporter.domain.offers import Message, Offer, OfferStatus, Party, Step, StepStatus
 from exporter.pages.palette import Look, look
 from exporter.pages.plain_text import plain_text
+from exporter.pages.portal import overview_of
 from exporter.pages.wording import Moment, duration
 from exporter.sources.registry import SOURCES
 
@@ -173,6 +174,12 @@ class OfferView:
     def path(self) -> str:
         """Where its page is, relative to the root."""
         return offer_path(self.record.publisher_id, self.record.offer_id)
+
+    @property
+    def partner_center(self) -> str:
+        """Where to act: the offer's own page in Partner Center, if one of its sources tells the product's GUID."""
+        known = (one.product_id for one in (self.record.offer, self.record.listed) if one is not None)
+        return overview_of(next(filter(None, known), ""))
 
     @property
     def is_listed_only(self) -> bool:

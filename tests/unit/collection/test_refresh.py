@@ -316,7 +316,7 @@ def test_a_refresh_that_breaks_deletes_nothing(world: World) -> None:
     world.cloud.offers = {"a": RUNNING}
     world.refresh()
     before = world.of("a").offer
-    world.connections.sources = {}
+    world.connections.sources = {"default": {}}
     record = world.refresh()
     assert record.failure is not None
     assert record.failure.reason == "internal"

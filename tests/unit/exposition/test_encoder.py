@@ -86,7 +86,7 @@ HOUSE = Snapshot(
             sources=(
                 SourceRecord("cloud_partner", ("failing", "idle", "never-seen", "stale", "vm"), NOW),
                 SourceRecord("partner_center", ("idle", "listed"), NOW - 600, failure("forbidden")),
-                SourceRecord("product_ingestion", failure=failure("not_found")),
+                SourceRecord("product_ingestion", failure=failure("not_found"), is_expected=False),
             ),
         ),
         PublisherRecord("not asked yet", None),
