@@ -17,7 +17,8 @@ from typing import Any
 from prometheus_client.utils import floatToGoString
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
-from exporter.exposition.families import FAMILIES, Counts, Family, Info, OfferRow, States, StepRow, Totals, Value
+from exporter.exposition.families import FAMILIES
+from exporter.exposition.kinds import Counts, Family, Info, OfferRow, States, StepRow, Totals, Value
 
 __all__ = ["Body", "Exposition", "Packed", "encode", "encode_offer", "render"]
 

@@ -9,7 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
-from exporter.exposition.families import FAMILIES, OfferRow, StepRow
+from exporter.exposition.families import FAMILIES
+from exporter.exposition.kinds import OfferRow, StepRow
 
 NOW = 1_700_000_000.25
 STEPS = 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import signal
@@ -259,7 +260,7 @@ def test_sigterm_during_a_refresh(simulator: StartSimulator, exporter: StartExpo
     watched.signal(signal.SIGTERM)
     ended.join(10)
     assert watched.exit_code == 0
-    kept: dict[str, Any] = json.loads(state.read_bytes().partition(b"\n")[2])
+    kept: dict[str, Any] = json.loads(gzip.decompress(state.read_bytes()).partition(b"\n")[2])
     (publisher,) = kept["publishers"]
     assert publisher["last_refresh"] == pytest.approx(known[REFRESH], abs=1.5)
     assert publisher["failure"] is None

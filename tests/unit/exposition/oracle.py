@@ -12,7 +12,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from prometheus_client.registry import Collector
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
-from exporter.exposition.families import FAMILIES, OfferRow, StepRow
+from exporter.exposition.families import FAMILIES
+from exporter.exposition.kinds import OfferRow, StepRow
 
 __all__ = ["oracle"]
 

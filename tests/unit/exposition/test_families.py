@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, SourceRecord
-from exporter.exposition.families import FAMILIES, Documented, Family, OfferRow, StepRow, documented
+from exporter.exposition.families import FAMILIES, Documented, documented
+from exporter.exposition.kinds import Family, OfferRow, StepRow
 
 ALL = documented()
 OWN = [one for one in ALL if one.name.startswith("azure_marketplace_exporter_")]
