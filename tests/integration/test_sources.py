@@ -207,7 +207,9 @@ def test_a_source_that_is_not_available_is_no_failure_unless_it_was(
     set_fault(api, kind="status", status=403, path="/v1.0/*")
     watched = exporter(settings(api, ALL, publishers=["contoso"], auth=identity), environ=environ)
     watched.wait_until_ready()
-    assert sources_of(watched) == dict.fromkeys(CLOUD_OFFERS, "cloud_partner") | {"assistant-kit": "product_ingestion"}
+    assert sources_of(watched) == dict.fromkeys(CLOUD_OFFERS, "cloud_partner") | dict.fromkeys(
+        OTHERS, "product_ingestion"
+    )
     good = 'azure_marketplace_publisher_up{publisher_id="contoso"}'
     samples = watched.samples()
     assert (samples[good], samples[failure("partner_center", "forbidden")]) == (1, 1)
