@@ -47,8 +47,15 @@ publishers:
   - id: northwind                 # the same as an object
     offers: [gateway, insights]
     sources: [partner_center, product_ingestion]
+    credential: northwind         # of another account
 auth:
   method: workload_identity
+credentials:
+  northwind:
+    method: client_secret
+    tenant_id: 00000000-0000-0000-0000-000000000000
+    client_id: 00000000-0000-0000-0000-000000000001
+    client_secret_file: /run/secrets/northwind
 collection:
   interval: 10m
   state_file: /var/lib/azure-marketplace-exporter/state
@@ -57,6 +64,9 @@ collection:
 Durations are written as in Prometheus: `30s`, `5m`, `1h30m`. Lists in flags are given by repeating the flag, in the environment by
 commas. Ids of digits stand in quotes in the file. A relative path in the file is taken from the folder of the file, as in the web
 configuration file; in a flag or variable, from where the exporter was started.
+
+Without `sources` a publisher is asked for in all APIs, see [sources.md](sources.md); without `credential` it uses `auth`, and
+else the one of that name among `credentials`, which are written in the file, or as variables such as `MARKETPLACE_EXPORTER_CREDENTIALS__NORTHWIND__CLIENT_SECRET`.
 
 An unknown key is an error everywhere, and so is a key that stands twice in the file. Problems are printed as
 `where: what is wrong`, where being the flag, the variable, or the key with file and line; those of the command line first, then all
@@ -120,7 +130,8 @@ def _options() -> Iterator[str]:
 
 
 def _option(option: Option) -> str:
-    rows = [("Flag", option.flag or "none: a command line is visible to every user of the host")]
+    why = ": a command line is visible to every user of the host" if option.is_secret else ""
+    rows = [("Flag", option.flag or f"none{why}")]
     rows.append(("Environment", option.variable))
     if option.in_file:
         rows.append(("File", option.name))

@@ -71,8 +71,10 @@ class Service:
             self._web_config = LiveConfig(settings.web.config.file)
         self._load = load
         self._changing = threading.Lock()
+        self._saving = threading.Lock()
         self._closed = False
-        self._reloads = Reloads(self._reload)
+        self._reloads = Runs("reload", self._reload)
+        self._saves = Runs("save", self._save)
         self.telemetry = Telemetry(one.name for one in SOURCES)
         if settings.web.external_url:
             self.telemetry.web_info.labels(settings.web.external_url).set(1)
@@ -95,7 +97,7 @@ class Service:
             settings,
             telemetry=self.telemetry,
             publish=self.publication.publish,
-            save=lambda snapshot: self._state.save(snapshot),  # noqa: PLW0108 - the state file comes later
+            save=self._save_later,
             clock=time.time,
             monotonic=time.monotonic,
         )
@@ -141,8 +143,18 @@ class Service:
         """End the collection, and keep what is known."""
         with self._changing:
             self._closed = True
-            self._state.save(self.engine.stop())
+            newest = self.engine.stop()
+            with self._saving:
+                self._state.save(newest)
             self._state.close()
+
+    def _save_later(self, _: Snapshot) -> None:
+        self._saves.request()
+
+    def _save(self) -> None:
+        """Keep the newest snapshot, whichever was the newest when somebody asked for it."""
+        with self._saving:
+            self._state.save(self.publication.snapshot)
 
     def is_alive(self) -> bool:
         """True while it collects, and while one engine takes the place of another."""
@@ -207,26 +219,27 @@ class Service:
             self.telemetry.config_last_reload_success_timestamp_seconds.set(time.time())
 
 
-class Reloads:
-    """Runs one reload at a time; all that are asked for before it begins are one."""
+class Runs:
+    """Runs something in a thread of its own, once at a time; all that is asked for before a run begins is one."""
 
-    def __init__(self, reload: Callable[[], None]) -> None:
-        self._reload = reload
-        self._worker = Workers(1, "reload")
+    def __init__(self, name: str, run: Callable[[], None]) -> None:
+        self._name = name
+        self._do = run
+        self._worker = Workers(1, name)
         self._waiting: Future[None] | None = None
 
     def request(self) -> Future[None]:
-        """Have a reload begin after now."""
+        """Have a run begin after now."""
         waiting = self._waiting
         if waiting is None or waiting.running() or waiting.done():
-            waiting = self._waiting = self._worker.submit("reload", self._run)
+            waiting = self._waiting = self._worker.submit(self._name, self._run)
         return waiting
 
     def _run(self) -> None:
         try:
-            self._reload()
+            self._do()
         except ConfigError:
             raise
         except Exception:
-            log.exception("reload broke")
+            log.exception("run broke", run=self._name)
             raise

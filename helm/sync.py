@@ -35,6 +35,7 @@ import yaml
 sys.path.append(str(Path(__file__).parents[1]))
 
 from exporter.config.options import options
+from exporter.config.table import NAMED
 from exporter.sources.registry import SOURCES
 from grafana.rule_links import with_links
 
@@ -231,6 +232,9 @@ def setting_names() -> dict[str, Any]:
     for option in options(SOURCES):
         section, dot, rest = option.name.partition(".")
         if not (option.in_file and dot):
+            continue
+        if option.name == NAMED:  # whose names users choose
+            sections[section] = {"type": "object", "additionalProperties": {"type": "object"}}
             continue
         node = sections.setdefault(section, {"type": "object", "additionalProperties": False, "properties": {}})
         node["properties"][rest.partition(".")[0]] = {"description": option.description}

@@ -19,12 +19,14 @@ from exporter.collection.snapshot import PublisherRecord, Snapshot
 from exporter.collection.workers import Workers
 from exporter.config.selection import Selection
 from exporter.config.settings import PublisherSettings, Settings
+from exporter.sources.choice import chosen
 from exporter.sources.connections import Connections
 from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["Engine"]
 
+SHARED = "name the offers of each in publishers[].offers, or the sources of the one that may have all of them"
 AGING = 10.0
 """Seconds between two looks for offers that have become stale."""
 
@@ -51,6 +53,8 @@ class Engine:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
+        self._choices = tuple(chosen(settings))
+        settings = settings.model_copy(update={"publishers": tuple(one.publisher for one in self._choices)})
         self._settings = settings
         self._telemetry = telemetry
         self._publish = publish
@@ -65,7 +69,10 @@ class Engine:
             settings, telemetry=telemetry, clock=clock, monotonic=monotonic, wait=self._ended.wait
         )
         width = settings.api.max_concurrency
-        self._workers: Mapping[str, Workers] = {name: Workers(width, name) for name in self._connections.sources}
+        self._workers = {
+            credential: {name: Workers(width, f"{credential}-{name}") for name in sources}
+            for credential, sources in self._connections.sources.items()
+        }
         rules = settings.collection
         self._fetch = Fetch(telemetry, clock, rules.stale_after, rules.terminal_interval)
         self.prober = Prober(
@@ -94,6 +101,10 @@ class Engine:
 
     def adopt(self, before: Snapshot) -> None:
         """Take over what is known of the publishers that it collects, and show that."""
+        for one in self._choices:
+            if one.is_shared:
+                about = {"publisher_id": one.publisher.id, "sources": ",".join(one.publisher.sources)}
+                log.warning("not all APIs are asked: publishers share an account", **about, remedy=SHARED)
         known = {record.publisher_id: record for record in before.publishers}
         self._show(
             Snapshot(
@@ -109,7 +120,11 @@ class Engine:
         rules = self._settings.collection
         selection = Selection.of(target, rules.shard)
         sources = tuple(
-            replace(one, is_complete=one.is_complete and selection == record.selection)
+            replace(
+                one,
+                is_complete=one.is_complete and selection == record.selection,
+                is_expected=one.is_expected or target.names_sources,
+            )
             for one in record.sources
             if one.source in target.sources
         )
@@ -122,7 +137,7 @@ class Engine:
             selection=selection,
         )
 
-    def start(self, before: Snapshot, pauses: Mapping[str, float] | None = None) -> None:
+    def start(self, before: Snapshot, pauses: Mapping[tuple[str, str], float] | None = None) -> None:
         """Take over what is known, and refresh: from now on by the clock, or once and then whenever somebody scrapes.
 
         `pauses` are those that the APIs have asked for, from the engine before.
@@ -148,8 +163,8 @@ class Engine:
         """The secrets that it holds now, for the log's blotting."""
         return self._connections.secrets()
 
-    def pauses(self) -> Mapping[str, float]:
-        """Until when the sources want not to be asked, by name, on the monotonic clock."""
+    def pauses(self) -> Mapping[tuple[str, str], float]:
+        """Until when the sources want not to be asked, by credential and name, on the monotonic clock."""
         return self._connections.pauses()
 
     def stop(self) -> Snapshot:
@@ -158,7 +173,8 @@ class Engine:
         with self._lock:
             newest = self._snapshot
         for workers in self._workers.values():
-            workers.close()
+            for one in workers.values():
+                one.close()
         self._connections.close()
         return newest
 
@@ -187,7 +203,8 @@ class Engine:
         self, target: PublisherSettings, before: PublisherRecord, deadline: Deadline, done: SimpleQueue[PublisherRecord]
     ) -> None:
         started = self._monotonic()
-        this = Refresh(target, before, self._connections.sources, self._workers, self._fetch, deadline)
+        sources, workers = self._connections.sources[target.credential], self._workers[target.credential]
+        this = Refresh(target, before, sources, workers, self._fetch, deadline)
         try:
             record = this.run()
         except Exception as error:

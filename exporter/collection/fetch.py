@@ -9,6 +9,7 @@ import structlog
 
 from exporter.collection.history import trace
 from exporter.collection.merge import REFUSALS, Candidate, Inquiry
+from exporter.collection.record import track
 from exporter.collection.snapshot import Failure, OfferRecord
 from exporter.domain.errors import ForbiddenError, NotFoundError
 from exporter.domain.offers import Offer
@@ -92,6 +93,7 @@ class Fetch:
             last_success=now,
             failure=failure,
             tried=now,
+            past=track(before.past, before.offer, offer, now, is_watched=self.is_fresh(before)),
         )
 
     def still(self, before: OfferRecord) -> OfferRecord:

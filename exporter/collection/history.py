@@ -38,6 +38,7 @@ def not_later(record: PublisherRecord, now: float) -> PublisherRecord:
         sources=tuple(_source(one, now) for one in record.sources),
         offers=tuple(_offer(one, now) for one in record.offers),
         departed=tuple(_offer(one, now) for one in record.departed),
+        pools=record.pools if (record.last_refresh or 0) <= now else tuple(one.until(now) for one in record.pools),
     )
 
 
@@ -60,4 +61,5 @@ def _offer(record: OfferRecord, now: float) -> OfferRecord:
         steps = {step_id: min(time, now) for step_id, time in since.steps.items()}
         since = Since(min(since.status, now), min(since.waiting_on, now), steps)
     asked, success, tried = (_clamp(one, now) for one in (record.asked, record.last_success, record.tried))
-    return replace(record, since=since, asked=asked, last_success=success, tried=tried)
+    past = record.past.until(now)
+    return replace(record, since=since, asked=asked, last_success=success, tried=tried, past=past)

@@ -8,16 +8,17 @@ source may tell the offer. An entry in a list never takes the place of what was 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from exporter.collection.snapshot import Failure, OfferRecord
-from exporter.domain.errors import ForbiddenError, NotFoundError
+from exporter.collection.snapshot import Failure, OfferRecord, SourceRecord
+from exporter.domain.errors import CredentialError, ForbiddenError, NotFoundError
 from exporter.domain.offers import Offer
 from exporter.sources.base import NotServedError
 
 __all__ = ["REFUSALS", "Candidate", "Inquiry", "Listing", "inquiries", "joined"]
 
 REFUSALS = frozenset({ForbiddenError.reason, NotFoundError.reason})
+_NO_ACCESS = REFUSALS | {CredentialError.reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Listing:
     """What the list of one source told in this refresh.
 
     `refusal` is why there is none, `is_failure` whether that is more than a missing permission that can be done without;
-    `is_askable` tells whether single offers can be asked for all the same.
+    `is_askable` tells whether single offers can be asked for all the same. With `is_away` it is not available here: its
+    refusal is no failure.
     """
 
     source: str
@@ -34,11 +36,18 @@ class Listing:
     refusal: Failure | None = None
     is_failure: bool = False
     is_askable: bool = True
+    is_away: bool = False
 
     @property
     def failure(self) -> Failure | None:
         """The refusal, if it is a failure."""
-        return self.refusal if self.is_failure else None
+        return self.refusal if self.is_failure and not self.is_away else None
+
+    def judged(self, refusal: Failure, before: SourceRecord) -> Listing:
+        """The same, not available here if it was never read and refuses; once that is so, any failure is as good."""
+        is_away = before.last_success is None and (refusal.reason in _NO_ACCESS or not before.is_expected)
+        has_token = refusal.reason != CredentialError.reason
+        return replace(self, is_away=is_away, is_askable=self.is_askable and (has_token or not is_away))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class UnknownOfferError(TargetError):
 class _Target:
     publisher_id: str
     offer_id: str
+    credential: str
     source: str
 
 
@@ -49,7 +50,7 @@ class Prober:
     """Fetches single offers by the workers of their source; two that ask for the same one at once share the fetch.
 
     Only publishers in the settings can be probed, with the offers named there if any are: whoever reaches the exporter
-    must not be able to send its credential elsewhere. Where none are named, the lists tell which offers there are, as soon
+    must not be able to send its credentials elsewhere. Sources and their workers come by credential and name. Where none are named, the lists tell which offers there are, as soon
     as all of them are known: an id that somebody has made up must not cost a request. Each probe has at most `seconds`, or
     as long as its caller waits if that is shorter: what nobody waits for must not keep others out.
     """
@@ -57,8 +58,8 @@ class Prober:
     def __init__(
         self,
         publishers: tuple[PublisherSettings, ...],
-        sources: Mapping[str, Source],
-        workers: Mapping[str, Workers],
+        sources: Mapping[str, Mapping[str, Source]],
+        workers: Mapping[str, Mapping[str, Workers]],
         fetch: Fetch,
         *,
         shard: Shard,
@@ -67,6 +68,7 @@ class Prober:
         monotonic: Callable[[], float],
     ) -> None:
         self._selections = {one.id: Selection.of(one, shard) for one in publishers}
+        self._credentials = {one.id: one.credential for one in publishers}
         self._sources = sources
         self._workers = workers
         self._fetch = fetch
@@ -91,7 +93,7 @@ class Prober:
             if flight is not None:
                 return flight
             deadline = Deadline(min(seconds, self._seconds), self._monotonic)
-            flight = self._workers[wanted.source].submit("probes", self._ask, wanted, deadline)
+            flight = self._workers[wanted.credential][wanted.source].submit("probes", self._ask, wanted, deadline)
             self._flights[wanted] = flight
         flight.add_done_callback(lambda _: self._flights.pop(wanted, None))
         return flight
@@ -108,7 +110,8 @@ class Prober:
         if source is not None and source not in selection.sources:
             raise TargetError(f"{publisher_id} has no source of this name; it has {', '.join(selection.sources)}")
         record = self._known(publisher_id, offer_id, selection)
-        return _Target(publisher_id, offer_id, source or _usual_source(selection, record))
+        credential = self._credentials[publisher_id]
+        return _Target(publisher_id, offer_id, credential, source or _usual_source(selection, record))
 
     def _known(self, publisher_id: str, offer_id: str, selection: Selection) -> OfferRecord | None:
         """What a refresh has seen of the offer; raises UnknownOfferError if it cannot be one of those here."""
@@ -125,7 +128,7 @@ class Prober:
         candidate = Candidate(target.source, before.listed)
         try:
             deadline.check()  # it may have waited for a worker until its scraper had left
-            answer = self._fetch.ask(self._sources[target.source], before, candidate, deadline)
+            answer = self._fetch.ask(self._sources[target.credential][target.source], before, candidate, deadline)
         except SourceError as error:
             failure = Failure.of(error)
             about = {"publisher_id": target.publisher_id, "offer_id": target.offer_id}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,9 @@ from typing import NamedTuple
 import structlog
 
 from exporter.collection.fetch import Fetch
+from exporter.collection.forecast import Outlooks
 from exporter.collection.merge import REFUSALS, Candidate, Inquiry, Listing, inquiries, joined
+from exporter.collection.record import Duration, added, pooled
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, SourceRecord
 from exporter.collection.workers import Workers
 from exporter.config.settings import PublisherSettings
@@ -60,7 +62,7 @@ class Refresh:
 
     def run(self) -> PublisherRecord:
         """Ask for the lists, then for each offer; the result lacks only its times."""
-        listings = self._listings()
+        listings = self._judged(self._listings())
         if not any(one.is_askable for one in listings):
             return replace(self.without_lists(joined(listings)), sources=tuple(self._health(listings)))
         wanted = {one.before.offer_id: one for one in self._inquiries(listings)}
@@ -68,7 +70,10 @@ class Refresh:
             self._advance(inquiry)
         self._work_off()
         self._give_up()
-        records = tuple(self._records[offer_id] for offer_id in wanted)
+        listings = self._judged(listings)
+        pools = pooled(self.before.pools, self._durations(wanted.values()))
+        outlooks = Outlooks(pools, self.fetch.clock())
+        records = tuple(outlooks.seen(self._records[offer_id], one.before) for offer_id, one in wanted.items())
         failures = [one.failure for one in records if one.failure]
         return replace(
             self.before,
@@ -77,6 +82,7 @@ class Refresh:
             failure=joined(listings) or (_summary(failures, len(records)) if failures else None),
             sources=tuple(self._health(listings)),
             left_out=self._left_out,
+            pools=pools,
         )
 
     def without_lists(self, failure: Failure | None) -> PublisherRecord:
@@ -106,7 +112,7 @@ class Refresh:
             return self._no_list(source, error)
         except Exception as error:
             log.exception("list broke", publisher_id=self.target.id, source=name)
-            failure = self.fetch.count(error)
+            failure = Failure.of(error)
             return Listing(name, source.is_account, refusal=failure, is_failure=True, is_askable=False)
         return Listing(name, source.is_account, {offer.offer_id: offer for offer in offers})
 
@@ -122,10 +128,23 @@ class Refresh:
         return Listing(
             source.name,
             source.is_account,
-            refusal=self.fetch.count(error),
+            refusal=Failure.of(error),
             is_failure=True,
             is_askable=is_askable or has_sibling,
         )
+
+    def _judged(self, listings: Sequence[Listing]) -> list[Listing]:
+        """Sources that refuse from the start are not available here, if others of the same credential can be read."""
+        read = {one.source for one in listings if one.refusal is None} | self._answered
+        if self.target.names_sources or not read:
+            return list(listings)
+        known = {one.source: one for one in self.before.sources}
+        return [
+            replace(one, is_away=False)
+            if one.refusal is None or one.source in read
+            else one.judged(one.refusal, known.get(one.source) or SourceRecord(one.source))
+            for one in listings
+        ]
 
     def _inquiries(self, listings: Sequence[Listing]) -> Iterator[Inquiry]:
         known = {one.offer_id: one for one in self.before.offers}
@@ -204,6 +223,15 @@ class Refresh:
     def _settle(self, record: OfferRecord) -> None:
         self._records[record.offer_id] = record
 
+    def _durations(self, wanted: Iterable[Inquiry]) -> Iterator[tuple[str, str, str, Duration]]:
+        """The steps that have ended since the last refresh, with their source and the type of their offer."""
+        for inquiry in wanted:
+            record = self._records[inquiry.before.offer_id]
+            offer = record.offer
+            if offer is not None and record.past is not inquiry.before.past:
+                for step_id, duration in added(inquiry.before.past, record.past, offer.source):
+                    yield offer.source, offer.offer_type, step_id, duration
+
     def _departed(self, wanted: Mapping[str, Inquiry]) -> Iterator[OfferRecord]:
         gone = {one.offer_id: one for one in (*self.before.departed, *self.before.offers)}
         for offer_id, record in gone.items():
@@ -216,12 +244,26 @@ class Refresh:
         now = self.fetch.clock()
         for one in listings:
             known = before.get(one.source) or SourceRecord(one.source)
+            if one.failure is not None:
+                self.fetch.telemetry.failed(one.failure.reason)
             if one.refusal is None:
                 yield SourceRecord(one.source, tuple(one.offers), now, is_complete=True)
             elif one.source in self._answered:
-                yield replace(known, last_success=now, failure=None)
+                yield replace(known, last_success=now, failure=None, is_expected=True)
             else:
-                yield replace(known, failure=one.refusal)
+                if one.is_away and known.is_expected:
+                    self._tell_away(one.source, one.refusal)
+                yield replace(known, failure=one.refusal, is_expected=known.is_expected and not one.is_away)
+
+    def _tell_away(self, source: str, refusal: Failure) -> None:
+        log.warning(
+            "source not available here, which is no failure",
+            publisher_id=self.target.id,
+            source=source,
+            reason=refusal.reason,
+            error=refusal.text,
+            remedy="give the credential a role there, or name the sources to ask in publishers[].sources",
+        )
 
 
 def _summary(failures: list[Failure], total: int) -> Failure:

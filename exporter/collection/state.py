@@ -2,6 +2,7 @@
 
 It is written atomically (a new file that only its owner may read, synced, renamed over the old one), carries its format and
 version, and belongs to one process at a time. A file that cannot be used is set aside under another name and never deleted.
+Since version 2 it is compressed: `zcat` shows two lines, what it is and what it holds, both JSON. Version 1 is still read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import stat
 import tempfile
 import threading
 import time
+import zlib
+from collections.abc import Iterable, Iterator
 from io import FileIO
 from pathlib import Path
 from typing import Protocol
@@ -27,8 +30,10 @@ from exporter.domain.errors import ConfigError, StateFileError
 __all__ = ["NoState", "StateFile", "StateKeeper", "check"]
 
 FORMAT = "azure-marketplace-exporter state"
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
 MAX_SIZE = 256 * 1024 * 1024
+_GZIP = 16 + zlib.MAX_WBITS
 
 _SNAPSHOT = TypeAdapter(Snapshot)
 _PUBLISHER = TypeAdapter(PublisherRecord)
@@ -125,7 +130,7 @@ class StateFile:
         if content is None:
             return Snapshot()
         try:
-            return _decode(content)
+            return _decode(_inflated(content))
         except ValueError as error:
             self._set_aside(str(error))
             return Snapshot()
@@ -156,10 +161,12 @@ class StateFile:
             else:
                 self._failed = False
 
-    def _write(self, content: bytes) -> None:
+    def _write(self, pieces: Iterable[bytes]) -> None:
         fresh = self._path.with_name(self._path.name + ".new")
+        packer = zlib.compressobj(1, wbits=_GZIP)
         with open(fresh, "wb", opener=_private) as file:
-            file.write(content)
+            file.writelines(map(packer.compress, pieces))
+            file.write(packer.flush())
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)
@@ -206,16 +213,29 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _encode(snapshot: Snapshot) -> bytes:
-    head = json.dumps({"format": FORMAT, "version": VERSION})
-    publishers = b",".join(map(_publisher, snapshot.publishers))
-    return head.encode() + b'\n{"publishers":[' + publishers + b"]}\n"
-
-
-def _publisher(record: PublisherRecord) -> bytes:
+def _encode(snapshot: Snapshot) -> Iterator[bytes]:
     """Write offer by offer: one call for all would keep every other thread waiting, 0.2 s at 10,000 offers."""
-    rest = _PUBLISHER.dump_json(record, exclude={"offers"}).removesuffix(b"}")
-    return rest + b',"offers":[' + b",".join(map(_OFFER.dump_json, record.offers)) + b"]}"
+    yield json.dumps({"format": FORMAT, "version": VERSION}).encode() + b'\n{"publishers":['
+    for place, record in enumerate(snapshot.publishers):
+        rest = _PUBLISHER.dump_json(record, exclude={"offers"}).removesuffix(b"}")
+        yield (b"," if place else b"") + rest + b',"offers":['
+        for number, offer in enumerate(record.offers):
+            yield (b"," if number else b"") + _OFFER.dump_json(offer)
+        yield b"]}"
+    yield b"]}\n"
+
+
+def _inflated(content: bytes) -> bytes:
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    unpacker = zlib.decompressobj(wbits=_GZIP)
+    try:
+        plain = unpacker.decompress(content, MAX_SIZE)
+    except zlib.error as error:
+        raise ValueError(f"it is damaged: {error}") from None
+    if not unpacker.eof:
+        raise ValueError("it is damaged: it has no end")
+    return plain
 
 
 def _decode(content: bytes) -> Snapshot:
@@ -226,7 +246,7 @@ def _decode(content: bytes) -> Snapshot:
         about = None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ValueError("it is not a state file of this exporter")
-    if about.get("version") != VERSION:
+    if about.get("version") not in READABLE:
         raise ValueError(f"its version is {about.get('version')!r}, this exporter writes {VERSION}")
     try:
         return _SNAPSHOT.validate_json(body)

@@ -32,4 +32,4 @@ def demo_settings(settings: Settings, api_url: str) -> Settings:
 def _publisher(publisher_id: str) -> PublisherSettings:
     if publisher_id == ACCOUNT:
         return PublisherSettings(id=publisher_id, sources=("cloud_partner", "partner_center", "product_ingestion"))
-    return PublisherSettings(id=publisher_id)
+    return PublisherSettings(id=publisher_id, sources=("cloud_partner",))

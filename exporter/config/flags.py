@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from exporter.config.table import Option, unknown
+from exporter.config.table import NAMED, Option, unknown
 from exporter.domain.errors import Problem
 
 __all__ = ["flag_problems"]
@@ -30,6 +30,8 @@ def flag_problems(arguments: Sequence[str], options: Sequence[Option]) -> Iterat
         has_value = bool(equals) and not (takes_value and value == "--")
         if option is None:
             yield flag, unknown(flag, [one.flag for one in options if one.flag])
+        elif option.name == NAMED:
+            yield flag, f"is no flag; write it in the file, or set {option.variable}"
         elif option.is_secret:
             yield flag, f"a secret on the command line is visible to all; use {option.variable} or {flag}-file"
         elif has_value != takes_value:

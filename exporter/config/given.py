@@ -14,13 +14,14 @@ from pydantic_settings import BaseSettings, CliSettingsSource, EnvSettingsSource
 from exporter.config.flags import flag_problems
 from exporter.config.problems import dotted, is_unknown, words
 from exporter.config.settings import ENV_PREFIX
-from exporter.config.table import Option, unknown
+from exporter.config.table import Option, named, unknown
 from exporter.config.yaml_file import Document, read_mapping, read_part
 from exporter.domain.errors import ConfigError, Problem
 
 __all__ = ["Given"]
 
 Place = Sequence[int | str]
+_CREDENTIAL = re.compile(f"{ENV_PREFIX}CREDENTIALS__([A-Z0-9_-]+?)__([A-Z0-9_]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,10 @@ class Given:
         """Raises ConfigError if the command line is wrong."""
         if problems := list(flag_problems(arguments, options)):
             raise ConfigError(problems)
-        flags, variables = _flags(model, arguments), _variables(model, environ, options)
-        problems, file = list(_variable_problems(environ, options)), Document({})
+        names = {found[1].lower() for one in environ if (found := _CREDENTIAL.match(one))}
+        given = named(options, names)
+        flags, variables = _flags(model, arguments), _variables(model, environ, given)
+        problems, file = list(_variable_problems(environ, given)), Document({})
         path = _over(variables, flags).get("config", {}).get("file", "")
         if path.isprintable() and path:
             try:
@@ -53,6 +56,7 @@ class Given:
             except ConfigError as error:
                 problems += error.problems
                 file = read_part("web", Path(path))  # for the health check
+        options = named(options, names | _keys(file, "credentials"))
         _anchor(file, [one.name for one in options if one.kind == "FILE"], Path(path).parent)
         problems += _unknown_keys(file, options)
         return cls(options, flags, variables, file, tuple(problems))
@@ -88,6 +92,11 @@ class Given:
         return next((one for one in self.options if one.name in names), None)
 
 
+def _keys(file: Document, section: str) -> set[str]:
+    found = file.get(section)
+    return set(map(str, found)) if isinstance(found, dict) else set()
+
+
 def _flags(model: type[BaseSettings], arguments: Sequence[str]) -> dict[str, Any]:
     return dict(CliSettingsSource[Any](model, cli_parse_args=list(arguments))())
 
@@ -95,8 +104,14 @@ def _flags(model: type[BaseSettings], arguments: Sequence[str]) -> dict[str, Any
 def _variables(model: type[BaseSettings], environ: Mapping[str, str], options: Sequence[Option]) -> dict[str, Any]:
     known = {option.variable for option in options}
     source = EnvSettingsSource(model)
-    source.env_vars = {name.lower(): value for name, value in environ.items() if value and name.upper() in known}
-    return dict(source())
+    given = {name.upper(): value for name, value in environ.items() if value and name.upper() in known}
+    named = {name: found for name in given if (found := _CREDENTIAL.match(name))}
+    source.env_vars = {name.lower(): value for name, value in given.items() if name not in named}
+    variables = dict(source())
+    for name, found in named.items():  # the library would read the digits of a secret as a number
+        credential = variables.setdefault("credentials", {}).setdefault(found[1].lower(), {})
+        credential[found[2].lower()] = given[name]
+    return variables
 
 
 def _over(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def load(arguments: Sequence[str], environ: Mapping[str, str] = os.environ, *, s
     except ValidationError as error:
         problems += [given.problem(one) for one in error.errors(include_url=False)]
         raise ConfigError(problems) from None
-    problems += [(given.where(name.split(".")), what) for name, what in settings.exposures()]
+    problems += [(given.where(name.split(".")), what) for name, what in settings.contradictions()]
     if problems:
         raise ConfigError(problems)
     return settings

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, create_model, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, create_model, field_validator
 
-from exporter.config.fields import Identifier, ListSetting, Section
+from exporter.config.fields import Identifier, ListSetting, Section, Text
 
-__all__ = ["PublisherSettings", "publishers_with"]
+__all__ = ["DEFAULT", "PublisherSettings", "publishers_with"]
+
+DEFAULT = "default"
+"""The name of the credential in `auth`."""
 
 
 class PublisherSettings(Section):
@@ -21,6 +24,19 @@ class PublisherSettings(Section):
     """Offer ids to watch; without any, all that the API lists."""
     sources: tuple[str, ...] = ("cloud_partner",)
     """APIs to ask, in the order of preference: an offer that several know is taken from the first."""
+    credential: Text = DEFAULT
+    """Name of the credential among `credentials`; without it, the one in `auth`."""
+    _names_sources: bool = PrivateAttr(default=False)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """A private attribute outlives copies, and two that differ in it are not equal."""
+        del context
+        self._names_sources = "sources" in self.model_fields_set
+
+    @property
+    def names_sources(self) -> bool:
+        """Whether the settings say which APIs to ask; otherwise those that refuse from the start are no failure."""
+        return self._names_sources
 
     @field_validator("sources")
     @classmethod
@@ -59,5 +75,5 @@ def publishers_with(names: Any) -> Any:
     """The type of the list of publishers, where `names`, a Literal, are the sources that there are."""
     field = PublisherSettings.model_fields["sources"]
     sources: Any = Annotated[tuple[names, ...], Field(description=field.description)]
-    publisher: Any = create_model("PublisherSettings", __base__=PublisherSettings, sources=(sources, field.default))
+    publisher: Any = create_model("PublisherSettings", __base__=PublisherSettings, sources=(sources, get_args(names)))
     return Annotated[tuple[Annotated[publisher, BeforeValidator(_entry)], ...], *ListSetting, AfterValidator(_joined)]

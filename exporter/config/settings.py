@@ -6,8 +6,10 @@ docs/configuration.md. The sections of the sources are declared by the sources; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -27,7 +29,7 @@ from exporter.config.fields import (
     Text,
     is_exposed,
 )
-from exporter.config.publishers import PublisherSettings, publishers_with
+from exporter.config.publishers import DEFAULT, PublisherSettings, publishers_with
 from exporter.config.shards import WHOLE, ShardSetting
 from exporter.domain.errors import Problem
 
@@ -222,6 +224,8 @@ class Settings(BaseSettings):
     """What to watch: `publisher` for all its offers, `publisher/offer` for one; may be given several times."""
     api: ApiSettings = ApiSettings()
     auth: AuthSettings = AuthSettings()
+    credentials: dict[str, AuthSettings] = {}
+    """More credentials, for publishers of other accounts: NAME is for `publishers[].credential`, KEY any key of `auth`."""
     collection: CollectionSettings = CollectionSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
@@ -243,8 +247,9 @@ class Settings(BaseSettings):
     @classmethod
     def _one_publisher_per_account(cls, value: tuple[PublisherSettings, ...]) -> tuple[PublisherSettings, ...]:
         """The account's lists name no publisher, so that only the settings can tell whose an offer is."""
-        for source in cls.account_sources:
-            users = [one for one in value if source in one.sources]
+        for source, credential in product(cls.account_sources, {one.credential: None for one in value}):
+            named = (one for one in value if one.names_sources and one.credential == credential)
+            users = [one for one in named if source in one.sources]
             offers = [offer for one in users for offer in one.offers]
             if len(users) > 1 and (not all(one.offers for one in users) or len(set(offers)) < len(offers)):
                 names = ", ".join(one.id for one in users)
@@ -254,6 +259,22 @@ class Settings(BaseSettings):
                 )
         return value
 
+    @field_validator("credentials")
+    @classmethod
+    def _named(cls, value: dict[str, AuthSettings]) -> dict[str, AuthSettings]:
+        for name in value:
+            if name == DEFAULT or not re.fullmatch("[a-z0-9]+([_-][a-z0-9]+)*", name):
+                raise ValueError(
+                    f"{name!r:.60} is no name here; names are of small letters, digits, and single - or _ between them, "
+                    f"and {DEFAULT} is the one in auth"
+                )
+        return value
+
+    @property
+    def all_credentials(self) -> Mapping[str, AuthSettings]:
+        """All credentials by name."""
+        return {DEFAULT: self.auth, **self.credentials}
+
     def section(self, source: type[DeclaredSource]) -> SourceSettings:
         """The options of a source."""
         section: SourceSettings = getattr(self, source.section)
@@ -261,13 +282,18 @@ class Settings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """The secrets among the settings, for the log's blotting."""
-        given = (self.auth.token, self.auth.client_secret)
+        given = [secret for one in self.all_credentials.values() for secret in (one.token, one.client_secret)]
         return tuple(one.get_secret_value() for one in given if one is not None)
 
-    def exposures(self) -> Iterator[Problem]:
-        """Where a credential would travel over plain http."""
+    def contradictions(self) -> Iterator[Problem]:
+        """What is wrong between sections: credentials that do not exist, or would travel over plain http."""
+        for publisher in self.publishers:
+            if publisher.credential not in self.all_credentials:
+                known = ", ".join(self.all_credentials)
+                yield "publishers", f"{publisher.id} wants the credential {publisher.credential}; known are {known}"
         sections = ((name, getattr(self, name)) for name in type(self).model_fields)
         urls = {f"{name}.base_url": one.base_url for name, one in sections if isinstance(one, SourceSettings)}
+        urls |= {f"credentials.{name}.authority": one.authority or "" for name, one in self.credentials.items()}
         for name, url in {**urls, "auth.authority": self.auth.authority or ""}.items():
             if is_exposed(url) and not self.api.allow_insecure:
                 host = urlsplit(url).hostname

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -15,9 +15,11 @@ from pydantic.fields import FieldInfo
 from exporter.config.durations import Duration, format_duration
 from exporter.config.settings import ENV_PREFIX, Section, SourceSettings
 
-__all__ = ["PROGRAM", "Option", "table", "unknown"]
+__all__ = ["NAMED", "PROGRAM", "Option", "named", "table", "unknown"]
 
 PROGRAM = "azure-marketplace-exporter"
+NAMED = "credentials.NAME.KEY"
+"""Stands for all options of credentials, whose names users choose; the keys are those of `auth`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,8 @@ class Option:
 
     @property
     def flag(self) -> str | None:
-        """The flag; a secret has none."""
-        return None if self.is_secret else self.as_flag
+        """The flag; secrets and credentials with a name have none."""
+        return None if self.is_secret or self.name == NAMED else self.as_flag
 
     @property
     def variable(self) -> str:
@@ -73,6 +75,13 @@ def table(model: type[BaseModel], outside: Collection[str]) -> Iterator[Option]:
             )
 
 
+def named(options: Iterable[Option], names: Collection[str]) -> tuple[Option, ...]:
+    """The options, with those of the credentials of these names."""
+    options = tuple(options)
+    keys = [(one, key) for one in options for section, _, key in [one.name.partition(".")] if section == "auth"]
+    return (*options, *(replace(one, name=f"credentials.{name}.{key}") for name in sorted(names) for one, key in keys))
+
+
 def _is_source(field: FieldInfo) -> bool:
     return isinstance(field.annotation, type) and issubclass(field.annotation, SourceSettings)
 
@@ -83,7 +92,7 @@ def _walk(place: str, field: FieldInfo) -> Iterator[tuple[str, FieldInfo]]:
         for name, one in kind.model_fields.items():
             yield from _walk(f"{place}.{name}", one)
     else:
-        yield place, field
+        yield NAMED if get_origin(kind) is dict else place, field
 
 
 def _parts(field: FieldInfo) -> list[Any]:
@@ -108,7 +117,7 @@ def _kind(field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
-    if value is None or value is False or value == ():
+    if value is None or value is False or value in ((), {}):
         return ""
     if value is True:
         return "true"

@@ -17,9 +17,10 @@ from typing import Any
 from prometheus_client.utils import floatToGoString
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
-from exporter.exposition.families import Counts, Family, Info, OfferRow, States, StepRow, Value, families
+from exporter.exposition.families import families
+from exporter.exposition.kinds import Counts, Family, Info, OfferRow, States, StepRow, Totals, Value
 
-__all__ = ["Body", "Exposition", "encode", "encode_offer", "render"]
+__all__ = ["Body", "Exposition", "Packed", "encode", "encode_offer", "render"]
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LEVEL = 1
@@ -30,6 +31,8 @@ _BATCH = 100
 
 Row = tuple[tuple[str, ...], Any]
 """The escaped ids (publisher and source, or publisher, offer and step), and what the samples are read from."""
+Piece = bytes | tuple[bytes, bytes]
+"""A piece of text that both formats share, or one for the text format and one for OpenMetrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,10 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Exposition:
-    """The metrics of one snapshot, as an unfinished deflate stream; `size` is that of the text in bytes.
+class Packed:
+    """The metrics of one snapshot in one format, as pieces of an unfinished deflate stream; `size` is that of the text in bytes."""
 
-    Only that is kept: 10,000 offers are 7 MB, their text would be 218 MB. Prometheus asks for gzip and gets these bytes;
-    for whoever does not, inflating on the way out costs less than a tenth of rendering.
-    """
-
-    deflated: bytes
+    deflated: tuple[bytes, ...]
     crc: int
     size: int
 
@@ -65,51 +64,105 @@ class Exposition:
         end = packer.compress(tail) + packer.flush()
         crc = zlib.crc32(tail, self.crc)
         size = (self.size + len(tail)) & 0xFFFFFFFF
-        parts = _GZIP_HEADER, self.deflated, end + crc.to_bytes(4, "little") + size.to_bytes(4, "little")
+        parts = _GZIP_HEADER, *self.deflated, end + crc.to_bytes(4, "little") + size.to_bytes(4, "little")
         return Body(sum(map(len, parts)), lambda: iter(parts))
 
     def _inflated(self) -> Iterator[bytes]:
         unpacker = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-        packed = memoryview(self.deflated)
-        for start in range(0, len(packed), _SLICE):
-            left: bytes | memoryview = packed[start : start + _SLICE]
-            while piece := unpacker.decompress(left, _PIECE):
-                yield piece
-                left = unpacker.unconsumed_tail
+        for packed in self.deflated:
+            whole = memoryview(packed)
+            for start in range(0, len(whole), _SLICE):
+                left: bytes | memoryview = whole[start : start + _SLICE]
+                while piece := unpacker.decompress(left, _PIECE):
+                    yield piece
+                    left = unpacker.unconsumed_tail
+
+
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """The metrics of one snapshot in both formats, which differ in the heads of counters and share all other pieces.
+
+    Only that is kept: 10,000 offers are 7 MB, their text would be 218 MB. Prometheus asks for gzip and gets these bytes;
+    for whoever does not, inflating on the way out costs less than a tenth of rendering.
+    """
+
+    text: Packed
+    openmetrics: Packed
+
+
+class _Packer:
+    """Compresses the pieces of both formats at once."""
+
+    def __init__(self) -> None:
+        self._packer = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
+        self._shared: list[bytes] = []
+        self._packed: tuple[list[bytes], list[bytes]] = ([], [])
+        self._crcs, self._sizes = (0, 0), (0, 0)
+
+    def add(self, piece: Piece) -> None:
+        if isinstance(piece, bytes):
+            self._shared.append(self._packer.compress(piece))
+            self._count(piece, piece)
+            return
+        self._flush()
+        for packed, head in zip(self._packed, piece, strict=True):
+            packed.append(_stored(head))
+        self._count(*piece)
+
+    def _count(self, text: bytes, openmetrics: bytes) -> None:
+        """Up to the first counter both formats are the same, so that most is counted once."""
+        one, other = self._crcs
+        first = zlib.crc32(text, one)
+        is_same = one == other and text is openmetrics
+        self._crcs = first, first if is_same else zlib.crc32(openmetrics, other)
+        self._sizes = self._sizes[0] + len(text), self._sizes[1] + len(openmetrics)
+
+    def _flush(self) -> None:
+        """A full flush ends on a byte and forgets the window, so another stream may continue from here."""
+        shared = b"".join((*self._shared, self._packer.flush(zlib.Z_FULL_FLUSH)))
+        self._shared = []
+        for packed in self._packed:
+            packed.append(shared)
+
+    def exposition(self) -> Exposition:
+        self._flush()
+        text, openmetrics = map(Packed, map(tuple, self._packed), self._crcs, self._sizes)
+        return Exposition(text, openmetrics)
+
+
+def _stored(text: bytes) -> bytes:
+    """A block of a deflate stream that is not compressed (RFC 1951, 3.2.4), for less than 64 KiB."""
+    return b"\0" + len(text).to_bytes(2, "little") + (len(text) ^ 0xFFFF).to_bytes(2, "little") + text
 
 
 def encode(snapshot: Snapshot, now: float, stale_after: float, *, message_text: bool = True) -> Exposition:
     """Render a snapshot; the offers that are stale at `now` (Unix seconds) show only their health."""
-    packer = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
-    packed, crc, size = [], 0, 0
+    packer = _Packer()
     for piece in render(snapshot, now, stale_after, message_text=message_text):
         time.sleep(0)  # lets a scrape go first
-        packed.append(packer.compress(piece))
-        crc = zlib.crc32(piece, crc)
-        size += len(piece)
-    # A full flush ends on a byte and forgets the window, so another stream may continue from here.
-    packed.append(packer.flush(zlib.Z_FULL_FLUSH))
-    return Exposition(b"".join(packed), crc, size)
+        packer.add(piece)
+    return packer.exposition()
 
 
-def render(snapshot: Snapshot, now: float, stale_after: float, *, message_text: bool = True) -> Iterator[bytes]:
-    """Render the text of a snapshot, the same in both formats, in pieces that are never all there at once."""
+def render(snapshot: Snapshot, now: float, stale_after: float, *, message_text: bool = True) -> Iterator[Piece]:
+    """Render a snapshot in pieces that are never all there at once; where the formats differ, a piece has both."""
     rows = _rows(snapshot, now, stale_after)
     for family in families(message_text=message_text):
-        yield _head(family).encode()
+        text, openmetrics = (_head(family, openmetrics=one).encode() for one in (False, True))
+        yield text if text == openmetrics else (text, openmetrics)
         lines = _RENDERERS[type(family)](family, rows[family.row])
         while batch := "".join(islice(lines, _BATCH)):
             yield batch.encode()
 
 
-def encode_offer(record: OfferRecord, now: float, *, message_text: bool = True) -> bytes:
+def encode_offer(record: OfferRecord, now: float, *, openmetrics: bool, message_text: bool = True) -> bytes:
     """Render one offer on its own, without health and without families that have no sample."""
     rows = _rows(Snapshot((PublisherRecord(record.publisher_id, None, (record,)),)), now, math.inf)
     shown = []
     for family in families(message_text=message_text):
         lines = "".join(_RENDERERS[type(family)](family, rows[family.row]))
         if lines and family.row in {OfferRow, StepRow}:
-            shown.append(_head(family) + lines)
+            shown.append(_head(family, openmetrics=openmetrics) + lines)
     return "".join(shown).encode()
 
 
@@ -125,10 +178,14 @@ def _rows(snapshot: Snapshot, now: float, stale_after: float) -> dict[type, list
             rows[OfferRecord].append((ids, record))
             if record.offer is not None and record.is_fresh(now, stale_after):
                 since = record.since or Since(now, now)
-                rows[OfferRow].append((ids, OfferRow(record.offer, since)))
+                rows[OfferRow].append((ids, OfferRow(record.offer, since, record.past, record.outlook)))
+                usual = record.outlook.usual if record.outlook else {}
                 rows[StepRow] += (
-                    ((*ids, escaped[step.step_id]), StepRow(step, position, since.steps.get(step.step_id)))
-                    for position, step in enumerate(record.offer.steps, start=1)
+                    (
+                        (*ids, escaped[one.step_id]),
+                        StepRow(one, place, since.steps.get(one.step_id), usual.get(one.step_id)),
+                    )
+                    for place, one in enumerate(record.offer.steps, start=1)
                 )
     return rows
 
@@ -137,8 +194,10 @@ def _escape(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def _head(family: Family[Any]) -> str:
-    return f"# HELP {family.name} {family.help}\n# TYPE {family.name} gauge\n"
+def _head(family: Family[Any], *, openmetrics: bool) -> str:
+    """OpenMetrics calls a counter by its name without the suffix."""
+    name = family.name.removesuffix("_total") if openmetrics else family.name
+    return f"# HELP {name} {family.help}\n# TYPE {name} {family.kind}\n"
 
 
 def _template(family: Family[Any], marks: dict[str, str]) -> str:
@@ -228,4 +287,5 @@ _RENDERERS: dict[type, Callable[[Any, Sequence[Row]], Iterator[str]]] = {
     Info: _infos,
     States: _states,
     Counts: _counts,
+    Totals: _counts,
 }

@@ -1,167 +1,24 @@
 """THE table of metrics: every name, type, help text and label that the exporter exposes.
 
-A family of the snapshot reads its samples from one row: a publisher, one of its sources, an offer, or a step. All of them are gauges, the
-enumerations and `_info` families too (the way of kube-state-metrics), so that the text format and OpenMetrics share their
-bytes. The labels of the ids come with the row. Help texts hold no quotes or backslashes: the two formats escape those
-differently.
+Help texts hold no quotes or backslashes: the two formats escape those differently.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from enum import StrEnum
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, SourceRecord
+from exporter.collection.record import OUTCOMES
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, SourceRecord
 from exporter.domain.errors import REASONS
 from exporter.domain.estimates import upper_bound_seconds
 from exporter.domain.notices import notice_of
-from exporter.domain.offers import Level, Message, Offer, OfferStatus, Party, Step, StepStatus
+from exporter.domain.offers import Level, Message, OfferStatus, Party, StepStatus
+from exporter.exposition.kinds import Counts, Family, Info, OfferRow, States, StepRow, Totals, Value
 from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Documented, Telemetry
 
-__all__ = ["FAMILIES", "Documented", "Family", "OfferRow", "StepRow", "documented", "families"]
-
-PREFIX = "azure_marketplace_"
-
-
-class OfferRow(NamedTuple):
-    """An offer that has data to show."""
-
-    offer: Offer
-    since: Since
-
-
-class StepRow(NamedTuple):
-    """A step of such an offer, with its place in the pipeline, counted from 1."""
-
-    step: Step
-    position: int
-    since: float | None
-
-
-_IDS: dict[type, tuple[str, ...]] = {
-    PublisherRecord: ("publisher_id",),
-    SourceRecord: ("publisher_id", "source"),
-    OfferRecord: ("publisher_id", "offer_id"),
-    OfferRow: ("publisher_id", "offer_id"),
-    StepRow: ("publisher_id", "offer_id", "step_id"),
-}
-
-RowT = TypeVar("RowT")
-Sample: TypeAlias = tuple[tuple[str, ...], float]
-
-
-class Family(Generic[RowT]):
-    """One metric family; `row` is what its samples are read from."""
-
-    extra: tuple[str, ...] = ()
-    values: tuple[str, ...] = ()
-
-    def __init__(self, row: type[RowT], name: str, text: str) -> None:
-        self.row = row
-        self.name = PREFIX + name
-        self.help = text
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """The labels that every sample has from its row."""
-        return _IDS[self.row]
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """All labels: the ids, then the others."""
-        return self.ids + self.extra
-
-    def samples(self, row: RowT) -> Iterable[Sample]:
-        """Read the samples of a row: the values of the other labels, and the number."""
-        raise NotImplementedError
-
-
-class Value(Family[RowT]):
-    """One number per row; no sample where there is none."""
-
-    def __init__(self, row: type[RowT], name: str, text: str, read: Callable[[RowT], float | None]) -> None:
-        super().__init__(row, name, text)
-        self.read = read
-
-    def samples(self, row: RowT) -> Iterator[Sample]:
-        """Read the number, if there is one."""
-        value = self.read(row)
-        if value is not None:
-            yield (), value
-
-
-class Info(Family[RowT]):
-    """Text about a row, always 1; no sample where there is none."""
-
-    def __init__(
-        self,
-        row: type[RowT],
-        name: str,
-        text: str,
-        labels: tuple[str, ...],
-        read: Callable[[RowT], tuple[str, ...] | None],
-    ) -> None:
-        super().__init__(row, name, text)
-        self.extra = labels
-        self.read = read
-
-    def samples(self, row: RowT) -> Iterator[Sample]:
-        """Read the texts, if there are any."""
-        texts = self.read(row)
-        if texts is not None:
-            yield texts, 1
-
-
-class States(Family[RowT]):
-    """A state set: one sample per state, exactly one of them 1; no samples where there is no state."""
-
-    def __init__(  # noqa: PLR0917 - as in Counts
-        self,
-        row: type[RowT],
-        name: str,
-        text: str,
-        label: str,
-        states: type[StrEnum],
-        read: Callable[[RowT], StrEnum | None],
-    ) -> None:
-        super().__init__(row, name, text)
-        self.extra = (label,)
-        self.values = tuple(states)
-        self.read = read
-
-    def samples(self, row: RowT) -> Iterator[Sample]:
-        """Read the state."""
-        active = self.read(row)
-        for state in self.values if active is not None else ():
-            yield (state,), state == active
-
-
-class Counts(Family[RowT]):
-    """A number of things for each value of one label; no samples where nothing was counted."""
-
-    def __init__(  # noqa: PLR0917 - the table reads as one: row, name, help, label, values, reader
-        self,
-        row: type[RowT],
-        name: str,
-        text: str,
-        label: str,
-        values: Iterable[str],
-        read: Callable[[RowT], Sequence[int] | None],
-    ) -> None:
-        super().__init__(row, name, text)
-        self.extra = (label,)
-        self.values = tuple(values)
-        self.read = read
-
-    def samples(self, row: RowT) -> Iterator[Sample]:
-        """Read the numbers, in the order of the values."""
-        counts = self.read(row)
-        if counts is not None:
-            for value, count in zip(self.values, counts, strict=True):
-                yield (value,), count
-
+__all__ = ["FAMILIES", "Documented", "documented", "families"]
 
 _LEVELS = tuple(Level)
 _NO_MESSAGES = (0,) * len(_LEVELS)
@@ -247,6 +104,13 @@ FAMILIES: tuple[Family[Any], ...] = (
         REASONS,
         lambda row: [row.failure is not None and row.failure.reason == reason for reason in REASONS],
     ),
+    Value(
+        SourceRecord,
+        "source_expected",
+        "1 if a failure of this source counts, 0 if it is not available here: the settings do not name it, and it has "
+        "refused from the start while others could be read.",
+        lambda row: row.is_expected,
+    ),
     Value(SourceRecord, "source_offers", "Offers in the last good list of this source.", lambda row: row.listed),
     Value(
         SourceRecord,
@@ -329,6 +193,21 @@ FAMILIES: tuple[Family[Any], ...] = (
         lambda row: _by_level(row.offer.messages) if row.offer.tells_messages else None,
     ),
     _MESSAGE_TEXT,
+    Counts(
+        OfferRow,
+        "offer_expected_live_timestamp_seconds",
+        "Before when the offer goes live with this probability, forecast from the record of the past; steps of the publisher count as "
+        "done at once.",
+        "quantile",
+        ("0.5", "0.8"),
+        lambda row: row.outlook.expected if row.outlook else None,
+    ),
+    Value(
+        OfferRow,
+        "offer_last_publication_duration_seconds",
+        "How long the last publication took that the exporter has seen begin and end, whatever its outcome.",
+        lambda row: row.past.last.seconds if row.past.last else None,
+    ),
     Info(
         StepRow,
         "offer_step_info",
@@ -376,6 +255,15 @@ FAMILIES: tuple[Family[Any], ...] = (
     ),
     Counts(
         StepRow,
+        "offer_step_usual_duration_seconds",
+        "How long the step takes at most in this share of all times, by the record of the offer, else of its type, else of all; while "
+        "the offer is being published.",
+        "quantile",
+        ("0.5", "0.95"),
+        lambda row: (row.usual.median, row.usual.late) if row.usual else None,
+    ),
+    Counts(
+        StepRow,
         "offer_step_messages",
         "Messages of the step, by level.",
         "level",
@@ -387,6 +275,15 @@ FAMILIES: tuple[Family[Any], ...] = (
         "offer_step_last_message_timestamp_seconds",
         "When the newest message of the step was written, according to the API.",
         lambda row: _newest(row.step.messages),
+    ),
+    # Last, for up to the first counter the two formats are the same.
+    Totals(
+        OfferRow,
+        "offer_publications_total",
+        "Publications that the exporter has seen end; the state file keeps the number over restarts.",
+        "outcome",
+        OUTCOMES,
+        lambda row: None if row.offer.is_listed_only else row.past.counts,
     ),
 )
 
@@ -400,7 +297,7 @@ def documented() -> tuple[Documented, ...]:
     """List every metric that the exporter defines: those of the snapshot, then its own."""
     snapshot = (
         Documented(
-            one.name, "gauge", one.help, {label: one.values if label in one.extra else () for label in one.labels}
+            one.name, one.kind, one.help, {label: one.values if label in one.extra else () for label in one.labels}
         )
         for one in FAMILIES
     )

@@ -62,7 +62,8 @@ class Publication:
         """The whole exposition in one format."""
         own = self._own.text(openmetrics=openmetrics)
         exposition = self._current.exposition
-        return exposition.gzipped(own) if gzip else exposition.plain(own)
+        packed = exposition.openmetrics if openmetrics else exposition.text
+        return packed.gzipped(own) if gzip else packed.plain(own)
 
     def probe(self, record: OfferRecord, seconds: float, *, openmetrics: bool) -> bytes:
         """What a probe found: the offer, whether it worked, and how many seconds it took."""
@@ -70,7 +71,7 @@ class Publication:
         Gauge("probe_success", "1 if the offer was fetched.", registry=registry).set(record.failure is None)
         Gauge("probe_duration_seconds", "How long the probe took.", registry=registry).set(seconds)
         own = (openmetrics_of if openmetrics else text_of)(registry)
-        return encode_offer(record, self._clock(), message_text=self.message_text) + own
+        return encode_offer(record, self._clock(), openmetrics=openmetrics, message_text=self.message_text) + own
 
     def _render(self, snapshot: Snapshot) -> Published:
         exposition = encode(snapshot, self._clock(), self.stale_after, message_text=self.message_text)

@@ -11,8 +11,10 @@ from exporter.exposition.families import documented
 from exporter.pages.advice import advice
 from exporter.pages.filters import NO_DATA, Filters
 from exporter.pages.headers import page_headers
+from exporter.pages.history import publications_of
 from exporter.pages.overview import Overview
 from exporter.pages.palette import looks
+from exporter.pages.portal import PARTNER_CENTER
 from exporter.pages.reasons import reasons
 from exporter.pages.style import style_sheet
 from exporter.pages.view import MAX_MESSAGES, Lens, OfferView
@@ -22,10 +24,9 @@ from exporter.telemetry.metrics import package_version
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["PARTNER_CENTER", "HtmlPages"]
+__all__ = ["HtmlPages"]
 
 MAX_NAMED = 10
-PARTNER_CENTER = "https://partner.microsoft.com/dashboard/marketplace-offers/overview"
 
 
 class HtmlPages:
@@ -90,6 +91,7 @@ class HtmlPages:
             is_fresh=is_fresh,
             advice=advice(view) if is_fresh else "",
             changed=lens.moment(record.offer.changed if record.offer else None),
+            publications=publications_of(record, lens),
             publisher_link=Filters(publisher=record.publisher_id).link(),
         )
 

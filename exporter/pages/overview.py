@@ -13,6 +13,7 @@ from exporter.pages.filters import NO_DATA, Filters
 from exporter.pages.palette import look
 from exporter.pages.view import Lens, OfferView
 from exporter.pages.wording import Moment
+from exporter.sources.registry import SOURCES
 
 __all__ = ["PAGE_SIZE", "Card", "Overview", "PublisherView", "Urgency", "urgency"]
 
@@ -49,11 +50,14 @@ def urgency(view: OfferView) -> Urgency:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """How many offers there are of one kind; `link` is the query that lists them, `is_active` where it does so now."""
+    """How many offers there are of one kind, None if that is not known.
+
+    `link` is the query that lists them, `is_active` where it does so now.
+    """
 
     words: str
     colour: str
-    count: int
+    count: int | None
     link: str
     is_active: bool
     overdue: int = 0
@@ -61,11 +65,16 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class PublisherView:
-    """The health of one publisher; `number` is its place in the list, from 1, `waiting` counts the offers it has to act on."""
+    """The health of one publisher.
+
+    `number` is its place in the list, from 1, `waiting` counts the offers it has to act on. With `is_unknown` nothing current
+    is known of any of its offers because it could not be read, so that a count of 0 would say too much.
+    """
 
     record: PublisherRecord
     number: int
     waiting: int
+    is_unknown: bool
     refreshed: Moment | None
     succeeded: Moment | None
 
@@ -83,7 +92,13 @@ class PublisherView:
     def down(self) -> tuple[SourceRecord, ...]:
         """The sources that could not be read, where there are several; the only one is no news beside the publisher."""
         sources = self.record.sources
-        return tuple(one for one in sources if one.failure is not None) if len(sources) > 1 else ()
+        failed = (one for one in sources if one.failure is not None and one.is_expected)
+        return tuple(failed) if len(sources) > 1 else ()
+
+    @property
+    def away(self) -> str:
+        """The sources that are not available here."""
+        return ", ".join(one.source for one in self.record.sources if one.failure is not None and not one.is_expected)
 
 
 class Overview:
@@ -106,15 +121,35 @@ class Overview:
         """All publishers, in the order of the settings."""
         moment = self._lens.moment
         waiting = Counter(view.record.publisher_id for rank, view in self._all if rank is Urgency.PUBLISHER)
+        told = {view.record.publisher_id for _, view in self._all if view.offer is not None}
         return tuple(
-            PublisherView(one, number, waiting[one.publisher_id], moment(one.last_refresh), moment(one.last_success))
+            PublisherView(
+                one,
+                number,
+                waiting[one.publisher_id],
+                is_unknown=not one.up and one.publisher_id not in told,
+                refreshed=moment(one.last_refresh),
+                succeeded=moment(one.last_success),
+            )
             for number, one in enumerate(self._snapshot.publishers, start=1)
         )
+
+    @property
+    def is_unknown(self) -> bool:
+        """True if publishers could not be read and nothing current is known of any offer."""
+        has_data = any(view.offer is not None for _, view in self._all)
+        return not has_data and any(one.is_unknown for one in self.publishers)
 
     @property
     def failing(self) -> tuple[PublisherView, ...]:
         """The publishers whose last refresh did not get everything."""
         return tuple(one for one in self.publishers if one.record.up is False)
+
+    @property
+    def read(self) -> str:
+        """The APIs whose lists were read, as people call them."""
+        names = {one.source for publisher in self._snapshot.publishers for one in publisher.sources if not one.failure}
+        return ", ".join(kind.title for kind in SOURCES if kind.name in names)
 
     @property
     def starting(self) -> int:
@@ -137,7 +172,7 @@ class Overview:
         return cards if cards[-1].count or cards[-1].is_active else cards[:-1]
 
     def _card(self, party: Party) -> Card:
-        count = sum(self.counts[rank] for rank in Urgency if _PARTY.get(rank) is party)
+        count = None if self.is_unknown else sum(self.counts[rank] for rank in Urgency if _PARTY.get(rank) is party)
         link = replace(self.filters.beside, waiting_on=party).link()
         overdue = self.counts[Urgency.OVERDUE] if party is Party.MICROSOFT else 0
         return Card(_WORDS[party], look(party).colour.name, count, link, self.filters.waiting_on == party, overdue)

@@ -11,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from exporter.collection.snapshot import OfferRecord
 from exporter.exposition.publication import Publication
 from exporter.pages.discovery import missing_lists, write_targets
 from exporter.pages.filters import BadQueryError, Filters
 from exporter.pages.headers import security_headers
+from exporter.pages.history import write_csv, write_json
 from exporter.pages.html import HtmlPages
 from exporter.pages.json_document import JsonDocument
 from exporter.pages.offers_json import write_offers
@@ -24,6 +26,8 @@ from exporter.pages.view import Lens
 __all__ = ["PageRoutes"]
 
 OFFERS = "/offers/"
+API_OFFERS = "/api/v1/offers"
+HISTORY = "/history"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ class PageRoutes:
             Route("/", self.index),
             Route(OFFERS + "{ids:path}", self.offer),
             Route("/docs", self.docs),
-            Route("/api/v1/offers", self.offers),
+            Route(API_OFFERS, self.offers),
+            Route(API_OFFERS + "/{ids:path}" + HISTORY, self.history),
             Route("/sd", self.targets),
         ]
 
@@ -58,14 +63,27 @@ class PageRoutes:
     async def offer(self, request: Request) -> Response:
         """Answer with the page of one offer."""
         ids = _raw_path(request).partition(OFFERS)[2]
-        # A slash within an offer id may stand as it is, for some reverse proxies decode it on the way.
-        publisher_id, _, offer_id = (unquote(part) for part in ids.partition("/"))
-        record = self.publication.snapshot.offer(publisher_id, offer_id)
+        record = self._record(ids)
         if record is None:
             text = "The exporter does not watch such an offer, or has not seen it in the publisher's list yet."
             root = "../" * (ids.count("/") + 1)
             return await self._message("There is no such offer", text, root, HTTPStatus.NOT_FOUND)
         return await self._page(lambda lens: self.html.offer(record, lens))
+
+    def _record(self, ids: str) -> OfferRecord | None:
+        # A slash within an offer id may stand as it is, for some reverse proxies decode it on the way.
+        publisher_id, _, offer_id = (unquote(part) for part in ids.partition("/"))
+        return self.publication.snapshot.offer(publisher_id, offer_id)
+
+    async def history(self, request: Request) -> Response:
+        """Answer with the past of one offer, as JSON or, with `format=csv`, as CSV."""
+        record = self._record(_raw_path(request).partition(API_OFFERS + "/")[2].removesuffix(HISTORY))
+        if record is None:
+            return PlainTextResponse("Not Found", HTTPStatus.NOT_FOUND, security_headers())
+        if request.query_params.get("format") == "csv":
+            text = write_csv(record, self._lens()).encode("utf-8", "replace")
+            return Response(text, headers=security_headers(), media_type="text/csv")
+        return Response(write_json(record), headers=security_headers(), media_type="application/json")
 
     async def docs(self, _: Request) -> Response:
         """Answer with the reference."""

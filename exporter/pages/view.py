@@ -12,6 +12,7 @@ from exporter.domain.estimates import upper_bound_seconds
 from exporter.domain.offers import Message, Offer, OfferStatus, Party, Step, StepStatus
 from exporter.domain.plain_text import plain_text
 from exporter.pages.palette import Look, look
+from exporter.pages.portal import overview_of
 from exporter.pages.wording import Moment, duration
 from exporter.sources.registry import SOURCES
 
@@ -65,7 +66,10 @@ def messages_of(messages: tuple[Message, ...], lens: Lens) -> tuple[MessageView,
 
 @dataclass(frozen=True)
 class StepView:
-    """One step of an offer; `position` counts from 1, `since` is when its status was first seen."""
+    """One step of an offer; `position` counts from 1, `since` is when its status was first seen.
+
+    `usual` and `last` are how long it usually takes and took the last time, in seconds.
+    """
 
     step: Step
     position: int
@@ -73,6 +77,8 @@ class StepView:
     waiting_on: Party
     is_current: bool
     lens: Lens
+    usual: float | None = None
+    last: float | None = None
 
     @property
     def name(self) -> str:
@@ -170,6 +176,12 @@ class OfferView:
         return offer_path(self.record.publisher_id, self.record.offer_id)
 
     @property
+    def partner_center(self) -> str:
+        """Where to act: the offer's own page in Partner Center, if one of its sources tells the product's GUID."""
+        known = (one.product_id for one in (self.record.offer, self.record.listed) if one is not None)
+        return overview_of(next(filter(None, known), ""))
+
+    @property
     def is_listed_only(self) -> bool:
         """True if no source tells more of it than that it exists."""
         return self.offer is not None and self.offer.is_listed_only
@@ -242,6 +254,8 @@ class OfferView:
             return ()
         current = current_step(self.offer.steps)
         since: Mapping[str, float] = self.record.since.steps if self.record.since else {}
+        usual = self.record.outlook.usual if self.record.outlook else {}
+        last = self._last_durations
         return tuple(
             StepView(
                 step,
@@ -250,9 +264,27 @@ class OfferView:
                 self.offer.waiting_on,
                 step is current,
                 self.lens,
+                usual[step.step_id].median if step.step_id in usual else None,
+                last.get(step.step_id),
             )
             for number, step in enumerate(self.offer.steps, start=1)
         )
+
+    @property
+    def _last_durations(self) -> Mapping[str, float]:
+        if self.offer is None:
+            return {}
+        durations = self.record.past.durations(self.offer.source)
+        return {step_id: known[-1].seconds for step_id, known in durations.items() if known}
+
+    @property
+    def expected(self) -> tuple[Moment, Moment] | None:
+        """The days before which it goes live with a probability of 50 % and of 80 %."""
+        outlook = self.record.outlook
+        if self.offer is None or outlook is None or outlook.expected is None:
+            return None
+        first, last = outlook.expected
+        return Moment(first, self.lens.now), Moment(last, self.lens.now)
 
     @cached_property
     def current(self) -> StepView | None:

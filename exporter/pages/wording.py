@@ -39,6 +39,12 @@ class Moment:
         return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
     @property
+    def day(self) -> str:
+        """Its day in UTC, such as "Thursday 26 November"; empty for one that no calendar has."""
+        moment = self._moment()
+        return f"{moment:%A} {moment.day} {moment:%B}" if moment else ""
+
+    @property
     def iso(self) -> str:
         """The instant for machines, in RFC 3339; empty for one that no calendar has."""
         moment = self._moment()

@@ -26,6 +26,7 @@ class RateLimiter:
         self,
         rate: float,
         *,
+        credential: str,
         source: str,
         telemetry: Telemetry,
         clock: Callable[[], float],
@@ -37,7 +38,7 @@ class RateLimiter:
         self._monotonic = monotonic
         self._clock = clock
         self._wait = wait
-        self._source = source
+        self._names = {"credential": credential, "source": source}
         self._metric = telemetry.api_paused_until_timestamp_seconds
         self._lock = threading.Lock()
         self._paused_until = float("-inf")
@@ -54,7 +55,7 @@ class RateLimiter:
         with self._lock:
             now = self._monotonic()
             self._paused_until = max(self._paused_until, now + min(seconds, MAX_PAUSE))
-            self._metric.labels(self._source).set(self._clock() + self._paused_until - now)
+            self._metric.labels(**self._names).set(self._clock() + self._paused_until - now)
 
     def acquire(self, deadline: Deadline) -> None:
         """Wait until one more request may be made.

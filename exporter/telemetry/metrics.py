@@ -103,18 +103,23 @@ class Telemetry:
         self.api_paused_until_timestamp_seconds = self._gauge(
             "api_paused_until_timestamp_seconds",
             "Until when a source is not asked because it wants a pause; absent if it never wanted one.",
+            credential=(),
             source=(),
         )
         self.token_expiry_timestamp_seconds = self._gauge(
             "token_expiry_timestamp_seconds",
             "When the access token of a source expires; absent for tokens that are given and not fetched.",
+            credential=(),
             source=(),
         )
         self.token_refreshes_total = self._counter(
-            "token_refreshes_total", "Access tokens fetched for a source.", source=by_source
+            "token_refreshes_total", "Access tokens fetched for a source.", credential=(), source=by_source
         )
         self.token_refresh_failures_total = self._counter(
-            "token_refresh_failures_total", "Access tokens that could not be fetched for a source.", source=by_source
+            "token_refresh_failures_total",
+            "Access tokens that could not be fetched for a source.",
+            credential=(),
+            source=by_source,
         )
         self.credential_expiry_timestamp_seconds = self._gauge(
             "credential_expiry_timestamp_seconds",

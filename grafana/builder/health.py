@@ -143,6 +143,7 @@ def _sources() -> table.Panel:
     def of(name: str, *matchers: str) -> str:
         return publisher_series("source_" + name, _INSTANCE, *matchers)
 
+    expected = f"{of('up')} unless on (job, instance, {by}) {of('expected')} == 0"
     names = {
         "publisher_id": "Publisher",
         "source": "Source",
@@ -154,9 +155,10 @@ def _sources() -> table.Panel:
     panel = table_of(
         "Sources",
         "Which of Microsoft's APIs could be read for each publisher in the last refresh of every replica, else why not. "
-        "Offers is what its list holds; an offer may be in several. Last read is the time since.",
+        "Offers is what its list holds; an offer may be in several. Last read is the time since. Not available is one that the "
+        "settings do not name, and that has never been read.",
         [
-            Query(f"min by ({by}) ({of('up')})", "State"),
+            Query(f"min by ({by}) ({expected}) or 2 + min by ({by}) ({of('up')})", "State"),
             Query(f"topk by ({by}) (1, max by ({by}, reason) ({of('failure')} == 1))"),
             Query(f"max by ({by}) ({of('offers')})", "Offers"),
             Query(age(of("last_success_timestamp_seconds"), by), "Last read"),
@@ -166,7 +168,7 @@ def _sources() -> table.Panel:
         sort_by=[("Publisher", False), ("Source", False)],
         empty="No source is asked",
     )
-    panel.override_by_name("State", columns.coloured(good_or_bad("Up", "Down"), 80))
+    panel.override_by_name("State", columns.coloured(good_or_bad("Up", "Down", neither="Not available"), 110))
     panel.override_by_name("Offers", columns.number(80))
     return panel.override_by_name("Last read", columns.seconds())
 

@@ -124,9 +124,10 @@ def nothing() -> list[ValueMapping]:
     ]
 
 
-def good_or_bad(good: str, bad: str, colour: str = "red") -> list[ValueMapping]:
-    """Map 1 and 0; `colour` is that of 0, for what is not so bad."""
-    return [_map([("1", good, COLOURS["green"].grafana), ("0", bad, COLOURS[colour].grafana)])]
+def good_or_bad(good: str, bad: str, colour: str = "red", neither: str = "") -> list[ValueMapping]:
+    """Map 1 and 0, and 2 if that is possible; `colour` is that of 0, for what is not so bad."""
+    rows = [("1", good, "green"), ("0", bad, colour), *([("2", neither, "grey")] if neither else [])]
+    return [_map((value, words, COLOURS[one].grafana) for value, words, one in rows)]
 
 
 def severities() -> list[ValueMapping]:

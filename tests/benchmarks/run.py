@@ -1,4 +1,4 @@
-"""`make bench`: the figures of docs/performance.md, as ratios measured side by side in one run."""
+"""`make bench`: the figures of docs/performance.md and docs/forecast.md, as ratios measured side by side in one run."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from exporter.config.settings import ApiSettings
 from exporter.exposition.encoder import encode, render
 from exporter.exposition.publication import Publication
 from exporter.telemetry.metrics import Telemetry
+from tests.benchmarks.forecast import forecast
+from tests.benchmarks.forecast_cost import forecast_cost
 from tests.benchmarks.measure import alternate, percentile, process_cpu, process_rss, table
 from tests.benchmarks.playback import playback
 from tests.benchmarks.processes import BIN, PUBLISHER, exporter, get, simulator, wait_until_ready
@@ -44,7 +46,8 @@ def rendering() -> str:
     for offers in (10, 100, 1000):
         shown = snapshot(offers)
         reference = Reference(shown)
-        assert b"".join(render(shown, NOW, STALE)) == generate_latest(reference)
+        pieces = (one if isinstance(one, bytes) else one[0] for one in render(shown, NOW, STALE))
+        assert b"".join(pieces) == generate_latest(reference)
         took = alternate(
             {
                 "library": partial(generate_latest, reference),
@@ -172,7 +175,8 @@ def startup() -> str:
     return "## Start\n\n" + table(head, rows)
 
 
-BENCHMARKS = {one.__name__: one for one in (rendering, scraping, latency, memory, startup, upstream_calls, shards)}
+ALL = (rendering, scraping, latency, memory, startup, upstream_calls, shards, forecast, forecast_cost)
+BENCHMARKS = {one.__name__: one for one in ALL}
 
 
 def main() -> int:

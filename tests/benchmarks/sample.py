@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
-from exporter.exposition.families import FAMILIES, OfferRow, StepRow
+from exporter.exposition.families import FAMILIES
+from exporter.exposition.kinds import OfferRow, StepRow
 
 NOW = 1_700_000_000.25
 STEPS = 8
@@ -56,17 +57,18 @@ class Reference:
     def __init__(self, shown: Snapshot) -> None:
         self._families = [_family(shown, family) for family in FAMILIES]
 
-    def collect(self) -> list[GaugeMetricFamily]:
+    def collect(self) -> list[Metric]:
         """Give the families."""
         return self._families
 
-    def describe(self) -> list[GaugeMetricFamily]:
+    def describe(self) -> list[Metric]:
         """Nothing to check at registration."""
         return []
 
 
-def _family(shown: Snapshot, family: Any) -> GaugeMetricFamily:
-    metric = GaugeMetricFamily(family.name, family.help, labels=family.labels)
+def _family(shown: Snapshot, family: Any) -> Metric:
+    kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
+    metric = kind(family.name, family.help, labels=family.labels)
     for ids, row in _rows(shown, family.row):
         for extra, value in family.samples(row):
             metric.add_metric([*ids, *extra], value)
@@ -83,7 +85,9 @@ def _rows(shown: Snapshot, kind: type) -> Iterator[tuple[tuple[str, ...], Any]]:
                 yield ids, record
             elif record.offer is not None and record.since is not None:
                 if kind is OfferRow:
-                    yield ids, OfferRow(record.offer, record.since)
+                    yield ids, OfferRow(record.offer, record.since, record.past, record.outlook)
                 if kind is StepRow:
                     for position, step in enumerate(record.offer.steps, start=1):
-                        yield (*ids, step.step_id), StepRow(step, position, record.since.steps.get(step.step_id))
+                        usual = record.outlook.usual.get(step.step_id) if record.outlook else None
+                        since = record.since.steps.get(step.step_id)
+                        yield (*ids, step.step_id), StepRow(step, position, since, usual)

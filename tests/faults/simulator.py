@@ -48,7 +48,7 @@ class FaultySimulator:
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation = operation_of(scope)
         if operation.name == "control":
-            await self._control(scope, receive, send)
+            await self._control({**scope, "path": scope["raw_path"].decode("latin-1")}, receive, send)
             return
         self.seen.begin(operation, scope["query_string"].decode("latin-1"), self._clock())
         answering = self._control if operation.name == "managed_identity" else self._written

@@ -23,9 +23,10 @@ from .test_end_to_end import OFFER
 OWN = "azure_marketplace_exporter_"
 UP = 'azure_marketplace_publisher_up{publisher_id="contoso"}'
 CREDENTIAL = OWN + 'refresh_failures_total{reason="credential"}'
-REFRESHES = OWN + 'token_refreshes_total{source="cloud_partner"}'
-FAILURES = OWN + 'token_refresh_failures_total{source="cloud_partner"}'
-EXPIRY = OWN + 'token_expiry_timestamp_seconds{source="cloud_partner"}'
+OF_AUTH, OF_TENANT = (f'{{credential="{one}",source="cloud_partner"}}' for one in ("default", "tenant_b"))
+REFRESHES = OWN + "token_refreshes_total" + OF_AUTH
+FAILURES = OWN + "token_refresh_failures_total" + OF_AUTH
+EXPIRY = OWN + "token_expiry_timestamp_seconds" + OF_AUTH
 LIFETIME = 3600
 FIRST, SECOND = "hush-this-secret", "hush-that-secret"
 
@@ -50,6 +51,7 @@ class Site:
 
     def settings(self, **auth: Any) -> dict[str, Any]:
         return {
+            "publishers": [{"id": "contoso", "sources": ["cloud_partner"]}],
             "api": {"base_url": self.api.url, "ca_file": str(self.authority), "timeout": "5s"},
             "auth": {"token_file": None, "authority": self.api.url} | auth,
         }
@@ -60,11 +62,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("credentials")
     authority, stranger = (Authority(folder, name) for name in ("known", "stranger"))
     certificate, key = authority.issue("server")
-    arguments = ["--publisher=contoso", "--require-audience", "--token=from-az"]
+    arguments = ["--publisher=contoso", "--publisher=fabrikam", "--require-audience", "--token=from-az"]
     tls = [f"--tls-cert={certificate}", f"--tls-key={key}", f"--token-lifetime={LIFETIME}"]
     api = Simulator(faulty_simulator(*arguments, *tls), folder / "simulator")
     site = Site(api, authority.file, stranger.file)
     site.control("PUT", "offers/contoso/vm", json=OFFER)
+    site.control("PUT", "offers/fabrikam/app", json=OFFER)
     yield site
     api.kill()
 
@@ -100,7 +103,7 @@ def test_client_secret(site: Site, exporter: StartExporter, secret: Path) -> Non
     samples = watched.samples()
     assert (samples[REFRESHES], samples[FAILURES], samples[CREDENTIAL]) == (1, 0, 0)
     assert samples[EXPIRY] == pytest.approx(time.time() + LIFETIME, abs=30)
-    assert samples[OWN + 'credential_expiry_timestamp_seconds{credential="client_secret"}'] == 1893542400
+    assert samples[OWN + 'credential_expiry_timestamp_seconds{credential="default"}'] == 1893542400
     assert site.asked()["token"] == 1
     assert FIRST not in watched.log
 
@@ -148,6 +151,35 @@ def test_revoked_credential_and_its_replacement(site: Site, exporter: StartExpor
     secret.write_text(SECOND + "\n", encoding="utf-8")
     watched.wait_for_sample(UP, 1)
     assert watched.samples()[REFRESHES] == 2
+    assert FIRST not in watched.log
+    assert SECOND not in watched.log
+
+
+def test_publishers_of_two_tenants(site: Site, exporter: StartExporter, secret: Path, tmp_path: Path) -> None:
+    """Each by a credential of its own; what one of them lacks, and gets again, is no matter of the other."""
+    second = tmp_path / "second-secret"
+    second.write_text(SECOND, encoding="utf-8")
+    site.control("PUT", "client-secrets", json=[FIRST, SECOND])
+    settings = client_secret(site, secret)
+    settings["publishers"].append({"id": "fabrikam", "sources": ["cloud_partner"], "credential": "tenant_b"})
+    tenant = settings["auth"] | {"tenant_id": "other", "client_secret_file": str(second)}
+    settings["credentials"] = {"tenant_b": {key: one for key, one in tenant.items() if one is not None}}
+    watched = exporter(settings)
+    fabrikam = UP.replace("contoso", "fabrikam")
+    watched.wait_for_sample(fabrikam, 1)
+    watched.wait_for_sample(UP, 1)
+    samples = watched.samples()
+    assert samples[REFRESHES] == samples[REFRESHES.replace(OF_AUTH, OF_TENANT)] == 1
+    asked = {one["path"] for one in site.control("GET", "requests/log").json() if one["operation"] == "token"}
+    assert asked == {"/tenant/oauth2/v2.0/token", "/other/oauth2/v2.0/token"}
+
+    site.control("PUT", "client-secrets", json=[FIRST])
+    site.control("POST", "tokens/revoke")
+    watched.wait_for_sample(fabrikam, 0)
+    samples = wait_until_refreshed(watched)
+    assert (samples[UP], samples[FAILURES], samples[FAILURES.replace(OF_AUTH, OF_TENANT)]) == (1, 0, 1)
+    second.write_text(FIRST, encoding="utf-8")
+    watched.wait_for_sample(fabrikam, 1)
     assert FIRST not in watched.log
     assert SECOND not in watched.log
 
@@ -209,7 +241,7 @@ def test_client_certificate(site: Site, exporter: StartExporter, tmp_path: Path)
     """A certificate that is replaced is used at once, and its expiry told."""
     file = tmp_path / "client.pem"
     expiry = client_certificate(file, days=30)
-    told = OWN + 'credential_expiry_timestamp_seconds{credential="client_certificate"}'
+    told = OWN + 'credential_expiry_timestamp_seconds{credential="default"}'
     watched = exporter(
         site.settings(method="client_certificate", tenant_id="tenant", client_id="client", certificate_file=str(file))
     )

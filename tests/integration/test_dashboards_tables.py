@@ -195,8 +195,8 @@ def test_the_sources_and_why_one_is_down(draw: Draw, prometheus: Prometheus) -> 
     up = draw("exporter", "Sources", "Publisher", "Source")
     assert {name: (row["State"], row["Offers"]) for name, row in up.words.items()} == {
         "contoso/cloud_partner": ("Up", "8"),
-        "contoso/partner_center": ("Up", "10"),
-        "contoso/product_ingestion": ("Up", "5"),
+        "contoso/partner_center": ("Up", "12"),
+        "contoso/product_ingestion": ("Up", "12"),
         "fabrikam/cloud_partner": ("Up", "4"),
     }
     assert {row["State"] for row in up.colours.values()} == {GREEN}

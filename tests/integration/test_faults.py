@@ -330,7 +330,9 @@ def test_throttled_for_ages(simulator: StartSimulator, exporter: StartExporter) 
     watched = exporter({"api": {"base_url": api.url, "max_retries": 1}})
     watched.wait_for_sample(UP + HIT, 1)
     api.control("POST", "faults", json=status(429, retry_after=10**12)).raise_for_status()
-    until = watched.wait_for_sample(OWN + 'api_paused_until_timestamp_seconds{source="cloud_partner"}')
+    until = watched.wait_for_sample(
+        OWN + 'api_paused_until_timestamp_seconds{credential="default",source="cloud_partner"}'
+    )
     assert 890 < until - time.time() < 900
     watched.wait_for_sample(PUBLISHER_UP + CONTOSO, 0)
     asked = api.control("GET", "requests").json()["total"]

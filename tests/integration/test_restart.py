@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import signal
@@ -177,8 +178,8 @@ BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "foreign": (lambda _: b'{"some": "json"}\n', "it is not a state file of this exporter"),
     "binary": (lambda _: bytes(range(256)), "it is not a state file of this exporter"),
     "deep": (lambda _: b"[" * 100_000, "it is not a state file of this exporter"),
-    "older": (lambda good: with_version(good, 0), "its version is 0, this exporter writes 1"),
-    "newer": (lambda good: with_version(good, 2), "its version is 2, this exporter writes 1"),
+    "older": (lambda good: with_version(good, 0), "its version is 0, this exporter writes 2"),
+    "newer": (lambda good: with_version(good, 3), "its version is 3, this exporter writes 2"),
 }
 
 
@@ -193,7 +194,7 @@ def good_state() -> bytes:
     from exporter.collection.state import _encode
     from tests.unit.make import record, snapshot
 
-    return _encode(snapshot(record()))
+    return b"".join(_encode(snapshot(record())))
 
 
 @pytest.mark.parametrize(("spoil", "reason"), BROKEN.values(), ids=BROKEN.keys())
@@ -259,7 +260,7 @@ def test_sigterm_during_a_refresh(simulator: StartSimulator, exporter: StartExpo
     watched.signal(signal.SIGTERM)
     ended.join(10)
     assert watched.exit_code == 0
-    kept: dict[str, Any] = json.loads(state.read_bytes().partition(b"\n")[2])
+    kept: dict[str, Any] = json.loads(gzip.decompress(state.read_bytes()).partition(b"\n")[2])
     (publisher,) = kept["publishers"]
     assert publisher["last_refresh"] == pytest.approx(known[REFRESH], abs=1.5)
     assert publisher["failure"] is None

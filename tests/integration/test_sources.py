@@ -159,7 +159,7 @@ def test_tokens_are_for_the_audience_of_each_api(simulator: StartSimulator, expo
     samples = watched.samples()
     assert [samples[up(one)] for one in ALL] == [1, 1, 1]
     for one in ALL:
-        assert samples[f'azure_marketplace_exporter_token_refreshes_total{{source="{one}"}}'] == 1
+        assert samples[f'azure_marketplace_exporter_token_refreshes_total{{credential="default",source="{one}"}}'] == 1
 
 
 def test_a_wrong_scope_is_that_source_s_problem_alone(simulator: StartSimulator, exporter: StartExporter) -> None:
@@ -197,6 +197,35 @@ def test_a_source_that_is_forbidden_says_so_and_harms_no_other(
     assert watched.samples()[failure("partner_center", "forbidden")] == 0
 
 
+def test_a_source_that_is_not_available_is_no_failure_unless_it_was(
+    simulator: StartSimulator, exporter: StartExporter
+) -> None:
+    """Where the settings name none, all are asked."""
+    api = simulator("--scenario", "demo", "--require-audience")
+    environ = {"IDENTITY_ENDPOINT": f"{api.url}/msi/token", "IDENTITY_HEADER": "simulated-identity"}
+    identity = {"method": "managed_identity", "token_file": None}
+    set_fault(api, kind="status", status=403, path="/v1.0/*")
+    watched = exporter(settings(api, ALL, publishers=["contoso"], auth=identity), environ=environ)
+    watched.wait_until_ready()
+    assert sources_of(watched) == dict.fromkeys(CLOUD_OFFERS, "cloud_partner") | dict.fromkeys(
+        OTHERS, "product_ingestion"
+    )
+    good = 'azure_marketplace_publisher_up{publisher_id="contoso"}'
+    samples = watched.samples()
+    assert (samples[good], samples[failure("partner_center", "forbidden")]) == (1, 1)
+    assert [samples[up(one).replace("source_up", "source_expected")] for one in ALL] == [1, 0, 1]
+    assert watched.get("/sd").status_code == 200
+    assert "Not available here: partner_center" in watched.get("/").text
+    assert watched.log.count("source not available here") == 1
+
+    assert api.control("DELETE", "faults").ok
+    watched.wait_for_sample(up("partner_center"), 1)
+    set_fault(api, kind="status", status=403, path="/v1.0/*")
+    watched.wait_for_sample(up("partner_center"), 0)
+    samples = watched.samples()
+    assert (samples[good], samples[up("partner_center").replace("source_up", "source_expected")]) == (0, 1)
+
+
 def test_a_source_that_goes_away_keeps_its_offers(simulator: StartSimulator, exporter: StartExporter) -> None:
     api = simulator("--scenario", "demo")
     watched = exporter(settings(api, ALL))
@@ -224,7 +253,7 @@ def test_one_api_that_wants_a_pause_pauses_no_other(simulator: StartSimulator, e
     watched.wait_until_ready()
     set_fault(api, kind="status", status=429, retry_after=600, path="/v1.0/*")
     watched.wait_for_sample(failure("partner_center", "throttled"), 1)
-    paused = 'azure_marketplace_exporter_api_paused_until_timestamp_seconds{source="%s"}'
+    paused = 'azure_marketplace_exporter_api_paused_until_timestamp_seconds{credential="default",source="%s"}'
     samples = watched.samples()
     assert samples[paused % "partner_center"] > time.time() + 500
     assert paused % "cloud_partner" not in samples

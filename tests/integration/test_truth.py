@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -314,7 +315,7 @@ def test_times_that_a_wrong_clock_left_behind_are_repaired(watch: Watch, tmp_pat
     watched = watch({"collection": {"state_file": str(state)}})
     watched.look()
     watched.exporter.terminate()
-    head, body = state.read_text(encoding="utf-8").split("\n", 1)
+    head, body = gzip.decompress(state.read_bytes()).decode().split("\n", 1)
     month, now = 30 * 86400, time.time()
     content = json.loads(
         body, parse_float=lambda text: float(text) + month if abs(float(text) - now) < 3600 else float(text)

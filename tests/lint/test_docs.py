@@ -1,18 +1,21 @@
-"""The pages say nothing that is not so: their settings load, their names exist, their links lead somewhere."""
+"""The pages say nothing that is not so: settings load, names exist, links lead to files of a clean clone, commands can be run."""
 
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 from pathlib import Path
 from typing import get_args
 
 import pytest
 import yaml
 
-from exporter.config.options import CommandLine, load, options
+from exporter.config.options import CommandLine, help_text, load, options
 from exporter.config.settings import AuthMethod
 from exporter.domain.errors import REASONS
 from exporter.exposition.families import FAMILIES
+from exporter.simulator import cli as simulator
 from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import PREFIX, Telemetry
 
@@ -21,21 +24,28 @@ DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 INSTALL = (DOCS / "install.md").read_text(encoding="utf-8")
 TEXT = (DOCS / "operations.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 
-def settings(folder: Path, text: str) -> CommandLine:
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+SETTINGS = [
+    pytest.param(block, id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, block in enumerate(blocks(page.read_text(encoding="utf-8"), "yaml"), start=1)
+    if re.search(r"^publishers:", block, re.MULTILINE)
+]
+
+
+def settings(folder: Path, text: str, *flags: str) -> CommandLine:
     (folder / "exporter.yaml").write_text(text, encoding="utf-8")
-    return load([f"--config.file={folder / 'exporter.yaml'}"], {}, sources=SOURCES)
+    return load([f"--config.file={folder / 'exporter.yaml'}", *flags], {}, sources=SOURCES)
 
 
 def first_yaml(text: str) -> str:
     return text.partition("```yaml\n")[2].partition("```")[0]
-
-
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_examples_are_good_settings(tmp_path: Path, example: str) -> None:
-    assert settings(tmp_path, example).publishers[0].id == "contoso"
 
 
 def test_every_method_has_an_example() -> None:
@@ -44,7 +54,8 @@ def test_every_method_has_an_example() -> None:
 
 def test_metrics_exist() -> None:
     known = {one.name for one in FAMILIES} | {one.name for one in Telemetry().documented}
-    full = set(re.findall(r"\bazure_marketplace_\w+[a-z]\b", TEXT)) - {PREFIX.removesuffix("_")}
+    everything = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    full = set(re.findall(r"\bazure_marketplace_\w+[a-z]\b", everything)) - {PREFIX.removesuffix("_")}
     assert full
     assert full <= known
     table = TEXT.partition("## Failures")[2].partition("## State file")[0]
@@ -71,22 +82,61 @@ def test_options_exist() -> None:
     assert set(re.findall(r"(--[a-z][a-z.-]+)", TEXT)) <= flags
 
 
-@pytest.mark.parametrize("page", ["configuration.md", "development.md", "install.md", "operations.md", "scaling.md"])
-def test_links_lead_somewhere(page: str) -> None:
-    for target, anchor in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", (DOCS / page).read_text(encoding="utf-8")):
-        text = (DOCS / (target or page)).read_text(encoding="utf-8")
-        headings = [
-            re.sub(r"[^\w -]", "", one).lower().replace(" ", "-")
-            for one in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-        ]
-        assert not anchor or anchor in headings, (target, anchor)
+@pytest.mark.parametrize("example", SETTINGS)
+def test_every_settings_file_of_the_pages_loads(tmp_path: Path, example: str) -> None:
+    is_whole = "method: client_secret" not in example or re.search("client_secret(_file)?: ", example)
+    flags = [] if is_whole else ["--auth.client-secret-file=client-secret"]  # as in the systemd unit
+    assert settings(tmp_path, example, *flags).publishers
 
 
-def test_the_readme_starts_with_a_login_and_keeps_its_state(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def clone() -> set[Path]:
+    """What a clean clone has."""
+    names = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], check=True, capture_output=True, encoding="utf-8")
+    return {ROOT / name for name in names.stdout.split("\0")}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_what_a_clone_has(page: Path, clone: set[Path]) -> None:
+    for target, anchor in re.findall(r"\]\(((?!https?:)[^)#\s]*)(?:#([\w-]+))?\)", page.read_text(encoding="utf-8")):
+        file = (page.parent / target).resolve() if target else page
+        assert file in clone or any(file in one.parents for one in clone), target
+        assert not anchor or anchor in anchors(file), (target, anchor)
+
+
+def anchors(file: Path) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in headings}
+
+
+def test_the_readme_runs_an_app_registration_that_keeps_its_state(tmp_path: Path) -> None:
     first = settings(tmp_path, first_yaml(README))
-    assert [(one.id, one.offers) for one in first.publishers] == [("contoso", ()), ("fabrikam", ("my-vm",))]
-    assert first.auth.method == "azure_cli"
-    assert first.collection.state_file
+    assert [(one.id, one.offers) for one in first.publishers] == [("contoso", ())]
+    assert first.auth.method == "client_secret"
+    assert (first.auth.client_secret_file, first.collection.state_file) == (
+        tmp_path / "client-secret",
+        tmp_path / "state.json",
+    )
+
+
+def test_the_commands_of_the_readme_exist(tmp_path: Path) -> None:
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"\bmake ([a-z-]+)\b", README))
+    assert {"demo", "test"} <= targets <= known
+    (tmp_path / "exporter.yaml").write_text(first_yaml(README), encoding="utf-8")
+    lines = [shlex.split(one, comments=True) for block in blocks(README, "sh") for one in block.splitlines()]
+    runs = [line[1:] for line in lines if line[0] == "azure-marketplace-exporter"]
+    assert len(runs) == 2
+    for arguments in runs:
+        given = [str(tmp_path / one) if one == "exporter.yaml" else one for one in arguments]
+        assert load(given, {}, sources=SOURCES).publishers
+    assert {line[0] for line in lines} == {"make", "azure-marketplace-exporter"}
+
+
+@pytest.mark.parametrize("text", [help_text(SOURCES), simulator.parser().format_help()], ids=["exporter", "simulator"])
+def test_help_names_no_file_that_is_not_installed(text: str) -> None:
+    assert re.findall(r"(?<![\w/:.])(?:docs|grafana|helm|tests)/|\b\w+\.md\b", text) == []
 
 
 def test_the_container_finds_what_its_settings_name(tmp_path: Path) -> None:

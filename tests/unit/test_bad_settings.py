@@ -30,6 +30,7 @@ NO_SHARD = "is no shard; write ordinal/total, counted from 0, such as 0/3"
 NO_PATH = "is no path; it starts with a slash and is not empty, such as /metrics"
 NO_ID = "is no id; ids are not empty and hold no slash"
 NO_PUBLISHER = "is no publisher; write publisher, publisher/offer or a mapping with id, and digits in quotes"
+NO_NAME = "is no name here; names are of small letters, digits, and single - or _ between them, and default is the one in auth"
 IN_USE = "has another use; choose a path of its own, such as /metrics"
 SHARED = (
     "contoso, fabrikam share the source partner_center, which tells no publishers apart; "
@@ -135,6 +136,44 @@ CASES = [
     file(
         "publishers:\n- {id: contoso, sources: [partner_center]}\n- {id: fabrikam, sources: [partner_center]}",
         f"publishers (@:1): {SHARED}",
+    ),
+    # Credentials with a name.
+    file(
+        "publishers:\n- {id: a, credential: acme}\ncredentials: {b: {}}",
+        "publishers (@:1): a wants the credential acme; known are default, b",
+    ),
+    file("credentials: {default: {}}", f"credentials (@:1): 'default' {NO_NAME}"),
+    file("credentials: {A B: {}}", f"credentials (@:1): 'A B' {NO_NAME}"),
+    file("credentials: [a]", "credentials (@:1): takes a mapping"),
+    file(
+        "credentials:\n  acme:\n    tokn: x\n  b:\n  c: {method: client_secret, authority: 17}",
+        "credentials.acme.tokn (@:3): unknown; did you mean credentials.acme.token?",
+        f"credentials.b (@:4): {BLANK}",
+        "credentials.c.authority (@:5): takes text; put a number in quotes",
+    ),
+    file(
+        "credentials:\n  acme: {authority: 'http://login.example.com'}",
+        exposed("credentials.acme.authority (@:2)", "login.example.com"),
+    ),
+    file(
+        "publishers: [{id: a, credential: acme}]\ncredentials: {acme: {token_file: /no/such/token}}",
+        "credentials.acme: cannot read /no/such/token: No such file or directory",
+    ),
+    variable(
+        "CREDENTIALS__ACME__CLIENT_SEKRET",
+        "hush",
+        "MARKETPLACE_EXPORTER_CREDENTIALS__ACME__CLIENT_SEKRET: unknown; "
+        "did you mean MARKETPLACE_EXPORTER_CREDENTIALS__ACME__CLIENT_SECRET?",
+    ),
+    variable(
+        "CREDENTIALS__ACME__METHOD",
+        "client_secret",
+        "credentials.acme: method client_secret needs tenant_id",
+    ),
+    flags("--credentials.acme.client-id=x", f"--credentials.acme.client-id: {HELP}"),
+    flags(
+        "--credentials.NAME.KEY=x",
+        "--credentials.NAME.KEY: is no flag; write it in the file, or set MARKETPLACE_EXPORTER_CREDENTIALS__NAME__KEY",
     ),
     # Values, by each of the ways.
     file("api: {timeout: 30}", f"api.timeout (@:1): 30 {NO_DURATION}"),

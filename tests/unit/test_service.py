@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 from exporter import service as module
 from exporter.collection.snapshot import Snapshot
+from exporter.collection.state import StateFile
 from exporter.config.settings import (
     ApiSettings,
     AuthSettings,
@@ -218,7 +219,7 @@ def test_an_unexpected_error_during_a_reload_is_told(make: Make) -> None:
     service = Service(make(), broken)
     with capture_logs() as logs, pytest.raises(ZeroDivisionError):
         service.reload()
-    assert [one["event"] for one in logs] == ["reload broke"]
+    assert [(one["event"], one["run"]) for one in logs] == [("run broke", "reload")]
     assert f"{LOADED} 0.0\n" in text(service)
     service.close()
 
@@ -306,12 +307,35 @@ def test_a_state_that_cannot_be_written_ends_nothing(make: Make, tmp_path: Path)
     service.close()
 
 
+def test_a_slow_disk_holds_up_no_refresh(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was to be written meanwhile is written once, in its newest state."""
+    go_on = threading.Event()
+    saved: list[Snapshot] = []
+    write = StateFile.save
+
+    def slow(state: StateFile, snapshot: Snapshot) -> None:
+        assert go_on.wait(10)
+        write(state, snapshot)
+        saved.append(snapshot)
+
+    monkeypatch.setattr(StateFile, "save", slow)
+    service = Service(make(state_file=str(tmp_path / "state")), make)
+    service.engine.adopt(service.restore())
+    shown = [service.engine.refresh() for _ in range(5)]
+    assert saved == []
+    go_on.set()
+    service.close()
+    assert len(saved) <= 3
+    assert saved[-1] == shown[-1]
+
+
 def test_a_full_disk_ends_nothing(make: Make, tmp_path: Path) -> None:
     """Neither at the start, where the process id does not fit, nor later; what is half-written makes room again."""
     (tmp_path / "state.lock").symlink_to("/dev/full")
     (tmp_path / "state.new").symlink_to("/dev/full")
     with capture_logs() as logs:
-        assert Service(make(state_file=str(tmp_path / "state")), make).once().publisher("contoso").up
+        for _ in range(2):
+            assert Service(make(state_file=str(tmp_path / "state")), make).once().publisher("contoso").up
     assert [(one["event"], one["error"]) for one in logs if one["log_level"] == "error"] == [
         ("state file not written", "No space left on device")
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from exporter.config.publishers import DEFAULT
 from exporter.config.settings import AuthSettings
 from exporter.domain.errors import ConfigError, CredentialError
 from exporter.sources.auth.fetched import FetchedToken, Kept, reason
@@ -17,7 +18,7 @@ from exporter.sources.auth.tokens import FileToken, StaticToken, TokenSource, Wa
 from exporter.sources.auth.transport import transport
 from exporter.telemetry.metrics import Telemetry
 
-__all__ = ["credential_expiry", "token_source"]
+__all__ = ["credential_expiry", "tell_expiry", "token_source"]
 
 # Authorities whose instances Microsoft's library knows; another one (Azure Stack, a test) must not be looked up at Microsoft.
 _KNOWN_AUTHORITIES = {"login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn"}
@@ -27,12 +28,13 @@ def token_source(
     auth: AuthSettings,
     *,
     scope: str,
+    credential: str,
     source: str,
     ca_file: Path | None,
     telemetry: Telemetry,
     clock: Callable[[], float],
 ) -> TokenSource:
-    """Make the token source that the settings ask for; `source` names it in metrics.
+    """Make the token source that the settings ask for; `credential` and `source` name it in metrics.
 
     Raises:
         ConfigError: a file that the credential needs is missing or cannot be read.
@@ -40,14 +42,11 @@ def token_source(
     if ca_file is not None:
         _check_authorities(ca_file)
     try:
-        tokens = _given(auth) or _fetched(auth, ca_file, telemetry, clock, scope=scope, source=source)
-        # A reload may have changed the kind of credential; what was told of the old one is no longer true.
-        telemetry.credential_expiry_timestamp_seconds.clear()
-        telemetry.token_expiry_timestamp_seconds.remove(source)
-        _tell_expiry(auth, telemetry)
+        names = {"scope": scope, "credential": credential, "source": source}
+        return _given(auth) or _fetched(auth, ca_file, telemetry, clock, **names)
     except CredentialError as error:
-        raise ConfigError([("auth", str(error))]) from error
-    return tokens
+        where = "auth" if credential == DEFAULT else f"credentials.{credential}"
+        raise ConfigError([(where, str(error))]) from error
 
 
 def _check_authorities(path: Path) -> None:
@@ -76,17 +75,18 @@ def _fetched(
     def build() -> Any:
         for one in files:
             one.read()  # for its complaint, and to know what must be blotted out
-        _tell_expiry(auth, telemetry)
+        tell_expiry(names["credential"], auth, telemetry)
         credential = _credential(auth, ca_file)
         return Kept(credential, clock) if auth.method in ("azure_cli", "default") else credential
 
     return FetchedToken(build, method=auth.method, telemetry=telemetry, clock=clock, files=files, given=given, **names)
 
 
-def _tell_expiry(auth: AuthSettings, telemetry: Telemetry) -> None:
+def tell_expiry(name: str, auth: AuthSettings, telemetry: Telemetry) -> None:
+    """Show when the credential of this name expires, if that is known; CredentialError if it cannot be read."""
     expiry = credential_expiry(auth)
     if expiry is not None:
-        telemetry.credential_expiry_timestamp_seconds.labels(auth.method).set(expiry)
+        telemetry.credential_expiry_timestamp_seconds.labels(name).set(expiry)
 
 
 def credential_expiry(auth: AuthSettings) -> float | None:

@@ -66,6 +66,7 @@ class FetchedToken:
         *,
         method: str,
         scope: str,
+        credential: str,
         source: str,
         telemetry: Telemetry,
         clock: Callable[[], float],
@@ -75,12 +76,12 @@ class FetchedToken:
         self._build = build
         self._method = method
         self._scope = scope
-        self._source = source
+        self._names = {"credential": credential, "source": source}
         self._clock = clock
         self._files = files
         self._given = given
-        self._refreshes = telemetry.token_refreshes_total.labels(source)
-        self._failures = telemetry.token_refresh_failures_total.labels(source)
+        self._refreshes = telemetry.token_refreshes_total.labels(**self._names)
+        self._failures = telemetry.token_refresh_failures_total.labels(**self._names)
         self._expiry = telemetry.token_expiry_timestamp_seconds
         self._lock = threading.Lock()
         self._credential: Any = None
@@ -162,7 +163,7 @@ class FetchedToken:
         if fresh.token not in self._last_two[-1:]:
             self._last_two = (*self._last_two, fresh.token)[-2:]
             self._refreshes.inc()
-            self._expiry.labels(self._source).set(fresh.expires_on)
+            self._expiry.labels(**self._names).set(fresh.expires_on)
         return fresh
 
     def _failed(self, error: CredentialError, deadline: Deadline) -> None:
@@ -171,7 +172,7 @@ class FetchedToken:
         if deadline.remaining():  # otherwise it was not given the time that it may need
             self._failure, self._failed_at = error, self._clock()
         if self._usable():
-            log.warning("token not replaced, the old one is still good", source=self._source, error=str(error))
+            log.warning("token not replaced, the old one is still good", **self._names, error=str(error))
 
     def _discard(self) -> None:
         """Forget the credential with all that it keeps, also that a 503 wants an hour without requests."""

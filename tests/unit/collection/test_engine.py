@@ -211,7 +211,7 @@ def test_what_becomes_stale_is_shown_again_without_a_refresh(world: World, monke
 
 def test_pauses_are_handed_over(world: World) -> None:
     first, second = world.engine(), world.engine(interval="2m")
-    first._connections._limiters["cloud_partner"].pause(60)
+    first._connections._limiters["default", "cloud_partner"].pause(60)
     second.start(first.stop(), first.pauses())
-    assert second.pauses() == first.pauses() == {"cloud_partner": 60.0}
+    assert second.pauses() == first.pauses() == {("default", "cloud_partner"): 60.0}
     second.stop()

@@ -16,6 +16,7 @@ import structlog
 from exporter.collection.snapshot import OfferRecord
 from exporter.config.settings import ApiSettings
 from exporter.domain.offers import OfferStatus
+from exporter.sources.base import Source
 from exporter.sources.registry import SOURCES
 from tests.unit.collection.histories import CENTER, CLOUD, INGESTION, Truth, Upstream
 from tests.unit.collection.world import World
@@ -72,10 +73,11 @@ def test_what_is_shown_is_the_last_thing_truly_told(number: int, monkeypatch: py
         for position, (listed, served) in enumerate(TRUTHS, start=1)
     ]
     upstream = Upstream(random.Random(seed), truths, world.clock)
-    world.connections.sources = {
+    sources: dict[str, Source] = {
         one.name: one(upstream.client(one.name), world.telemetry, one.settings())  # type: ignore[arg-type, call-arg]
         for one in SOURCES
     }
+    world.connections.sources = {"default": sources}
     world.all_sources(api=ApiSettings(max_concurrency=1))
     oracle, by_id = Oracle(), {one.offer_id: one for one in truths}
     for refresh in range(REFRESHES):

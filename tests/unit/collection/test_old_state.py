@@ -1,7 +1,8 @@
-"""State files written before there were several sources, or before a selection was kept."""
+"""State files of version 1, written before there were several sources, a selection was kept, or a record of the past."""
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from exporter.config.selection import Selection
 from exporter.config.shards import Shard
 from exporter.domain.offers import Offer, OfferStatus, Step, StepStatus
 
-SELECTION = {"selection", "is_complete"}
+RECORD = {"past", "outlook", "pools"}
+SELECTION = RECORD | {"selection", "is_complete"}
 SINCE = SELECTION | {
     "departed",
     "left_out",
@@ -30,7 +32,7 @@ SINCE = SELECTION | {
 }
 STEP = Step("certify", "Certify", StepStatus.IN_PROGRESS)
 OFFER = Offer("contoso", "vm", OfferStatus.RUNNING, "cloud_partner", steps=(STEP,))
-RECORD = OfferRecord("contoso", "vm", OFFER, OFFER, 1.0, Since(1.0, 2.0, {"certify": 3.0}), 4.0)
+KNOWN = OfferRecord("contoso", "vm", OFFER, OFFER, 1.0, Since(1.0, 2.0, {"certify": 3.0}), 4.0)
 
 
 def save(path: Path, snapshot: Snapshot) -> None:
@@ -54,10 +56,15 @@ def without(content: Any, names: set[str]) -> Any:
     return content
 
 
+def opened(path: Path) -> tuple[str, str]:
+    head, body = gzip.decompress(path.read_bytes()).decode().splitlines()
+    return head.replace('"version": 2', '"version": 1'), body
+
+
 def aged(path: Path, snapshot: Snapshot, names: set[str]) -> Snapshot:
     """Load what is saved without these fields."""
     save(path, snapshot)
-    head, body = path.read_text(encoding="utf-8").splitlines()
+    head, body = opened(path)
     old = json.dumps(without(json.loads(body), names))
     for name in names:
         assert f'"{name}"' in body
@@ -67,14 +74,14 @@ def aged(path: Path, snapshot: Snapshot, names: set[str]) -> Snapshot:
 
 
 def test_are_still_read(tmp_path: Path) -> None:
-    snapshot = Snapshot((PublisherRecord("contoso", 300.0, (RECORD,)),))
+    snapshot = Snapshot((PublisherRecord("contoso", 300.0, (KNOWN,)),))
     assert aged(tmp_path / "state", snapshot, SINCE - {"is_complete"}) == snapshot
 
 
 def test_do_not_tell_whether_they_are_complete(tmp_path: Path) -> None:
     """And so do not count as if they were."""
     told = SourceRecord("cloud_partner", ("vm",), 5.0)
-    old = PublisherRecord("contoso", 300.0, (RECORD,), sources=(told,))
+    old = PublisherRecord("contoso", 300.0, (KNOWN,), sources=(told,))
     new = replace(old, sources=(replace(told, is_complete=True),), selection=Selection((), ("cloud_partner",)))
     assert aged(tmp_path / "state", Snapshot((new,)), SELECTION) == Snapshot((old,))
 
@@ -82,14 +89,14 @@ def test_do_not_tell_whether_they_are_complete(tmp_path: Path) -> None:
 def test_keep_what_was_selected(tmp_path: Path) -> None:
     selection = Selection(("vm",), ("cloud_partner", "partner_center"), Shard(1, 3))
     sources = (SourceRecord("cloud_partner", ("vm",), 5.0, is_complete=True),)
-    snapshot = Snapshot((PublisherRecord("contoso", 300.0, (RECORD,), sources=sources, selection=selection),))
+    snapshot = Snapshot((PublisherRecord("contoso", 300.0, (KNOWN,), sources=sources, selection=selection),))
     save(tmp_path / "state", snapshot)
     assert load(tmp_path / "state") == snapshot
 
 
 def test_keep_what_the_sources_told(tmp_path: Path) -> None:
     sources = (SourceRecord("cloud_partner", ("vm",), 5.0), SourceRecord("partner_center"))
-    snapshot = Snapshot((PublisherRecord("contoso", 300.0, (RECORD,), sources=sources),))
+    snapshot = Snapshot((PublisherRecord("contoso", 300.0, (KNOWN,), sources=sources),))
     save(tmp_path / "state", snapshot)
     assert load(tmp_path / "state") == snapshot
 
@@ -98,7 +105,7 @@ def test_lists_that_were_only_counted_are_no_lists(tmp_path: Path) -> None:
     """Before 0.2 a source's record had the length of its list, and the publisher's one of all."""
     path = tmp_path / "state"
     save(path, Snapshot((PublisherRecord("contoso", 300.0, sources=(SourceRecord("cloud_partner", ("vm",), 5.0),)),)))
-    head, body = path.read_text(encoding="utf-8").splitlines()
+    head, body = opened(path)
     content = json.loads(body)
     content["publishers"][0] |= {"listed": 1}
     content["publishers"][0]["sources"][0] = {"source": "cloud_partner", "listed": 1, "last_success": 5.0}

@@ -52,8 +52,8 @@ class House:
     def build(self, shard: Shard = WHOLE) -> Prober:
         return Prober(
             (PublisherSettings(id="contoso"), PublisherSettings(id="fabrikam", offers=("vm", "app"))),
-            {"cloud_partner": self.source},
-            {"cloud_partner": self.workers},
+            {"default": {"cloud_partner": self.source}},
+            {"default": {"cloud_partner": self.workers}},
             Fetch(Telemetry(), self.clock, 3600.0, 3600.0),
             shard=shard,
             latest=lambda: self.latest,

@@ -203,7 +203,8 @@ def test_publishers_do_not_touch_each_other(world: World) -> None:
 
 
 def test_a_publisher_that_is_done_ends_no_other(world: World) -> None:
-    engine = world.run("slow", "fast", api=ApiSettings(max_concurrency=1))
+    fast = PublisherSettings(id="fast", sources=("partner_center",))
+    engine = world.run("slow", fast, api=ApiSettings(max_concurrency=1))
     fast_done = threading.Event()
 
     def look(snapshot: Snapshot) -> None:
@@ -215,7 +216,7 @@ def test_a_publisher_that_is_done_ends_no_other(world: World) -> None:
         return world.cloud.offer("first")
 
     world.on_publish = look
-    world.cloud.lists = {"slow": (world.cloud.offer("first"), world.cloud.offer("second")), "fast": ()}
+    world.cloud.lists = {"slow": (world.cloud.offer("first"), world.cloud.offer("second"))}
     world.cloud.hidden = {"first": wait, "second": RUNNING}
     assert engine.refresh().publisher("slow").up
 
@@ -316,7 +317,7 @@ def test_a_refresh_that_breaks_deletes_nothing(world: World) -> None:
     world.cloud.offers = {"a": RUNNING}
     world.refresh()
     before = world.of("a").offer
-    world.connections.sources = {}
+    world.connections.sources = {"default": {}}
     record = world.refresh()
     assert record.failure is not None
     assert record.failure.reason == "internal"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.collection.snapshot import SourceRecord
 from exporter.config.settings import PublisherSettings
@@ -18,7 +19,7 @@ from exporter.domain.errors import (
     UpstreamError,
 )
 from exporter.domain.offers import Offer, OfferStatus
-from tests.unit.collection.world import World
+from tests.unit.collection.world import World, unnamed
 from tests.unit.make import NOW
 
 RUNNING, LIVE, FAILED = OfferStatus.RUNNING, OfferStatus.SUCCEEDED, OfferStatus.FAILED
@@ -265,6 +266,85 @@ class TestOneSourceAsAWhole:
         assert record.failure.text == ("cloud_partner: expired; partner_center: expired; product_ingestion: expired")
 
 
+class TestNotAvailableHere:
+    """Sources that the settings do not name, and that refuse from the start."""
+
+    @pytest.fixture(autouse=True)
+    def _unnamed(self, world: World) -> None:
+        world.unnamed_sources()
+        world.cloud.offers = {"a": RUNNING}
+
+    def expected(self, world: World) -> list[str]:
+        return [one.source for one in world.record.sources if one.is_expected]
+
+    @pytest.mark.parametrize("error", [CredentialError, ForbiddenError, NotFoundError])
+    def test_is_no_failure(self, world: World, error: type[SourceError]) -> None:
+        world.center.refusal = error("not for you")
+        with capture_logs() as logs:
+            for _ in range(2):
+                assert world.refresh().up
+        assert world.sources() == {"cloud_partner": "up", "partner_center": error.reason, "product_ingestion": "up"}
+        assert self.expected(world) == ["cloud_partner", "product_ingestion"]
+        assert (world.counted(), world.record.missing) == ({}, ())
+        told = [one for one in logs if one["event"] == "source not available here, which is no failure"]
+        assert [(one["source"], one["error"]) for one in told] == [("partner_center", "not for you")]
+
+    def test_not_while_it_fails_otherwise(self, world: World) -> None:
+        """An outage is none of a source that was never there, and one of a source that has never refused."""
+        world.center.refusal, world.ingestion.refusal = UpstreamError("down"), ForbiddenError("no")
+        assert world.refresh().up is False
+        assert self.expected(world) == ["cloud_partner", "partner_center"]
+        assert world.record.missing == ("partner_center",)
+        world.center.refusal, world.ingestion.refusal = None, UpstreamError("down")
+        assert world.refresh().up
+        assert self.expected(world) == ["cloud_partner", "partner_center"]
+
+    def test_not_if_it_was_ever_read(self, world: World) -> None:
+        world.refresh()
+        world.center.refusal = ForbiddenError("no longer")
+        world.unnamed_sources()  # as after a restart, with the state file
+        assert world.refresh().up is False
+        assert self.expected(world) == list(world.sources())
+
+    def test_not_if_no_other_can_be_read(self, world: World) -> None:
+        for one in (world.cloud, world.center, world.ingestion):
+            one.refusal = CredentialError("expired")
+        record = world.refresh()
+        assert record.failure is not None
+        assert record.failure.text == "cloud_partner: expired; partner_center: expired; product_ingestion: expired"
+        assert world.counted() == {"credential": 3}
+        assert self.expected(world) == list(world.sources())
+
+    def test_until_it_can_be_read(self, world: World) -> None:
+        world.center.refusal = ForbiddenError("not yet")
+        world.refresh()
+        world.center.refusal = None
+        world.refresh()
+        assert self.expected(world) == list(world.sources())
+        world.center.refusal = ForbiddenError("no longer")
+        assert world.refresh().up is False
+
+    def test_until_the_settings_name_it(self, world: World) -> None:
+        world.center.refusal = ForbiddenError("not for you")
+        world.refresh()
+        world.all_sources()
+        assert self.expected(world) == list(world.sources())
+        assert world.refresh().up is False
+
+    def test_it_is_not_asked_for_named_offers_without_a_token(self, world: World) -> None:
+        world.unnamed_sources("a", "b")
+        world.cloud.offers = {"b": RUNNING}
+        world.center.refusal, world.center.hidden = CredentialError("no such scope"), {"a": RUNNING}
+        world.refresh()
+        assert (world.reasons(), world.center.ids()) == ({"a": "not_found"}, [])
+
+    def test_it_is_available_once_it_tells_a_named_offer(self, world: World) -> None:
+        world.unnamed_sources("a", "b")
+        world.center.refusal, world.center.hidden = ForbiddenError("no lists for you"), {"b": RUNNING}
+        assert world.refresh().up
+        assert self.expected(world) == list(world.sources())
+
+
 class TestNamedOffers:
     @pytest.fixture(autouse=True)
     def _named(self, world: World) -> None:
@@ -317,6 +397,16 @@ class TestNamedOffers:
         world.refresh(0)
         assert {one.told for one in world.cloud.asked} == {None}
         assert {one.told.source for one in world.center.asked[2:] if one.told} == {"partner_center"}
+
+
+def test_publishers_that_share_an_account_are_told_so(world: World) -> None:
+    """Nothing that the account lists could be shown under the name of both."""
+    with capture_logs() as logs:
+        world.run(*unnamed("contoso", "fabrikam"))
+    assert [one["publisher_id"] for one in logs] == ["contoso", "fabrikam"]
+    assert "publishers[].offers" in logs[0]["remedy"]
+    world.refresh()
+    assert list(world.sources()) == ["cloud_partner"]
 
 
 def test_adopts_only_sources_that_are_still_in_use(world: World) -> None:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
 from structlog.testing import capture_logs
 
-from exporter.collection.snapshot import Failure, PublisherRecord, Snapshot
+from exporter.collection.record import Duration, Past, PastPublication, Pool, UnderWay
+from exporter.collection.snapshot import Failure, Outlook, PublisherRecord, Snapshot, Usual
 from exporter.collection.state import FORMAT, MAX_SIZE, VERSION, NoState, StateFile, check
 from exporter.domain.errors import ConfigError, StateFileError
-from exporter.domain.offers import Level
+from exporter.domain.offers import Level, OfferStatus
 from tests.unit.make import NOW, failure, message, offer, record, snapshot, step
 
+PAST = replace(
+    Past()
+    .with_duration("cloud_partner", 'a"', Duration(9, 5, is_told=True))
+    .with_end(PastPublication(None, 9, OfferStatus.FAILED, 2, is_told=False)),
+    under_way=UnderWay("cloud_partner", None, {"a": NOW, "b": None}, ("a",)),
+)
 WHOLE = snapshot(
     record(
         offer(
@@ -29,9 +38,12 @@ WHOLE = snapshot(
         ),
         listed=offer("vm"),
         asked=NOW,
+        past=PAST,
+        outlook=Outlook((NOW, NOW + 1), {"a": Usual(1.0, 2.0, "offer")}),
     ),
     record(offer("other"), success=None, failure=failure()),
     failure=Failure("upstream", "it was down"),
+    pools=(Pool("cloud_partner", "vm", 'a"', "1:1 2:2~"),),
 )
 
 
@@ -48,7 +60,7 @@ def test_round_trip(path: Path) -> None:
     assert state.load() == WHOLE
     state.close()
     assert sorted(one.name for one in path.parent.iterdir()) == ["state.json", "state.json.lock"]
-    assert json.loads(path.read_bytes().partition(b"\n")[0]) == {"format": FORMAT, "version": VERSION}
+    assert json.loads(gzip.decompress(path.read_bytes()).partition(b"\n")[0]) == {"format": FORMAT, "version": VERSION}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +81,7 @@ def test_the_pieces_make_the_whole(path: Path, shown: Snapshot) -> None:
     """It is written offer by offer, and must hold what one call for all would write."""
     state = StateFile(path)
     state.save(shown)
-    body = path.read_bytes().partition(b"\n")[2]
+    body = gzip.decompress(path.read_bytes()).partition(b"\n")[2]
     assert json.loads(body) == json.loads(TypeAdapter(Snapshot).dump_json(shown))
     assert state.load() == shown
     state.close()
@@ -103,10 +115,13 @@ def test_a_holder_that_tells_no_name(path: Path) -> None:
         (b"\xff\xfe", "it is not a state file of this exporter"),
         (b"[" * 100_000, "it is not a state file of this exporter"),
         (b'{"format": "another", "version": 1}\n{}', "it is not a state file of this exporter"),
-        (b'{"format": "%s"}\n{}' % FORMAT.encode(), "its version is None, this exporter writes 1"),
-        (b'{"format": "%s", "version": 2}\n{}' % FORMAT.encode(), "its version is 2, this exporter writes 1"),
+        (b'{"format": "%s"}\n{}' % FORMAT.encode(), "its version is None, this exporter writes 2"),
+        (b'{"format": "%s", "version": 3}\n{}' % FORMAT.encode(), "its version is 3, this exporter writes 2"),
         (b'{"format": "%s", "version": 1}\n{"publ' % FORMAT.encode(), "it is damaged: Invalid JSON: EOF"),
         (b'{"format": "%s", "version": 1}\n{"publishers": [7]}' % FORMAT.encode(), "it is damaged: "),
+        (b"\x1f\x8bgarbage", "it is damaged: Error -3 while decompressing data"),
+        (gzip.compress(b"{}", mtime=0)[:-9], "it is damaged: it has no end"),
+        (gzip.compress(b"{}", mtime=0), "it is not a state file of this exporter"),
     ],
 )
 def test_unusable(path: Path, content: bytes, reason: str) -> None:

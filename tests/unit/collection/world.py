@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from pydantic import TypeAdapter
 
 from exporter.collection import engine as module
 from exporter.collection.engine import Engine
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
+from exporter.config.publishers import publishers_with
 from exporter.config.settings import ApiSettings, CollectionSettings, PublisherSettings, Settings
 from exporter.domain.errors import NotFoundError
 from exporter.domain.offers import Offer, OfferStatus
@@ -75,13 +77,13 @@ class FakeSource(Source):
 
 @dataclass
 class FakeConnections:
-    sources: Mapping[str, Source]
-    paused: dict[str, float] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, Source]]
+    paused: dict[tuple[str, str], float] = field(default_factory=dict)
 
-    def pauses(self) -> Mapping[str, float]:
+    def pauses(self) -> Mapping[tuple[str, str], float]:
         return self.paused
 
-    def pause(self, pauses: Mapping[str, float]) -> None:
+    def pause(self, pauses: Mapping[tuple[str, str], float]) -> None:
         self.paused |= pauses
 
     def secrets(self) -> tuple[str, ...]:
@@ -91,13 +93,20 @@ class FakeConnections:
         pass
 
 
+def unnamed(*publishers: str | dict[str, Any]) -> tuple[PublisherSettings, ...]:
+    """Publishers as the settings have them that name no sources."""
+    model = TypeAdapter[tuple[PublisherSettings, ...]](publishers_with(Literal[ORDER]))
+    return model.validate_python(publishers)
+
+
 class World:
     """One publisher, contoso, unless a test says otherwise, and three sources of which the first alone is asked."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.cloud = FakeSource(ORDER[0])
         self.center, self.ingestion = FakeSource(ORDER[1], is_account=True), FakeSource(ORDER[2], is_account=True)
-        self.connections = FakeConnections({one.name: one for one in (self.cloud, self.center, self.ingestion)})
+        sources = {one.name: one for one in (self.cloud, self.center, self.ingestion)}
+        self.connections = FakeConnections({"default": sources})
         monkeypatch.setattr(module, "Connections", lambda *_, **__: self.connections)
         self.clock, self.monotonic = Clock(), Clock(0)
         self.telemetry = Telemetry()
@@ -128,6 +137,10 @@ class World:
 
     def all_sources(self, *offers: str, api: ApiSettings | None = None, **collection: Any) -> Engine:
         return self.run(PublisherSettings(id="contoso", offers=offers, sources=ORDER), api=api, **collection)
+
+    def unnamed_sources(self, *offers: str, **collection: Any) -> Engine:
+        """All sources, because the settings name none."""
+        return self.run(*unnamed({"id": "contoso", "offers": offers}), **collection)
 
     def refresh(self, later: float = 60) -> PublisherRecord:
         """Refresh some seconds later."""

@@ -120,7 +120,7 @@ def test_settings_that_belong_together(given: dict[str, str], write: Write) -> N
 def test_no_setting_is_left_out() -> None:
     together = {f"auth.{key}" for given in (TOGETHER, CERTIFICATE, WORKLOAD) for key in given}
     known = {name for name, option in OPTIONS.items() if option.in_file and not option.is_secret}
-    assert set(SAMPLES) | together == known - {"publishers"}
+    assert set(SAMPLES) | together == known - {"publishers", "credentials.NAME.KEY"}
     actions = {"config.file", "config.check", "once", "healthcheck", "demo", "version"}
     assert {name for name, option in OPTIONS.items() if not option.in_file} == actions
 
@@ -199,6 +199,19 @@ def test_secrets_by_environment_and_file(write: Write) -> None:
     secrets = [option for option in OPTIONS.values() if option.is_secret]
     assert [one.flag for one in secrets] == [None, None]
     assert {one.as_flag + "-file" for one in secrets} <= {one.flag for one in OPTIONS.values()}
+
+
+def test_credentials_by_environment_and_file(write: Write) -> None:
+    """The digits of a secret are text, and what one way says of a credential is completed by the other."""
+    acme = {"method": "client_secret", "tenant_id": "t", "client_id": "c", "client_secret": "of the file"}
+    path = write({"publishers": [{"id": "a", "credential": "acme"}], "credentials": {"acme": acme, "b-2": {}}})
+    prefix = "MARKETPLACE_EXPORTER_CREDENTIALS__"
+    environ = {prefix + "ACME__CLIENT_SECRET": "123", prefix + "big_co__token_file": "here"}
+    settings = load(f"--config.file={path}", environ=environ)
+    assert sorted(settings.credentials) == ["acme", "b-2", "big_co"]
+    assert (settings.credentials["acme"].client_id, settings.secrets()) == ("c", ("123",))
+    assert settings.credentials["big_co"].token_file == Path("here")
+    assert settings.publishers[0].credential == "acme"
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,20 @@ def test_publishers(value: Any, expected: list[tuple[str, tuple[str, ...]]], pat
     assert [(one.id, one.offers) for one in read(path, {"publishers": value}).publishers] == expected
 
 
+def test_whether_sources_are_named_outlives_copies_and_makes_a_difference(path: Path) -> None:
+    every = ["cloud_partner", "partner_center", "product_ingestion"]
+    unnamed = read(path, {"publishers": ["contoso/a", "contoso/b"]}).publishers
+    named = read(path, {"publishers": [{"id": "contoso", "offers": ["a", "b"], "sources": every}]}).publishers
+    assert [list(one.sources) for one in (*unnamed, *named)] == [every, every]
+    assert [one.model_copy(update={"sources": ()}).names_sources for one in (*unnamed, *named)] == [False, True]
+    assert unnamed != named, "a reload has to see it"
+
+
+def test_publishers_of_two_credentials_do_not_share_an_account(path: Path) -> None:
+    both = [{"id": one, "sources": ["partner_center"], "credential": one} for one in ("default", "b")]
+    assert len(read(path, {"publishers": both, "credentials": {"b": {}}}).publishers) == 2
+
+
 def test_publishers_may_share_an_account_if_all_offers_are_named(path: Path) -> None:
     offers = {"contoso": ["a"], "fabrikam": ["b"]}
     publishers = [{"id": key, "offers": value, "sources": ["partner_center"]} for key, value in offers.items()]

@@ -12,7 +12,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from prometheus_client.registry import Collector
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
-from exporter.exposition.families import FAMILIES, OfferRow, StepRow
+from exporter.exposition.families import FAMILIES
+from exporter.exposition.kinds import OfferRow, StepRow
 
 __all__ = ["oracle"]
 
@@ -32,7 +33,7 @@ class _Table(Collector):
 
     def collect(self) -> Iterable[Metric]:
         for family in FAMILIES:
-            metric = Metric(family.name, family.help, "gauge")
+            metric = Metric(family.name.removesuffix("_total"), family.help, family.kind)
             for ids, row in self._rows:
                 if type(row) is family.row:
                     for values, number in family.samples(row):
@@ -57,7 +58,8 @@ def _offer_rows(publisher: PublisherRecord, record: OfferRecord, now: float, sta
     if offer is None or record.last_success is None or now - record.last_success >= stale_after:
         return
     since = record.since or Since(now, now)
-    yield (publisher.publisher_id, record.offer_id), OfferRow(offer, since)
+    yield (publisher.publisher_id, record.offer_id), OfferRow(offer, since, record.past, record.outlook)
+    usual = record.outlook.usual if record.outlook else {}
     for number, step in enumerate(offer.steps):
         ids = publisher.publisher_id, record.offer_id, step.step_id
-        yield ids, StepRow(step, number + 1, since.steps.get(step.step_id))
+        yield ids, StepRow(step, number + 1, since.steps.get(step.step_id), usual.get(step.step_id))

@@ -5,6 +5,7 @@ import io
 import math
 import os
 import zlib
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
+from exporter.collection.record import OUTCOMES, Past, PastPublication
+from exporter.collection.snapshot import OfferRecord, Outlook, PublisherRecord, Since, Snapshot, SourceRecord, Usual
 from exporter.domain.errors import REASONS
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
 from exporter.exposition.encoder import encode, encode_offer
@@ -56,6 +58,12 @@ FULL = offer(
     live=True,
     live_since=NOW - 864000,
 )
+PAST = (
+    Past()
+    .with_end(PastPublication(None, 1_700_000_000, OfferStatus.FAILED, None, is_told=False))
+    .with_end(PastPublication(1_700_000_000, 1_700_345_600, OfferStatus.SUCCEEDED, 2, is_told=True))
+)
+OUTLOOK = Outlook((NOW + 86400, NOW + 172800), {"live": Usual(172800, 432000, "type")})
 LISTED_ONLY = offer("listed", OfferStatus.UNKNOWN, source="partner_center", is_listed_only=True, tells_messages=False)
 HOUSE = Snapshot(
     (
@@ -63,7 +71,7 @@ HOUSE = Snapshot(
             "contoso",
             300.0,
             (
-                record(FULL),
+                record(FULL, past=PAST, outlook=OUTLOOK),
                 record(offer("failing", OfferStatus.FAILED), success=NOW - 600, failure=failure()),
                 record(offer("stale", OfferStatus.SUCCEEDED), success=NOW - STALE_AFTER, failure=failure()),
                 OfferRecord("contoso", "never-seen", failure=failure("decode")),
@@ -78,7 +86,7 @@ HOUSE = Snapshot(
             sources=(
                 SourceRecord("cloud_partner", ("failing", "idle", "never-seen", "stale", "vm"), NOW),
                 SourceRecord("partner_center", ("idle", "listed"), NOW - 600, failure("forbidden")),
-                SourceRecord("product_ingestion", failure=failure("not_found")),
+                SourceRecord("product_ingestion", failure=failure("not_found"), is_expected=False),
             ),
         ),
         PublisherRecord("not asked yet", None),
@@ -125,8 +133,8 @@ def test_whole_exposition(name: str, shown: Snapshot, form: str) -> None:
 @pytest.mark.parametrize("openmetrics", [False, True])
 @pytest.mark.parametrize("shown", [HOUSE, Snapshot()])
 def test_same_bytes_as_prometheus_client(shown: Snapshot, *, openmetrics: bool) -> None:
-    eof = b"# EOF\n" if openmetrics else b""
-    ours = b"".join(encode(shown, NOW, STALE_AFTER).plain(eof))
+    exposition = encode(shown, NOW, STALE_AFTER)
+    ours = b"".join(exposition.openmetrics.plain(b"# EOF\n") if openmetrics else exposition.text.plain(b""))
     assert ours.decode() == oracle(shown, NOW, STALE_AFTER, openmetrics=openmetrics).decode()
 
 
@@ -167,6 +175,16 @@ offers = st.builds(
     is_listed_only=st.booleans(),
     tells_messages=st.booleans(),
 )
+usual = st.builds(Usual, moments, moments, texts)
+publications = st.builds(
+    PastPublication,
+    st.none() | st.integers(0, 2**32),
+    st.integers(0, 2**32),
+    st.sampled_from(OUTCOMES),
+    st.none() | st.integers(-(2**63), 2**63),
+    st.booleans(),
+)
+pasts = st.lists(publications, max_size=3).map(lambda ended: reduce(Past.with_end, ended, Past()))
 records = st.builds(
     OfferRecord,
     publisher_id=texts,
@@ -175,6 +193,9 @@ records = st.builds(
     since=st.none() | st.builds(Since, moments, moments, st.dictionaries(texts, moments, max_size=2)),
     last_success=st.none() | st.sampled_from([NOW, NOW - STALE_AFTER, NOW - STALE_AFTER + 1, NOW + 99, 0.0]),
     failure=st.none() | st.just(failure()),
+    past=pasts,
+    outlook=st.none()
+    | st.builds(Outlook, st.none() | st.tuples(moments, moments), st.dictionaries(texts, usual, max_size=2)),
 )
 sources = st.builds(
     SourceRecord,
@@ -201,16 +222,18 @@ snapshots = st.builds(Snapshot, st.lists(publishers, max_size=3, unique_by=lambd
 @given(snapshots)
 def test_same_bytes_as_prometheus_client_for_any_snapshot(shown: Snapshot) -> None:
     ours = encode(shown, NOW, STALE_AFTER)
-    assert b"".join(ours.plain(b"")) == oracle(shown, NOW, STALE_AFTER, openmetrics=False)
-    assert b"".join(ours.plain(b"# EOF\n")) == oracle(shown, NOW, STALE_AFTER, openmetrics=True)
-    assert gzip.decompress(b"".join(ours.gzipped(b"# EOF\n"))) == b"".join(ours.plain(b"# EOF\n"))
+    assert b"".join(ours.text.plain(b"")) == oracle(shown, NOW, STALE_AFTER, openmetrics=False)
+    assert b"".join(ours.openmetrics.plain(b"# EOF\n")) == oracle(shown, NOW, STALE_AFTER, openmetrics=True)
+    for one in (ours.text, ours.openmetrics):
+        assert gzip.decompress(b"".join(one.gzipped(b"# EOF\n"))) == b"".join(one.plain(b"# EOF\n"))
 
 
 @given(texts)
 def test_label_values_come_back_from_both_parsers(value: str) -> None:
     shown = snapshot(record(offer(display_name=value)))
-    for read, eof in ((read_text, b""), (read_openmetrics, b"# EOF\n")):
-        text = b"".join(encode(shown, NOW, STALE_AFTER).plain(eof)).decode()
+    ours = encode(shown, NOW, STALE_AFTER)
+    for read, packed, eof in ((read_text, ours.text, b""), (read_openmetrics, ours.openmetrics, b"# EOF\n")):
+        text = b"".join(packed.plain(eof)).decode()
         families = {one.name: one for one in read(text)}
         (sample,) = families["azure_marketplace_offer_info"].samples
         assert sample.labels["display_name"] == value
@@ -225,13 +248,13 @@ def test_gzip_is_one_valid_member_equal_to_plain(shown: Snapshot, *, openmetrics
     assert inflater.eof
     assert inflater.unused_data == b""
     assert gzip.GzipFile(fileobj=io.BytesIO(packed)).read() == exposition(shown, openmetrics=openmetrics)
-    assert len(packed) < 4700
+    assert len(packed) < 5500
 
 
 @given(st.lists(st.binary(max_size=2000), max_size=3))
 def test_gzip_with_any_tail(tails: list[bytes]) -> None:
     """The same compressed start serves every scrape."""
-    shown = encode(HOUSE, NOW, STALE_AFTER)
+    shown = encode(HOUSE, NOW, STALE_AFTER).openmetrics
     for tail in tails:
         assert gzip.decompress(b"".join(shown.gzipped(tail))) == b"".join(shown.plain(tail))
 
@@ -245,7 +268,7 @@ def test_no_family_comes_twice_and_no_sample_comes_twice() -> None:
 
 
 def samples_of(shown: Snapshot, now: float = NOW) -> dict[str, float]:
-    lines = b"".join(encode(shown, now, STALE_AFTER).plain(b"")).decode().splitlines()
+    lines = b"".join(encode(shown, now, STALE_AFTER).text.plain(b"")).decode().splitlines()
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
 
 
@@ -270,6 +293,9 @@ def test_missing_fields_give_no_series() -> None:
         "offer_step_estimated_duration_seconds",
         "offer_step_last_message_timestamp_seconds",
         "offer_step_status_since_timestamp_seconds",
+        "offer_step_usual_duration_seconds",
+        "offer_expected_live_timestamp_seconds",
+        "offer_last_publication_duration_seconds",
     }
     assert not names & absent
     assert "offer_step_status" in names
@@ -288,13 +314,13 @@ def test_exactly_one_state_is_one(status: OfferStatus) -> None:
 
 def test_one_offer_on_its_own() -> None:
     """For a probe: no health, and no family without a sample."""
-    text = encode_offer(record(offer(steps=(step(),))), NOW + 1e9).decode()
+    text = encode_offer(record(offer(steps=(step(),))), NOW + 1e9, openmetrics=False).decode()
     families = {one.name for one in read_text(text)}
     assert "azure_marketplace_offer_step_status" in families
     assert not any(name.startswith("azure_marketplace_publisher") or name.endswith("_up") for name in families)
     assert text.count("# HELP") == text.count("# TYPE") == len(families)
     assert all(one.samples for one in read_text(text))
-    assert encode_offer(OfferRecord("contoso", "vm", failure=failure()), NOW) == b""
+    assert encode_offer(OfferRecord("contoso", "vm", failure=failure()), NOW, openmetrics=True) == b""
 
 
 def test_big_numbers_and_fractions() -> None:

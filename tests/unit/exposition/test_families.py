@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, SourceRecord
-from exporter.exposition.families import FAMILIES, Documented, Family, OfferRow, StepRow, documented
+from exporter.exposition.families import FAMILIES, Documented, documented
+from exporter.exposition.kinds import Family, OfferRow, StepRow
 
 ALL = documented()
 OWN = [one for one in ALL if one.name.startswith("azure_marketplace_exporter_")]
 # Words that are no base unit, and the unit to use instead.
 NO_UNITS = {"milliseconds", "ms", "minutes", "hours", "days", "percent", "percentage", "bytes_total", "kilobytes"}
+
+
+# Gauges of a distribution, not summaries: they have no sum and no count.
+QUANTILES = {f"azure_marketplace_offer_{one}_seconds" for one in ("expected_live_timestamp", "step_usual_duration")}
 
 
 def name_of(one: Documented | Family[Any]) -> str:
@@ -47,7 +52,8 @@ def test_help(one: Documented) -> None:
 def test_labels(one: Documented) -> None:
     for label, values in one.labels.items():
         assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", label)
-        assert label not in {"le", "quantile", "job", "instance", "__name__"}
+        assert label not in {"le", "job", "instance", "__name__"}
+        assert label != "quantile" or one.name in QUANTILES
         assert len(set(values)) == len(values)
 
 
@@ -78,6 +84,10 @@ DESIGNED = [
     "offer_step_estimated_duration_seconds",
     "offer_step_messages",
     "offer_step_last_message_timestamp_seconds",
+    "offer_expected_live_timestamp_seconds",
+    "offer_step_usual_duration_seconds",
+    "offer_publications_total",
+    "offer_last_publication_duration_seconds",
     "offer_up",
     "offer_last_success_timestamp_seconds",
     "publisher_up",

@@ -13,7 +13,8 @@ from exporter.domain.offers import Level, OfferStatus, Party, StepStatus
 from exporter.exposition.families import documented
 from exporter.pages.filters import Filters
 from exporter.pages.headers import page_headers
-from exporter.pages.html import PARTNER_CENTER, HtmlPages
+from exporter.pages.html import HtmlPages
+from exporter.pages.portal import PARTNER_CENTER
 
 from .samples import (
     AT_SIGNOFF,
@@ -236,9 +237,8 @@ def test_publishers_show_their_health(pages: HtmlPages) -> None:
     new = publisher(publisher_id="c", last_refresh=None, last_success=None)
     shown = Document(pages.index(Snapshot((publisher(publisher_id="a"), failing, new)), Filters(), LENS))
     assert "a Up 0 0 30s ago 30s ago none " in shown.text
-    assert "b Failing 0 0 30s ago 2h ago forbidden no access " in shown.text
-    assert "c First refresh under way 0 0 none yet none yet none " in shown.text
-    assert "No offers have been seen yet." in shown.text
+    assert "b Failing unknown unknown 30s ago 2h ago forbidden no access " in shown.text
+    assert "c First refresh under way unknown unknown none yet none yet none " in shown.text
 
 
 def test_the_offers_come_before_the_publishers_and_failing_ones_are_named_above(pages: HtmlPages) -> None:
@@ -277,9 +277,37 @@ def test_a_publisher_with_several_sources_shows_which_are_down(pages: HtmlPages)
     only = publisher(publisher_id="only", failure=failure, sources=(bad,))
     well = publisher(publisher_id="well", sources=(good, good))
     page = Document(pages.index(Snapshot((several, only, well)), Filters(), LENS))
-    assert "several Failing partner_center: forbidden 0 0 30s ago" in page.text
-    assert "only Failing 0 0 30s ago" in page.text
+    assert "several Failing partner_center: forbidden unknown unknown 30s ago" in page.text
+    assert "only Failing unknown unknown 30s ago" in page.text
     assert "well Up 0 0 30s ago" in page.text
+
+
+def test_what_is_not_known_is_not_counted_as_none(pages: HtmlPages) -> None:
+    failure = Failure("credential", "no token")
+    failing = publisher(failure=failure, last_success=None)
+    stale = publisher(record(fetched=STALE_AFTER), failure=failure)
+    new = publisher(last_refresh=None, last_success=None)
+    cards = "unknown waiting for the publisher unknown with Microsoft unknown where nobody has to act"
+    for one, more in (
+        (failing, "Offers unknown"),
+        (failing, "No offers are known: the publishers tell what could not be read, and why."),
+        (failing, "contoso Failing unknown unknown"),
+        (stale, "1 without current data"),
+        (stale, "contoso Failing 1 unknown"),
+        (new, "No offers have been seen yet."),
+    ):
+        page = Document(pages.index(Snapshot((one,)), Filters(), LENS))
+        assert cards in page.text
+        assert more in page.text
+    for known in (publisher(), publisher(record(), failure=failure)):
+        assert "unknown" not in Document(pages.index(Snapshot((known,)), Filters(), LENS)).text
+
+
+def test_an_empty_list_tells_who_was_asked_and_what_to_check(pages: HtmlPages) -> None:
+    sources = SourceRecord("partner_center", (), NOW), SourceRecord("cloud_partner", (), NOW)
+    page = Document(pages.index(Snapshot((publisher(sources=sources),)), Filters(), LENS))
+    words = "no offers in the list of: Cloud Partner Portal API, Partner Center submission API. Check the id of the publisher"
+    assert words in page.text
 
 
 def test_the_form_keeps_what_was_asked_for(pages: HtmlPages) -> None:
@@ -424,6 +452,18 @@ def test_an_offer_that_waits_for_the_publisher_leads_to_partner_center(pages: Ht
     assert PARTNER_CENTER in offer(pages, record(steps=AT_SIGNOFF)).links[:-1]
     assert PARTNER_CENTER not in offer(pages, record()).links[:-1]
     assert PARTNER_CENTER in offer(pages, record(status=OfferStatus.UNKNOWN)).links[:-1]
+
+
+GUID = "8f1c2b3a-0d4e-4f5a-9b6c-7d8e9f0a1b2c"
+
+
+@pytest.mark.parametrize("product_id", [GUID, "", "1/../evil", f"{GUID}?x"])
+def test_it_leads_to_the_offer_itself_where_the_product_is_known(pages: HtmlPages, product_id: str) -> None:
+    waits = record(steps=AT_SIGNOFF, product_id=product_id)
+    own = f"https://partner.microsoft.com/dashboard/commercial-marketplace/offers/{GUID}/overview"
+    expected = own if product_id == GUID else PARTNER_CENTER
+    for page in index(pages, waits), offer(pages, waits), offer(pages, listed_only(product_id=product_id)):
+        assert [one for one in page.links if one.startswith("https:")] == [expected, PARTNER_CENTER]
 
 
 def test_stale_data_is_shown_as_such_on_the_page_of_the_offer(pages: HtmlPages) -> None:

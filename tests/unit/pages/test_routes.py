@@ -187,3 +187,14 @@ def test_all_of_it_is_rendered_one_after_the_other() -> None:
     client = asking(page_routes(snapshot(record("vm")), limiter=Refusing()))
     for path in ("/", "/?page=x", "/offers/contoso/vm", "/docs", "/api/v1/offers", "/sd"):
         assert client.get(path).text == "not now"
+
+
+@pytest.mark.parametrize("ids", ["contoso/vm", "contoso/a%2Fb%20c", "contoso/a/b", "contoso/%252F"])
+def test_the_past_of_an_offer(client: Client, ids: str) -> None:
+    told = client.get(f"/api/v1/offers/{ids}/history")
+    assert (told.status_code, told.headers["content-type"]) == (200, "application/json")
+    assert f"{told.json()['publisher_id']}/{told.json()['offer_id']}" == unquote(ids)
+    table = client.get(f"/api/v1/offers/{ids}/history?format=csv")
+    assert (table.status_code, table.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    assert table.headers["x-content-type-options"] == "nosniff"
+    assert client.get("/api/v1/offers/contoso/none/history").status_code == 404

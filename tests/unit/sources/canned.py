@@ -141,6 +141,7 @@ class Bench:
         self.clock, self.tokens, self.telemetry = Clock(), Tokens(), Telemetry()
         limiter = RateLimiter(
             1000,
+            credential="default",
             source=self.kind.name,
             telemetry=self.telemetry,
             clock=self.clock,

@@ -110,6 +110,7 @@ class Api:
             tokens=tokens or StaticToken(SecretStr(TOKEN)),
             limiter=RateLimiter(
                 1000.0,
+                credential="default",
                 source="cloud_partner",
                 telemetry=self.telemetry,
                 clock=self.unix,

@@ -53,7 +53,7 @@ class World:
 
     def offer(self, source: str, offer_id: str) -> Offer:
         query = OfferQuery("contoso", offer_id)
-        return self.connections.sources[source].fetch_offer(query, Deadline(60, lambda: EPOCH)).offer
+        return self.connections.sources["default"][source].fetch_offer(query, Deadline(60, lambda: EPOCH)).offer
 
     def unknown(self) -> float:
         name = "azure_marketplace_exporter_unknown_values_total"

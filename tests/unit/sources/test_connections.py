@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from exporter.config.options import CommandLine, load
 from exporter.domain.errors import ConfigError
 from exporter.simulator import Simulator, demo, serve_in_thread
-from exporter.sources.base import Source
+from exporter.sources.choice import chosen
 from exporter.sources.connections import Connections
 from exporter.sources.deadline import Deadline
 from exporter.sources.registry import SOURCES
@@ -25,27 +26,29 @@ NOWHERE = "http://127.0.0.1:1"
 pytestmark = pytest.mark.usefixtures("no_variables")
 
 
-def settings(folder: Path, sources: tuple[type[Source], ...] = SOURCES, **changes: Any) -> CommandLine:
+def settings(folder: Path, **changes: Any) -> CommandLine:
     base: dict[str, Any] = {"publishers": [{"id": "contoso", "sources": ALL}], "auth": {"token": "any-token"}}
     path = folder / "exporter.yaml"
     path.write_text(json.dumps(base | changes), encoding="utf-8")
-    return load([f"--config.file={path}"], {}, sources=sources)
+    return load([f"--config.file={path}"], {}, sources=SOURCES)
 
 
-def connect(given: CommandLine, sources: tuple[type[Source], ...] = SOURCES) -> Connections:
+def connect(given: CommandLine, telemetry: Telemetry | None = None) -> Connections:
     return Connections(
         given,
-        telemetry=Telemetry(one.name for one in sources),
+        telemetry=telemetry or Telemetry(),
         clock=lambda: NOW,
         monotonic=lambda: NOW,
         wait=lambda _: False,
-        sources=sources,
     )
 
 
 def test_only_the_sources_in_use_are_made(tmp_path: Path) -> None:
-    connections = connect(settings(tmp_path, publishers=["a", {"id": "b", "sources": ["product_ingestion"]}]))
-    assert list(connections.sources) == ["cloud_partner", "product_ingestion"]
+    mine, other = {"id": "a", "sources": ["cloud_partner"]}, {"id": "b", "sources": ["product_ingestion"]}
+    connections = connect(settings(tmp_path, publishers=[mine, other]))
+    assert {key: list(found) for key, found in connections.sources.items()} == {
+        "default": ["cloud_partner", "product_ingestion"]
+    }
     connections.close()
 
 
@@ -55,7 +58,10 @@ def test_sources_share_the_token_of_a_scope(tmp_path: Path) -> None:
     shared = connect(settings(tmp_path, partner_center=own, product_ingestion=own))
     assert len(apart._tokens) == 3
     assert shared._clients[1]._tokens is shared._clients[2]._tokens is not shared._clients[0]._tokens
-    assert list(shared._tokens) == ["https://cloudpartner.azure.com/.default", "api://shared/.default"]
+    assert [scope for _, scope in shared._tokens] == [
+        "https://cloudpartner.azure.com/.default",
+        "api://shared/.default",
+    ]
 
 
 def test_each_api_has_a_pace_of_its_own(tmp_path: Path) -> None:
@@ -65,13 +71,15 @@ def test_each_api_has_a_pace_of_its_own(tmp_path: Path) -> None:
 
 def test_pauses_are_handed_on(tmp_path: Path) -> None:
     """After a reload other connections ask the same APIs, which do not forget; what is over changes nothing."""
-    old, new = connect(settings(tmp_path)), connect(settings(tmp_path, publishers=["contoso"]))
-    old._limiters["cloud_partner"].pause(30)
-    old._limiters["partner_center"].pause(20)
-    new.pause({**old.pauses(), "product_ingestion": NOW + 5})
-    assert new.pauses() == {"cloud_partner": NOW + 30}
-    new.pause({"cloud_partner": NOW - 1})
-    assert new.pauses() == {"cloud_partner": NOW + 30}
+    cloud, center = ("default", "cloud_partner"), ("default", "partner_center")
+    alone = [{"id": "contoso", "sources": ["cloud_partner"]}]
+    old, new = connect(settings(tmp_path)), connect(settings(tmp_path, publishers=alone))
+    old._limiters[cloud].pause(30)
+    old._limiters[center].pause(20)
+    new.pause(dict(old.pauses()))
+    assert new.pauses() == {cloud: NOW + 30}
+    new.pause({cloud: NOW - 1})
+    assert new.pauses() == {cloud: NOW + 30}
 
 
 def test_a_file_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
@@ -111,12 +119,107 @@ def test_every_api_gets_a_token_for_its_own_audience(tmp_path: Path, monkeypatch
         own: dict[str, Any] = {section: {"base_url": server.url} for section in SECTIONS}
         connections = connect(settings(tmp_path, auth=secret, **own))
         deadline = Deadline(60, lambda: NOW)
-        listed = {name: source.list_offers("contoso", deadline) for name, source in connections.sources.items()}
+        listed = {
+            name: source.list_offers("contoso", deadline) for name, source in connections.sources["default"].items()
+        }
         connections.close()
     assert {name: len(offers) > 0 for name, offers in listed.items()} == dict.fromkeys(ALL, True)
     count = "azure_marketplace_exporter_token_refreshes_total"
     registry = connections._telemetry.registry
-    assert [registry.get_sample_value(count, {"source": name}) for name in ALL] == [1, 1, 1]
+    assert [registry.get_sample_value(count, {"credential": "default", "source": name}) for name in ALL] == [1, 1, 1]
+
+
+TENANTS = [{"id": "contoso", "sources": ALL[:1]}, {"id": "fabrikam", "sources": ALL[:1], "credential": "fabrikam"}]
+SECRET = {"method": "client_secret", "tenant_id": "t", "client_id": "c", "client_secret_expires_on": "2030-01-02"}
+EXPIRY = "azure_marketplace_exporter_credential_expiry_timestamp_seconds"
+
+
+def test_credentials_share_nothing(tmp_path: Path) -> None:
+    given = settings(tmp_path, publishers=TENANTS, credentials={"fabrikam": {"token": "another-token"}})
+    connections = connect(given)
+    assert sorted(connections.secrets()) == sorted(given.secrets()) == ["another-token", "any-token"]
+    one, two = (connections.sources[name]["cloud_partner"] for name in ("default", "fabrikam"))
+    assert one is not two
+    connections._limiters["fabrikam", "cloud_partner"].pause(30)
+    assert connections.pauses()["default", "cloud_partner"] < NOW
+    paused = "azure_marketplace_exporter_api_paused_until_timestamp_seconds"
+    labels = {"credential": "fabrikam", "source": "cloud_partner"}
+    assert connections._telemetry.registry.get_sample_value(paused, labels) == NOW + 30
+
+
+def test_the_files_of_all_credentials_are_looked_at(tmp_path: Path) -> None:
+    missing = {"token_file": "missing"}
+    with pytest.raises(ConfigError) as caught:
+        connect(settings(tmp_path, publishers=TENANTS, auth=missing, credentials={"fabrikam": missing}))
+    said = f"cannot read {tmp_path / 'missing'}: No such file or directory"
+    assert caught.value.problems == [("auth", said), ("credentials.fabrikam", said)]
+
+
+def test_what_was_told_of_another_credential_is_taken_back(tmp_path: Path) -> None:
+    """After a reload the metrics speak of the new credentials only; until a token is fetched its counters are 0."""
+    mine = {"fabrikam": SECRET | {"client_secret": "not-a-real-one"}}
+    before = connect(settings(tmp_path, publishers=TENANTS, credentials=mine))
+    value = before._telemetry.registry.get_sample_value
+    assert value(EXPIRY, {"credential": "fabrikam"}) == 1893542400
+    labels = {"credential": "fabrikam", "source": "cloud_partner"}
+    assert value("azure_marketplace_exporter_token_refreshes_total", labels) == 0
+    connect(settings(tmp_path, publishers=TENANTS[:1], credentials=mine), telemetry=before._telemetry)
+    assert value(EXPIRY, {"credential": "fabrikam"}) is None
+
+
+class TestChoice:
+    """Which sources are asked where the settings do not say."""
+
+    def asked(self, folder: Path, *publishers: Any, **changes: Any) -> dict[str, list[str]]:
+        given = settings(folder, publishers=list(publishers), **{"auth": {"method": "azure_cli"}} | changes)
+        return {one.publisher.id: list(one.publisher.sources) for one in chosen(given)}
+
+    def test_all_for_the_only_one_of_a_credential(self, tmp_path: Path) -> None:
+        other = {"id": "b", "credential": "b"}
+        assert self.asked(tmp_path, "a", other, credentials={"b": {}}) == {"a": ALL, "b": ALL}
+
+    def test_all_for_those_that_name_their_offers(self, tmp_path: Path) -> None:
+        assert self.asked(tmp_path, "a/x", "b/y", "c/y") == {"a": ALL, "b": ALL[:1], "c": ALL[:1]}
+
+    def test_no_account_for_all_offers_of_one_among_others(self, tmp_path: Path) -> None:
+        """What the account lists may be another's, and would be shown twice."""
+        assert self.asked(tmp_path, "a", "b/x") == {"a": ALL[:1], "b": ALL}
+        assert self.asked(tmp_path, "a", "b") == {"a": ALL[:1], "b": ALL[:1]}
+
+    def test_no_account_that_another_one_claims(self, tmp_path: Path) -> None:
+        given = settings(
+            tmp_path,
+            publishers=["a/x", {"id": "b", "sources": ["partner_center"]}],
+            auth={"method": "azure_cli"},
+        )
+        a, b = chosen(given)
+        assert a.publisher.sources == ("cloud_partner", "product_ingestion")
+        assert b.publisher.sources == ("partner_center",)
+        assert [one.is_shared for one in (a, b)] == [True, False]
+
+    @pytest.mark.parametrize(
+        ("claims", "source"),
+        [
+            ({"aud": "https://cloudpartner.azure.com"}, "cloud_partner"),
+            ({"aud": "https://api.partner.microsoft.com/"}, "partner_center"),
+            ({"aud": "https://graph.microsoft.com"}, "product_ingestion"),
+            ({"aud": "00000003-0000-0000-c000-000000000000"}, "product_ingestion"),
+            ({"aud": "https://elsewhere"}, "cloud_partner"),
+            ({}, "cloud_partner"),
+            ([], "cloud_partner"),
+        ],
+    )
+    def test_the_audience_of_a_token(self, tmp_path: Path, claims: Any, source: str) -> None:
+        middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+        file = tmp_path / "token"
+        file.write_text(f"head.{middle}.signature\n", encoding="utf-8")
+        assert self.asked(tmp_path, "a", auth={"token_file": str(file)}) == {"a": [source]}
+
+    @pytest.mark.parametrize("token", ["opaque", "a.b.c", "a.!.c"])
+    def test_an_opaque_token_is_for_the_portal(self, tmp_path: Path, token: str) -> None:
+        assert self.asked(tmp_path, "a", auth={"token": token}) == {"a": ALL[:1]}
+        given = settings(tmp_path, publishers=["a", "b"], auth={"token": token})
+        assert not any(one.is_shared for one in chosen(given)), "there is nothing to do about it"
 
 
 def test_the_offers_of_one_account_are_told_apart_by_the_settings(tmp_path: Path) -> None:

@@ -95,10 +95,10 @@ def test_fourth_source(canned: Canned, tmp_path: Path, monkeypatch: pytest.Monke
     assert "--harbour.quay TEXT\n        Which quay is looked at. Default: north." in help_text(FOUR)
     telemetry = Telemetry(one.name for one in FOUR)
     connections = Connections(
-        settings, telemetry=telemetry, clock=lambda: 0.0, monotonic=lambda: 0.0, wait=lambda _: False, sources=FOUR
+        settings, telemetry=telemetry, clock=lambda: 0.0, monotonic=lambda: 0.0, wait=lambda _: False, kinds=FOUR
     )
     deadline = Deadline(60, lambda: 0.0)
-    harbour = connections.sources["harbour"]
+    harbour = connections.sources["default"]["harbour"]
     ferry, tug = harbour.list_offers("contoso", deadline)
     assert harbour.fetch_offer(OfferQuery("contoso", "ferry", ferry), deadline) == Answer(ferry)
     assert (ferry.offer_id, ferry.status, tug.status) == ("ferry", OfferStatus.RUNNING, OfferStatus.UNKNOWN)
@@ -106,4 +106,3 @@ def test_fourth_source(canned: Canned, tmp_path: Path, monkeypatch: pytest.Monke
     value = telemetry.registry.get_sample_value
     counted = "azure_marketplace_exporter_api_requests_total"
     assert value(counted, {"operation": "harbour_boats", "code": "200"}) == 1
-    assert value("azure_marketplace_exporter_token_refreshes_total", {"source": "harbour"}) == 0

@@ -23,6 +23,7 @@ class House:
         self.during: Callable[[], object] = lambda: None
         self.limiter = RateLimiter(
             rate,
+            credential="default",
             source="s",
             telemetry=self.telemetry,
             clock=self.clock,
@@ -46,7 +47,7 @@ class House:
     @property
     def paused_until(self) -> float | None:
         return self.telemetry.registry.get_sample_value(
-            "azure_marketplace_exporter_api_paused_until_timestamp_seconds", {"source": "s"}
+            "azure_marketplace_exporter_api_paused_until_timestamp_seconds", {"credential": "default", "source": "s"}
         )
 
 
@@ -141,6 +142,7 @@ def test_giving_up() -> None:
     deadline = Deadline(1000, house.monotonic)
     limiter = RateLimiter(
         1,
+        credential="default",
         source="s",
         telemetry=house.telemetry,
         clock=house.clock,
@@ -175,7 +177,9 @@ def test_many_threads_get_no_more_than_the_rate() -> None:
             waits.append(seconds)
         return False
 
-    limiter = RateLimiter(5, source="s", telemetry=Telemetry(), clock=Clock(), monotonic=monotonic, wait=wait)
+    limiter = RateLimiter(
+        5, credential="default", source="s", telemetry=Telemetry(), clock=Clock(), monotonic=monotonic, wait=wait
+    )
     threads = [threading.Thread(target=limiter.acquire, args=(Deadline(100, monotonic),)) for _ in range(25)]
     for thread in threads:
         thread.start()

@@ -88,7 +88,7 @@ def test_throttled_to_the_end(server: Stub) -> None:
     with pytest.raises(ThrottledError, match="another 20 s"):
         api.get(seconds=10)
     assert len(server.requests) == 3
-    assert api.total(PAUSED_UNTIL, source="cloud_partner") == pytest.approx(NOW + 60)
+    assert api.total(PAUSED_UNTIL, credential="default", source="cloud_partner") == pytest.approx(NOW + 60)
 
 
 def test_throttled_beyond_the_deadline(server: Stub) -> None:
@@ -117,7 +117,7 @@ def test_unavailable_with_a_wait(server: Stub) -> None:
     api = Api(server, max_retries=2)
     assert api.get() == b"[]"
     assert api.waits == [20]
-    assert api.total(PAUSED_UNTIL, source="cloud_partner") is None
+    assert api.total(PAUSED_UNTIL, credential="default", source="cloud_partner") is None
 
 
 def test_unavailable_for_longer_than_there_is_time(server: Stub) -> None:

@@ -105,7 +105,13 @@ def tokens(endpoint: Endpoint, authority: Authority) -> TokenSource:
         authority=endpoint.url,
     )
     return token_source(
-        auth, scope="https://api/.default", source="s", ca_file=authority.file, telemetry=Telemetry(), clock=time.time
+        auth,
+        scope="https://api/.default",
+        credential="default",
+        source="s",
+        ca_file=authority.file,
+        telemetry=Telemetry(),
+        clock=time.time,
     )
 
 

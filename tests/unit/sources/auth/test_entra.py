@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -74,6 +73,7 @@ def build(telemetry: Telemetry | None = None, **auth: Any) -> TokenSource:
     return token_source(
         AuthSettings(**auth),
         scope="scope",
+        credential="default",
         source="cloud_partner",
         ca_file=None,
         telemetry=telemetry or Telemetry(),
@@ -140,24 +140,6 @@ def test_workload_identity(made: list[Made], tmp_path: Path, monkeypatch: pytest
         monkeypatch.setenv(f"AZURE_{name}", value)
     build(method="workload_identity").token(Deadline(60, Clock()))
     assert made[-1].options == LIMITS
-
-
-def test_what_was_told_of_another_credential_is_taken_back(made: list[Made]) -> None:
-    """After a reload the metrics speak of the new credential only."""
-    telemetry = Telemetry()
-    auth: dict[str, Any] = {
-        "method": "client_secret",
-        "client_secret": "s",
-        "client_secret_expires_on": dt.date(2030, 1, 2),
-    }
-    build(telemetry, **auth, **APP).token(Deadline(60, Clock()))
-    values = telemetry.registry.get_sample_value
-    expiry, token = (f"azure_marketplace_exporter_{one}_expiry_timestamp_seconds" for one in ("credential", "token"))
-    assert values(expiry, {"credential": "client_secret"}) == 1893542400
-    assert values(token, {"source": "cloud_partner"}) == NOW + 3600
-    build(telemetry, token="t")
-    assert values(expiry, {"credential": "client_secret"}) is None
-    assert values(token, {"source": "cloud_partner"}) is None
 
 
 @pytest.mark.parametrize(

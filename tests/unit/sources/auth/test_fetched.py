@@ -73,6 +73,7 @@ class House:
             self.library.build,
             method="client_secret",
             scope="scope",
+            credential="default",
             source="cloud_partner",
             telemetry=self.telemetry,
             clock=self.clock,
@@ -91,7 +92,7 @@ class House:
 
     def told(self, name: str) -> float | None:
         return self.telemetry.registry.get_sample_value(
-            f"azure_marketplace_exporter_{name}", {"source": "cloud_partner"}
+            f"azure_marketplace_exporter_{name}", {"credential": "default", "source": "cloud_partner"}
         )
 
     @contextmanager
@@ -142,6 +143,7 @@ def test_failure_while_the_old_one_is_good() -> None:
     assert logs[0] == {
         "event": "token not replaced, the old one is still good",
         "log_level": "warning",
+        "credential": "default",
         "source": "cloud_partner",
         "error": "client_secret: no",
     }

@@ -1,0 +1,110 @@
+"""The past of one offer: for its page, and as JSON and CSV at `/api/v1/offers/{publisher}/{offer}/history` (docs/forecast.md)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from exporter.collection.record import OUTCOMES, PastPublication
+from exporter.collection.snapshot import OfferRecord
+from exporter.pages.json_document import Json, dump
+from exporter.pages.palette import Look, look
+from exporter.pages.view import Lens
+from exporter.pages.wording import Moment
+
+__all__ = ["PublicationView", "publications_of", "write_csv", "write_json"]
+
+WIDTH = 1000.0
+"""Of the timeline, in the units of the drawing."""
+LEAST_WIDTH = 4.0
+HEAD = ("kind", "source", "step_id", "begun", "ended", "duration_seconds", "outcome", "version", "times")
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationView:
+    """A past publication with its place on the timeline; `x` and `width` are None where nobody saw its begin."""
+
+    past: PastPublication
+    look: Look
+    begun: Moment | None
+    ended: Moment | None
+    x: float | None
+    width: float | None
+
+
+def publications_of(record: OfferRecord, lens: Lens) -> tuple[PublicationView, ...]:
+    """The last publications, the newest first."""
+    past = record.past.ended()
+    begins = [one.begun for one in past if one.begun is not None]
+    start = min(begins, default=0)
+    scale = WIDTH / max(lens.now - start, 1.0)
+    return tuple(_view(one, lens, start, scale) for one in reversed(past))
+
+
+def _view(one: PastPublication, lens: Lens, start: float, scale: float) -> PublicationView:
+    x = None if one.begun is None else round((one.begun - start) * scale, 1)
+    width = None if one.seconds is None else round(max(one.seconds * scale, LEAST_WIDTH), 1)
+    return PublicationView(one, look(one.outcome), lens.moment(one.begun), lens.moment(one.ended), x, width)
+
+
+def write_json(record: OfferRecord) -> str:
+    """The record and the forecast; times are Unix seconds."""
+    outlook = record.outlook
+    expected = outlook.expected if outlook else None
+    usual = outlook.usual if outlook else {}
+    document = {
+        "publisher_id": record.publisher_id,
+        "offer_id": record.offer_id,
+        "expected_live_timestamp_seconds": {"0.5": expected[0], "0.8": expected[1]} if expected else None,
+        "usual_durations": {
+            step_id: {"median_seconds": one.median, "late_seconds": one.late, "record_of": one.basis}
+            for step_id, one in usual.items()
+        },
+        "publications_total": dict(zip(OUTCOMES, record.past.counts, strict=True)),
+        "publications": [_timed(one.begun, one.ended, is_told=one.is_told) | _end(one) for one in record.past.ended()],
+        "step_durations": list(_steps(record)),
+    }
+    return dump(document) + "\n"
+
+
+def _end(one: PastPublication) -> Json:
+    return {"outcome": one.outcome, "version": one.version}
+
+
+def _steps(record: OfferRecord) -> Iterator[Json]:
+    for source, step_id, one in record.past.all_durations():
+        yield {"source": source, "step_id": step_id} | _timed(one.ended - one.seconds, one.ended, is_told=one.is_told)
+
+
+def _timed(begun: int | None, ended: int, *, is_told: bool) -> Json:
+    return {
+        "begun_timestamp_seconds": begun,
+        "ended_timestamp_seconds": ended,
+        "duration_seconds": None if begun is None else ended - begun,
+        "times": "told" if is_told else "observed",
+    }
+
+
+def write_csv(record: OfferRecord, lens: Lens) -> str:
+    """The record as a table, times in RFC 3339: first the publications, then the durations of the steps."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(HEAD)
+    publications: Iterator[Json] = (
+        {"kind": "publication"} | _timed(one.begun, one.ended, is_told=one.is_told) | _end(one)
+        for one in record.past.ended()
+    )
+    for row in chain(publications, ({"kind": "step"} | one for one in _steps(record))):
+        begun, ended = (lens.moment(row[f"{one}_timestamp_seconds"]) for one in ("begun", "ended"))
+        times = {"begun": begun.iso if begun else "", "ended": ended.iso if ended else ""}
+        table.writerow(_cells(row | times))
+    return text.getvalue()
+
+
+def _cells(row: Json) -> Sequence[object]:
+    """What a spreadsheet would take for a formula begins with an apostrophe."""
+    cells = (row.get(name) for name in HEAD)
+    return ["'" + one if isinstance(one, str) and one.startswith(("=", "+", "-", "@", "\t")) else one for one in cells]
