@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test lint format bench generate check-generated lock dist stack venv tools clean
+.PHONY: demo test lint format bench generate check-generated rules lock dist stack venv tools clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -56,6 +56,14 @@ generate: $(VENV)/.dev $(VENV)/.installed
 
 check-generated: $(VENV)/.dev $(VENV)/.installed
 	for generator in $(GENERATORS); do $(BIN)/python "$$generator" --check; done
+
+# The alert rules with links: RUNBOOK_URL is where docs/runbooks is served, GRAFANA_URL the address of your Grafana.
+RUNBOOK_URL ?=
+GRAFANA_URL ?=
+RULES := dist/azure-marketplace.rules.yaml
+rules: $(VENV)/.dev
+	$(BIN)/python grafana/rule_links.py --runbook-url='$(RUNBOOK_URL)' --grafana-url='$(GRAFANA_URL)' $(RULES)
+	@echo wrote $(RULES)
 
 lock: $(UV)
 	$(COMPILE) pyproject.toml -o requirements.txt

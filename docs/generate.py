@@ -21,6 +21,10 @@ All values are as of the last refresh, not of the scrape: see `azure_marketplace
 their age. A state set has one series per state, exactly one of them 1. What the API does not tell has no series; it is never 0.
 Samples carry no timestamps.
 
+No label holds text of messages, but for `azure_marketplace_offer_message_info`. It has at most one series per offer, only while
+the offer waits for its publisher, and a new one when Microsoft says something new: HTML removed, at most 200 characters. What
+it says can be confidential; [security.md](security.md#the-listener) tells how to leave it out.
+
 **Stability.** Names, types, labels and label values stay within a major version. A new state, label value, metric, or label of
 an `_info` metric is no breaking change, so match states by name and join `_info` metrics with `group_left`. A metric that is to
 go is marked deprecated here and in the changelog for two minor versions.

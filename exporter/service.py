@@ -76,10 +76,13 @@ class Service:
         self._reloads = Runs("reload", self._reload)
         self._saves = Runs("save", self._save)
         self.telemetry = Telemetry(one.name for one in SOURCES)
+        if settings.web.external_url:
+            self.telemetry.web_info.labels(settings.web.external_url).set(1)
         self.publication = Publication(
             Snapshot(),
             registry=self.telemetry.registry,
             stale_after=settings.collection.stale_after,
+            message_text=settings.collection.message_text,
             clock=time.time,
         )
         self._state: StateKeeper = NoState()
@@ -205,6 +208,7 @@ class Service:
             log.warning("changes of web, log and collection.state_file need a restart")
         before = self.engine.stop()
         self.publication.stale_after = settings.collection.stale_after
+        self.publication.message_text = settings.collection.message_text
         pauses = self.engine.pauses()
         self._settings, self.engine = settings, engine
         engine.start(before, pauses)

@@ -30,6 +30,7 @@ HOME = Path(__file__).resolve().parent
 sys.path.append(str(HOME.parent))
 
 from grafana.programs import Program, Stack, StackError, find, folders  # noqa: E402 - see above
+from grafana.rule_links import RULES, with_links  # noqa: E402
 
 __all__ = [
     "Program",
@@ -88,12 +89,21 @@ def start_all(stack: Stack, days: float = DAYS, *, offers: int = 0) -> None:
         command.append(f"--collection.state-file={stack.folder / 'history' / 'state.json'}")
     exporter = stack.start("exporter", command, exporter_port, ready="/-/ready")
     receiver_port = stack.port(9099)
-    command = [sys.executable, HOME / "demo" / "receiver.py", f"127.0.0.1:{receiver_port}"]
+    runbooks = HOME.parent / "docs" / "runbooks"
+    command = [sys.executable, HOME / "demo" / "receiver.py", f"127.0.0.1:{receiver_port}", runbooks]
     receiver = stack.start("receiver", command, receiver_port)
     alertmanager = start_alertmanager(stack, receiver.url)
-    prometheus = start_prometheus(stack, [exporter.address], alertmanager.address)
-    if grafana := find_grafana():
-        start_grafana(stack, *grafana, prometheus.url, alertmanager.url)
+    grafana, grafana_port = find_grafana(), stack.port(3000)
+    rules = with_links(
+        RULES.read_text("utf-8"),
+        runbook_url=f"{receiver.url}/runbooks",
+        grafana_url=f"http://127.0.0.1:{grafana_port}" if grafana else None,
+    )
+    prometheus = start_prometheus(
+        stack, [exporter.address], alertmanager.address, rules=stack.write("azure-marketplace.rules.yaml", rules)
+    )
+    if grafana:
+        start_grafana(stack, *grafana, prometheus.url, alertmanager.url, port=grafana_port)
 
 
 def _exporter_settings(stack: Stack, simulator_port: int, port: int, *, is_demo: bool) -> Path:
@@ -101,7 +111,8 @@ def _exporter_settings(stack: Stack, simulator_port: int, port: int, *, is_demo:
     settings["api"]["base_url"] = f"http://127.0.0.1:{simulator_port}"
     if not is_demo:
         settings["publishers"] = ["publisher-001"]
-    settings["web"] = {"listen_address": [f"127.0.0.1:{port}"]}
+    address = f"127.0.0.1:{port}"
+    settings["web"] = {"listen_address": [address], "external_url": f"http://{address}"}
     return stack.write("exporter.yaml", settings)
 
 
@@ -176,9 +187,10 @@ def start_grafana(
     alertmanager_url: str,
     *,
     provisioning: Path = HOME / "provisioning",
+    port: int | None = None,
 ) -> Program:
     """Start Grafana with data sources and dashboards, the overview as its home, open for everybody on this machine."""
-    port = stack.port(3000)
+    port = port or stack.port(3000)
     # Where it would look for plugins: a folder that is not there is an error in its log.
     (stack.folder / "grafana" / "plugins").mkdir(parents=True, exist_ok=True)
     dashboards = HOME / "dashboards"

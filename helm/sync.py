@@ -1,7 +1,8 @@
 """Write the generated files of the chart, or compare them with `--check`.
 
 - `files/dashboards/*.json`: the dashboards of `grafana/dashboards`, minified
-- `files/rules/*.yaml`: the rules of `grafana/rules`, as they are
+- `files/rules/*.yaml`: the rules of `grafana/rules`, with links that begin with a slash: the templates put the given addresses
+  before them, or leave them out
 - the versions in `Chart.yaml`, from `pyproject.toml`: chart and exporter are released together
 - `values.schema.json` and the table of `README.md`, both from `values.yaml`; below `config` the schema knows the names of
   the exporter's settings, their values are the exporter's to judge
@@ -30,9 +31,13 @@ from typing import Any
 
 import yaml
 
+# Run as a program, Python looks for modules in this folder only; at the end, so that the installed exporter is taken.
+sys.path.append(str(Path(__file__).parents[1]))
+
 from exporter.config.options import options
 from exporter.config.table import NAMED
 from exporter.sources.registry import SOURCES
+from grafana.rule_links import with_links
 
 ROOT = Path(__file__).parents[1]
 CHART = Path("helm/azure-marketplace-exporter")
@@ -84,7 +89,7 @@ def generated(root: Path) -> dict[Path, str]:
     for path in sorted((root / "grafana/dashboards").glob("*.json")):
         files[chart / "files/dashboards" / path.name] = minified(path.read_text("utf-8"))
     for path in sorted((root / "grafana/rules").glob("*.rules.yaml")):
-        files[chart / "files/rules" / path.name] = path.read_text("utf-8")
+        files[chart / "files/rules" / path.name] = with_links(path.read_text("utf-8"), runbook_url="", grafana_url="")
     return files
 
 

@@ -152,6 +152,8 @@ class CollectionSettings(Section):
     """How often an offer at rest is asked for its steps while its entry in the list stays the same."""
     stale_after: Annotated[Duration, Field(gt=0)] = 3600.0
     """Age at which the series of an offer are withdrawn; its health series stay."""
+    message_text: bool = True
+    """Whether metrics tell what Microsoft says of an offer that waits for its publisher; pages always do."""
     shard: ShardSetting = WHOLE
     """Which part of the offers is collected here, as `ordinal/total`: `0/3` is the first of three."""
     state_file: FilePath | None = None

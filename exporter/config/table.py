@@ -38,8 +38,8 @@ class Option:
 
     @property
     def as_flag(self) -> str:
-        """Its name as a flag would have it."""
-        return "--" + self.name.replace("_", "-")
+        """Its name as a flag would have it; what is on can only be switched off."""
+        return ("--no-" if self.default == "true" else "--") + self.name.replace("_", "-")
 
     @property
     def flag(self) -> str | None:
@@ -119,6 +119,8 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if value is None or value is False or value in ((), {}):
         return ""
+    if value is True:
+        return "true"
     if _DURATION in _parts(field):
         return format_duration(value)
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

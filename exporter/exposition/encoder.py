@@ -17,7 +17,7 @@ from typing import Any
 from prometheus_client.utils import floatToGoString
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
-from exporter.exposition.families import FAMILIES
+from exporter.exposition.families import families
 from exporter.exposition.kinds import Counts, Family, Info, OfferRow, States, StepRow, Totals, Value
 
 __all__ = ["Body", "Exposition", "Packed", "encode", "encode_offer", "render"]
@@ -135,19 +135,19 @@ def _stored(text: bytes) -> bytes:
     return b"\0" + len(text).to_bytes(2, "little") + (len(text) ^ 0xFFFF).to_bytes(2, "little") + text
 
 
-def encode(snapshot: Snapshot, now: float, stale_after: float) -> Exposition:
+def encode(snapshot: Snapshot, now: float, stale_after: float, *, message_text: bool = True) -> Exposition:
     """Render a snapshot; the offers that are stale at `now` (Unix seconds) show only their health."""
     packer = _Packer()
-    for piece in render(snapshot, now, stale_after):
+    for piece in render(snapshot, now, stale_after, message_text=message_text):
         time.sleep(0)  # lets a scrape go first
         packer.add(piece)
     return packer.exposition()
 
 
-def render(snapshot: Snapshot, now: float, stale_after: float) -> Iterator[Piece]:
+def render(snapshot: Snapshot, now: float, stale_after: float, *, message_text: bool = True) -> Iterator[Piece]:
     """Render a snapshot in pieces that are never all there at once; where the formats differ, a piece has both."""
     rows = _rows(snapshot, now, stale_after)
-    for family in FAMILIES:
+    for family in families(message_text=message_text):
         text, openmetrics = (_head(family, openmetrics=one).encode() for one in (False, True))
         yield text if text == openmetrics else (text, openmetrics)
         lines = _RENDERERS[type(family)](family, rows[family.row])
@@ -155,11 +155,11 @@ def render(snapshot: Snapshot, now: float, stale_after: float) -> Iterator[Piece
             yield batch.encode()
 
 
-def encode_offer(record: OfferRecord, now: float, *, openmetrics: bool) -> bytes:
+def encode_offer(record: OfferRecord, now: float, *, openmetrics: bool, message_text: bool = True) -> bytes:
     """Render one offer on its own, without health and without families that have no sample."""
     rows = _rows(Snapshot((PublisherRecord(record.publisher_id, None, (record,)),)), now, math.inf)
     shown = []
-    for family in FAMILIES:
+    for family in families(message_text=message_text):
         lines = "".join(_RENDERERS[type(family)](family, rows[family.row]))
         if lines and family.row in {OfferRow, StepRow}:
             shown.append(_head(family, openmetrics=openmetrics) + lines)
@@ -219,7 +219,9 @@ def _infos(family: Info[Any], rows: Sequence[Row]) -> Iterator[str]:
     marks = {label: f"{{{position}}}" for position, label in enumerate(family.extra, start=len(family.ids))}
     line, read, escaped = (_template(family, marks) + "1.0\n").format, family.read, _Escaped()
     for ids, row in rows:
-        yield line(*ids, *map(escaped.__getitem__, read(row)))
+        texts = read(row)
+        if texts is not None:
+            yield line(*ids, *map(escaped.__getitem__, texts))
 
 
 def _states(family: States[Any], rows: Sequence[Row]) -> Iterator[str]:

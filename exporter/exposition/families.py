@@ -12,12 +12,13 @@ from exporter.collection.record import OUTCOMES
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, SourceRecord
 from exporter.domain.errors import REASONS
 from exporter.domain.estimates import upper_bound_seconds
+from exporter.domain.notices import notice_of
 from exporter.domain.offers import Level, Message, OfferStatus, Party, StepStatus
 from exporter.exposition.kinds import Counts, Family, Info, OfferRow, States, StepRow, Totals, Value
 from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Documented, Telemetry
 
-__all__ = ["FAMILIES", "Documented", "documented"]
+__all__ = ["FAMILIES", "Documented", "documented", "families"]
 
 _LEVELS = tuple(Level)
 _NO_MESSAGES = (0,) * len(_LEVELS)
@@ -36,6 +37,15 @@ def _newest(messages: Sequence[Message]) -> float | None:
     times = [one.timestamp for one in messages if one.timestamp is not None]
     return max(times) if times else None
 
+
+_MESSAGE_TEXT = Info(
+    OfferRow,
+    "offer_message_info",
+    "Newest error, else warning, of an offer that waits for its publisher; always 1. The step is empty if it is of the offer.",
+    ("step_id", "level", "text"),
+    lambda row: notice_of(row.offer),
+)
+"""The one family with text that Microsoft wrote for the publisher, so the one that can be switched off."""
 
 FAMILIES: tuple[Family[Any], ...] = (
     Value(
@@ -182,6 +192,7 @@ FAMILIES: tuple[Family[Any], ...] = (
         Level,
         lambda row: _by_level(row.offer.messages) if row.offer.tells_messages else None,
     ),
+    _MESSAGE_TEXT,
     Counts(
         OfferRow,
         "offer_expected_live_timestamp_seconds",
@@ -275,6 +286,11 @@ FAMILIES: tuple[Family[Any], ...] = (
         lambda row: None if row.offer.is_listed_only else row.past.counts,
     ),
 )
+
+
+def families(*, message_text: bool) -> tuple[Family[Any], ...]:
+    """The families to expose, with or without the text of messages."""
+    return FAMILIES if message_text else tuple(one for one in FAMILIES if one is not _MESSAGE_TEXT)
 
 
 def documented() -> tuple[Documented, ...]:

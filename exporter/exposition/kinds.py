@@ -92,18 +92,25 @@ class Value(Family[RowT]):
 
 
 class Info(Family[RowT]):
-    """Text about a row, always 1."""
+    """Text about a row, always 1; no sample where there is none."""
 
     def __init__(
-        self, row: type[RowT], name: str, text: str, labels: tuple[str, ...], read: Callable[[RowT], tuple[str, ...]]
+        self,
+        row: type[RowT],
+        name: str,
+        text: str,
+        labels: tuple[str, ...],
+        read: Callable[[RowT], tuple[str, ...] | None],
     ) -> None:
         super().__init__(row, name, text)
         self.extra = labels
         self.read = read
 
     def samples(self, row: RowT) -> Iterator[Sample]:
-        """Read the texts."""
-        yield self.read(row), 1
+        """Read the texts, if there are any."""
+        texts = self.read(row)
+        if texts is not None:
+            yield texts, 1
 
 
 class States(Family[RowT]):

@@ -28,7 +28,7 @@ class Published:
 class Publication:
     """Renders each snapshot once, when it is published; readers take no lock and wait for nothing.
 
-    `stale_after` is in seconds, `clock` is Unix time.
+    `stale_after` is in seconds, `clock` is Unix time. Without `message_text` the metrics hold no text of messages.
     """
 
     def __init__(
@@ -37,12 +37,14 @@ class Publication:
         *,
         registry: CollectorRegistry,
         stale_after: float,
+        message_text: bool = True,
         clock: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._own = OwnMetrics(registry, monotonic)
         self._clock = clock
         self.stale_after = stale_after
+        self.message_text = message_text
         self.is_ready = False
         self._current = self._render(snapshot)
 
@@ -69,7 +71,8 @@ class Publication:
         Gauge("probe_success", "1 if the offer was fetched.", registry=registry).set(record.failure is None)
         Gauge("probe_duration_seconds", "How long the probe took.", registry=registry).set(seconds)
         own = (openmetrics_of if openmetrics else text_of)(registry)
-        return encode_offer(record, self._clock(), openmetrics=openmetrics) + own
+        return encode_offer(record, self._clock(), openmetrics=openmetrics, message_text=self.message_text) + own
 
     def _render(self, snapshot: Snapshot) -> Published:
-        return Published(snapshot, encode(snapshot, self._clock(), self.stale_after))
+        exposition = encode(snapshot, self._clock(), self.stale_after, message_text=self.message_text)
+        return Published(snapshot, exposition)

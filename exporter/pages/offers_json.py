@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Since, Snapshot, SourceRecord
 from exporter.domain.estimates import upper_bound_seconds
 from exporter.domain.offers import Message, Offer, Step
+from exporter.domain.plain_text import plain_text
 from exporter.pages.json_document import Json, batched, dump
-from exporter.pages.plain_text import plain_text
 from exporter.pages.view import Lens
 
 __all__ = ["write_offers"]

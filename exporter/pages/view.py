@@ -10,8 +10,8 @@ from urllib.parse import quote
 from exporter.collection.snapshot import OfferRecord
 from exporter.domain.estimates import upper_bound_seconds
 from exporter.domain.offers import Message, Offer, OfferStatus, Party, Step, StepStatus
+from exporter.domain.plain_text import plain_text
 from exporter.pages.palette import Look, look
-from exporter.pages.plain_text import plain_text
 from exporter.pages.portal import overview_of
 from exporter.pages.wording import Moment, duration
 from exporter.sources.registry import SOURCES
@@ -66,7 +66,7 @@ def messages_of(messages: tuple[Message, ...], lens: Lens) -> tuple[MessageView,
 
 @dataclass(frozen=True)
 class StepView:
-    """One step of an offer; `position` counts from 1, `since` tells since when its status holds.
+    """One step of an offer; `position` counts from 1, `since` is when its status was first seen.
 
     `usual` and `last` are how long it usually takes and took the last time, in seconds.
     """
@@ -207,13 +207,18 @@ class OfferView:
         return None if self.offer is None or self.offer.is_listed_only else self.offer.waiting_on
 
     @property
+    def told_since(self) -> Moment | None:
+        """Since when the status holds, according to the API; where it does not tell, there is only when it was first seen."""
+        return self.live_since if self.status is OfferStatus.SUCCEEDED else None
+
+    @property
     def since(self) -> Moment | None:
-        """Since when the status holds."""
+        """When the status was first seen."""
         return self.lens.moment(self.record.since.status if self.record.since and self.status else None)
 
     @property
     def waiting_since(self) -> Moment | None:
-        """Since when the same party has to act."""
+        """When it was first seen that this party has to act."""
         return self.lens.moment(self.record.since.waiting_on if self.record.since and self.status else None)
 
     @property
@@ -337,7 +342,8 @@ def _is_with_microsoft(step: Step, waiting_on: Party | None) -> bool:
     return waiting_on is Party.MICROSOFT and step.status in _WITH_MICROSOFT
 
 
-def _over(step: Step, since: float | None, waiting_on: Party | None, now: float) -> float:
+def _over(step: Step, seen: float | None, waiting_on: Party | None, now: float) -> float:
+    since = seen if step.started is None else step.started
     if since is None or not _is_with_microsoft(step, waiting_on):
         return 0.0
     estimate = upper_bound_seconds(step.estimated_time_frame)

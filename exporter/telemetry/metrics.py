@@ -73,6 +73,11 @@ class Telemetry:
             python_version=(),
         )
         self.build_info.labels(package_version(), platform.python_version()).set(1)
+        self.web_info = self._gauge(
+            "web_info",
+            "Where the pages are, as web.external_url says, so that alerts can link them; absent if it is not set.",
+            external_url=(),
+        )
         self.refreshes_total = self._counter("refreshes_total", "Refreshes of a publisher that ended, well or not.")
         self.refresh_failures_total = self._counter(
             "refresh_failures_total",

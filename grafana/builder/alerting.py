@@ -66,7 +66,7 @@ def _rule(rule: Rule, *, is_one_of_several: bool) -> Rule:
         "for": rule["for"],
         **({"keepFiringFor": rule["keep_firing_for"]} if "keep_firing_for" in rule else {}),
         "labels": rule["labels"],
-        "annotations": {key: _text(text) for key, text in rule["annotations"].items()},
+        "annotations": {key: text for key, asked in rule["annotations"].items() if (text := _text(asked))},
         "isPaused": False,
     }
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import requests
 import yaml
 
-from tests.integration._rules import ALERTMANAGER, RULES
+from tests.integration._rules import ALERTMANAGER, ROOT, RUNBOOKS, run
 from tests.integration.processes import faulty_simulator
 
 if TYPE_CHECKING:
@@ -97,6 +98,15 @@ class _Receiver(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Receiver
+
+    def do_GET(self) -> None:
+        """Show a runbook."""
+        path = RUNBOOKS / self.path.removeprefix("/runbooks/")
+        body = path.read_bytes() if path.is_file() else b""
+        self.send_response(200 if body else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -248,7 +258,10 @@ class Stack:
             "api": {"base_url": self._url("simulator", "")},
             "auth": {"token_file": str(self.folder / "token")},
             "collection": {"interval": "1s", "timeout": "1s", "stale_after": f"{STALE_AFTER}s"},
-            "web": {"listen_address": [f"127.0.0.1:{self.ports['exporter']}"]},
+            "web": {
+                "listen_address": [f"127.0.0.1:{self.ports['exporter']}"],
+                "external_url": self._url("exporter", ""),
+            },
         }
         prometheus = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
@@ -263,7 +276,9 @@ class Stack:
                 "alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{self.ports['alertmanager']}"]}]}]
             },
         }
-        (self.folder / "rules.yaml").write_text(accelerate(RULES.read_text()))
+        runbooks = f"--runbook-url=http://127.0.0.1:{self.receiver.server_port}/runbooks"
+        linked = run(sys.executable, ROOT / "grafana" / "rule_links.py", runbooks)
+        (self.folder / "rules.yaml").write_text(accelerate(linked.stdout))
         (self.folder / "exporter.yaml").write_text(yaml.safe_dump(exporter))
         (self.folder / "prometheus.yaml").write_text(yaml.safe_dump(prometheus))
         (self.folder / "alertmanager.yaml").write_text(self._alertmanager())

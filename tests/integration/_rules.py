@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-__all__ = ["ALERTMANAGER", "RULES", "TESTS", "run"]
+__all__ = ["ALERTMANAGER", "ROOT", "RULES", "RUNBOOKS", "TESTS", "run"]
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "grafana" / "rules" / "azure-marketplace.rules.yaml"
 TESTS = sorted(RULES.parent.glob("*_test.yaml"))
 ALERTMANAGER = ROOT / "grafana" / "alertmanager"
+RUNBOOKS = ROOT / "docs" / "runbooks"
 
 
 def run(*command: str | Path, cwd: Path = ROOT, text: str | None = None) -> subprocess.CompletedProcess[str]:

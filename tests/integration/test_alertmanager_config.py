@@ -28,6 +28,8 @@ ALERTS = [
 
 DASHBOARD = "http://localhost:3000/d/azure-marketplace-offer?var-publisher_id=contoso&var-offer_id=my-vm"
 
+PAGE = "http://localhost:10142/offers/contoso/my-vm"
+
 both_versions = pytest.mark.parametrize("amtool", ["amtool", "amtool-3"])
 
 FIRING: dict[str, Any] = {
@@ -45,7 +47,10 @@ FIRING: dict[str, Any] = {
                 "summary": "Publishing contoso/my-vm failed",
                 "description": 'The submission of "Contoso <b>VM</b>" ended as failed.',
                 "runbook_url": "https://example.com/AzureMarketplaceOfferFailed.md",
-                "dashboard_url": "/d/azure-marketplace-offer?var-publisher_id=contoso&var-offer_id=my-vm",
+                "dashboard_url": DASHBOARD,
+                "page_url": PAGE,
+                "partner_center_url": "",
+                "message": 'Microsoft says: "The <b>image</b> is not generalized."',
             },
             "startsAt": "2026-01-06T14:02:00Z",
             "endsAt": "0001-01-01T00:00:00Z",
@@ -124,7 +129,9 @@ def rendered(tool: Tool, name: str, data: dict[str, Any], tmp_path: Path, kind: 
             FIRING,
             (
                 'The submission of "Contoso <b>VM</b>" ended as failed.\n'
+                'Microsoft says: "The <b>image</b> is not generalized."\n'
                 "What to do: https://example.com/AzureMarketplaceOfferFailed.md\n"
+                f"The offer: {PAGE}\n"
                 f"Dashboard: {DASHBOARD}"
             ),
         ),
@@ -134,12 +141,15 @@ def rendered(tool: Tool, name: str, data: dict[str, Any], tmp_path: Path, kind: 
             (
                 "Publishing contoso/my-vm failed\n"
                 'The submission of "Contoso <b>VM</b>" ended as failed.\n'
+                'Microsoft says: "The <b>image</b> is not generalized."\n'
                 "What to do: https://example.com/AzureMarketplaceOfferFailed.md\n"
+                f"The offer: {PAGE}\n"
                 f"Dashboard: {DASHBOARD}\n"
                 "\n"
                 "Resolved: Another one\n"
                 "Over since Wednesday 7 January 2026, 09:30 UTC.\n"
                 "What to do: https://example.com/AzureMarketplaceOfferFailed.md\n"
+                f"The offer: {PAGE}\n"
                 f"Dashboard: {DASHBOARD}"
             ),
         ),

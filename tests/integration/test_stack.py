@@ -107,6 +107,11 @@ def test_the_stack_runs_and_ends_without_a_trace(stack: Stack) -> None:
     wait_until(lambda: ask("query", query="count(azure_marketplace_offer_up == 1) == 12")["result"], "all offers")
     assert {one["url"] for one in ask("alertmanagers")["activeAlertmanagers"]} == {f"{alertmanager}/api/v2/alerts"}
     wait_until(lambda: ask("query", query='ALERTS{offer_id="backup-agent"}')["result"], "an alert")
+    for alert in ask("alerts")["alerts"]:
+        links = {name: text for name, text in alert["annotations"].items() if name in {"runbook_url", "page_url"}}
+        assert len(links) == (2 if "offer_id" in alert["labels"] else 1)
+        for url in links.values():
+            assert requests.get(url, timeout=10).status_code == requests.codes.ok, url
     rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
     assert {rule["lastError"] for rule in rules if "lastError" in rule} <= {""}
 

@@ -20,8 +20,8 @@ Tool = Callable[[str], Path]
 
 COMPOSE: Json = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, Json] = COMPOSE["services"]
-OURS = {"history", "simulator", "exporter", "real", "receiver"}
-ONCE = {"history", "past"}
+OURS = {"history", "rules", "simulator", "exporter", "real", "receiver"}
+ONCE = {"history", "past", "rules"}
 """Services that do something and end."""
 USERS_OWN = "${EXPORTER_CONFIG:-./exporter.yaml}"
 
@@ -135,7 +135,7 @@ def test_the_past_is_brought_into_the_data_of_the_prometheus_that_runs() -> None
 def test_the_profile_real_leaves_the_simulation_out() -> None:
     assert [name for name, one in SERVICES.items() if "profiles" in one] == ["real"]
     assert SERVICES["real"]["profiles"] == ["real"]
-    assert needed_by("real") == {"real", "grafana", "prometheus", "alertmanager"}
+    assert needed_by("real") == {"real", "grafana", "prometheus", "rules", "alertmanager"}
     assert {"simulator", "prometheus", "alertmanager", "grafana"} <= needed_by("exporter")
 
 
@@ -162,6 +162,10 @@ def test_prometheus_takes_its_configuration_and_rules(tool: Tool, tmp_path: Path
     for source, target in mounts("prometheus"):
         place = tmp_path / Path(target).relative_to(etc)
         (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, place)
+    program, (*links, rules) = in_container("rules", SERVICES["rules"]["entrypoint"][1]), SERVICES["rules"]["command"]
+    assert f"rules:{Path(rules).parent}" in SERVICES["rules"]["volumes"]
+    assert f"rules:{etc}/rules:ro" in SERVICES["prometheus"]["volumes"]
+    assert run(sys.executable, program, *links, tmp_path / "rules" / Path(rules).name).returncode == 0
     config = tmp_path / Path(options("prometheus")["config.file"]).relative_to(etc)
     checked = run(tool(promtool), "check", "config", config)
     assert checked.returncode == 0, checked.stderr
@@ -189,7 +193,10 @@ def test_alertmanager_takes_its_configuration(tool: Tool, amtool: str) -> None:
 def test_alertmanager_tells_the_receiver() -> None:
     config = yaml.safe_load(in_container("alertmanager", options("alertmanager")["config.file"]).read_text("utf-8"))
     assert SERVICES["receiver"]["network_mode"] == "service:alertmanager"
-    port = SERVICES["receiver"]["command"][0].rpartition(":")[2]
+    address, runbooks = SERVICES["receiver"]["command"]
+    port = address.rpartition(":")[2]
+    assert f"--runbook-url=http://localhost:{port}{runbooks}" in SERVICES["rules"]["command"]
+    assert list(in_container("receiver", runbooks).glob("*.md"))
     assert f"127.0.0.1:{port}:{port}" in SERVICES["alertmanager"]["ports"]
     urls = [hook["url"] for one in config["receivers"] for hook in one.get("webhook_configs", ())]
     assert urls

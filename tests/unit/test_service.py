@@ -176,9 +176,9 @@ def test_reload(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
         assert 'azure_marketplace_offer_up{offer_id="vm",publisher_id="contoso"} 1.0\n' in shown
         assert 'azure_marketplace_publisher_refresh_interval_seconds{publisher_id="fabrikam"} 300.0\n' in shown
 
-    service = Service(make(), lambda: make("contoso", "fabrikam", stale_after="2h"))
+    service = Service(make(), lambda: make("contoso", "fabrikam", stale_after="2h", message_text=False))
     run(service, monkeypatch, change)
-    assert service.publication.stale_after == 7200.0
+    assert (service.publication.stale_after, service.publication.message_text) == (7200.0, False)
 
 
 def test_ready_stays_ready(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

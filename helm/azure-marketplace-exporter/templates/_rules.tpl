@@ -12,11 +12,13 @@
 {{- with $change.severity }}{{ $_ := set $labels "severity" . }}{{ end }}
 {{- $_ := set $rule "labels" (mergeOverwrite $labels (deepCopy (default dict $change.labels))) }}
 {{- $annotations := mergeOverwrite (default dict $rule.annotations) (deepCopy .values.additionalAnnotations) }}
-{{- if and .values.runbookUrl $annotations.runbook_url }}
-{{- $_ := set $annotations "runbook_url" (printf "%s/%s" (trimSuffix "/" .values.runbookUrl) (base $annotations.runbook_url)) }}
+{{- range $name, $base := dict "runbook_url" .values.runbookUrl "dashboard_url" .values.grafanaUrl }}
+{{- $path := default "" (get $annotations $name) }}
+{{- if and $base (hasPrefix "/" $path) }}
+{{- $_ := set $annotations $name (printf "%s%s" (trimSuffix "/" $base) $path) }}
+{{- else if hasPrefix "/" $path }}
+{{- $_ := unset $annotations $name }}
 {{- end }}
-{{- if and .values.grafanaUrl (hasPrefix "/" (default "" $annotations.dashboard_url)) }}
-{{- $_ := set $annotations "dashboard_url" (printf "%s%s" (trimSuffix "/" .values.grafanaUrl) $annotations.dashboard_url) }}
 {{- end }}
 {{- $_ := set $rule "annotations" (mergeOverwrite $annotations (deepCopy (default dict $change.annotations))) }}
 {{- toYaml $rule }}

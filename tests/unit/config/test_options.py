@@ -47,6 +47,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "collection.shard": ("1/3", Shard(1, 3)),
     "collection.timeout": ("90s", 90.0),
     "collection.stale_after": ("3h", 10800.0),
+    "collection.message_text": ("false", False),
     "collection.state_file": ("/state", Path("/state")),
     "web.listen_address": ("127.0.0.1:1", ("127.0.0.1:1",)),
     "web.telemetry_path": ("/m", "/m"),

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
+from exporter.domain.offers import Level, OfferStatus
 from exporter.exposition import encoder, own
 from exporter.exposition import publication as module
 from exporter.exposition.publication import Publication
-from tests.unit.make import NOW, Clock, failure, record, snapshot
+from tests.unit.make import NOW, Clock, failure, message, offer, record, snapshot
 
 STATUS = 'azure_marketplace_offer_status{offer_id="vm",publisher_id="contoso",status="running"} 1.0'
 UP = 'azure_marketplace_offer_up{offer_id="vm",publisher_id="contoso"}'
@@ -24,10 +26,10 @@ class Shown:
         self.while_rendering: Callable[[], None] = lambda: None
         encode = encoder.encode
 
-        def counting(*arguments: object) -> object:
+        def counting(*arguments: Any, **options: Any) -> object:
             self.renderings += 1
             self.while_rendering()
-            return encode(*arguments)  # type: ignore[arg-type]
+            return encode(*arguments, **options)
 
         patch.setattr(module, "encode", counting)
         self.registry = CollectorRegistry()
@@ -131,3 +133,17 @@ def test_probe(shown: Shown, outcome: object, success: str, *, openmetrics: bool
     assert f"\nprobe_success {success}\n" in "\n" + text
     assert "\nprobe_duration_seconds 1.5\n" in text
     assert text.endswith("# EOF\n") is openmetrics
+
+
+def test_the_text_of_messages_can_be_left_out(shown: Shown) -> None:
+    """By a reload too: what is published after that is without it, and so is a probe."""
+    name = "azure_marketplace_offer_message_info"
+    failed = record(offer(status=OfferStatus.FAILED, messages=(message(Level.ERROR, html="<p>No logo</p>"),)))
+    line = f'{name}{{level="error",offer_id="vm",publisher_id="contoso",step_id="",text="No logo"}} 1.0\n'
+    shown.publication.publish(snapshot(failed))
+    assert line in shown.text()
+    assert line.encode() in shown.publication.probe(failed, 1.0, openmetrics=False)
+    shown.publication.message_text = False
+    shown.publication.publish(snapshot(failed))
+    assert name not in shown.text()
+    assert name.encode() not in shown.publication.probe(failed, 1.0, openmetrics=False)

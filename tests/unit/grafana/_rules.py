@@ -16,7 +16,18 @@ from tests.unit.grafana._promql import labels_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RULES", "RUNBOOKS", "Alert", "alerts", "known_labels", "label_values", "recordings", "unit_tests"]
+__all__ = [
+    "ROOT",
+    "RULES",
+    "RUNBOOKS",
+    "Alert",
+    "alerts",
+    "known_labels",
+    "label_values",
+    "read",
+    "recordings",
+    "unit_tests",
+]
 
 ROOT = Path(__file__).resolve().parents[3]
 RULES = ROOT / "grafana" / "rules" / "azure-marketplace.rules.yaml"
@@ -43,9 +54,10 @@ class Alert:
 
     @property
     def queries(self) -> list[str]:
-        """What the annotations ask Prometheus for, with an x for each label value."""
+        """What the annotations ask Prometheus for, with an x for each label value and a 1 for each number."""
         texts = "\n".join(self.annotations.values())
-        return [_VERB.sub('"x"', one) for one in _TEMPLATE_QUERY.findall(texts) if _VERB.search(one)]
+        queries = [one.replace(r"\"", '"').replace("%v", "1") for one in _TEMPLATE_QUERY.findall(texts)]
+        return [_VERB.sub('"x"', one) for one in queries if _VERB.search(one)]
 
     @property
     def used_labels(self) -> set[str]:
@@ -53,14 +65,18 @@ class Alert:
         return set(_TEMPLATE_LABEL.findall("\n".join(self.annotations.values())))
 
 
-@cache
-def _rules() -> list[dict[str, Any]]:
-    return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+def _rules(text: str) -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
 
 
 @cache
 def alerts() -> tuple[Alert, ...]:
     """Read all alerts, in the order of the file."""
+    return read(RULES.read_text())
+
+
+def read(text: str) -> tuple[Alert, ...]:
+    """Read the alerts of such a file."""
     return tuple(
         Alert(
             rule["alert"],
@@ -70,14 +86,14 @@ def alerts() -> tuple[Alert, ...]:
             rule.get("labels", {}),
             rule.get("annotations", {}),
         )
-        for rule in _rules()
+        for rule in _rules(text)
         if "alert" in rule
     )
 
 
 def recordings() -> dict[str, str]:
     """Read all recording rules: name and expression, in the order of the file."""
-    return {rule["record"]: rule["expr"] for rule in _rules() if "record" in rule}
+    return {rule["record"]: rule["expr"] for rule in _rules(RULES.read_text()) if "record" in rule}
 
 
 @cache

@@ -84,8 +84,8 @@ def test_texts_ask_nothing_and_show_values_as_grafana_names_them() -> None:
             "AzureMarketplaceOfferStepRejected",
             "summary",
             (
-                "Microsoft rejected step {{ $labels.step_id }} of {{ $labels.publisher_id }}/{{ $labels.offer_id }} on "
-                '{{ ($values.A.Value | toTime).Format "Monday 2 January 2006, 15:04 MST" }}'
+                "Microsoft rejected step {{ $labels.step_id }} of {{ $labels.publisher_id }}/{{ $labels.offer_id }}, "
+                'seen since {{ ($values.A.Value | toTime).Format "Monday 2 January 2006, 15:04 MST" }}'
             ),
         ),
         (

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import promql_parser as promql
 import pytest
 
+from grafana.rule_links import with_links
 from tests.unit.grafana._metrics import PLANNED, in_table, known_metrics
 from tests.unit.grafana._promql import functions, labels_of, nodes, selectors
-from tests.unit.grafana._rules import RUNBOOKS, Alert, alerts, known_labels, label_values, recordings, unit_tests
+from tests.unit.grafana._rules import (
+    ROOT,
+    RULES,
+    RUNBOOKS,
+    Alert,
+    alerts,
+    known_labels,
+    label_values,
+    read,
+    recordings,
+    unit_tests,
+)
 
 SEVERITIES = {"critical", "warning", "info"}
 AUDIENCES = {"offers": {"publisher"}, "exporter": {"platform"}}
-RUNBOOK_URL = "https://github.com/azure-marketplace-exporter/azure-marketplace-exporter/blob/main/docs/runbooks/{}.md"
+OF_OFFERS = {"message", "page_url", "partner_center_url"}
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
 SAMPLING = {"topk", "bottomk", "limitk", "limit_ratio", "quantile"}
 RANGES_OF_COUNTERS = {"increase", "rate", "irate", "changes", "resets"}
@@ -55,11 +68,30 @@ def test_labels(alert: Alert) -> None:
 
 @each_alert
 def test_annotations(alert: Alert) -> None:
-    assert set(alert.annotations) == {"summary", "description", "runbook_url", "dashboard_url"}
-    assert alert.annotations["runbook_url"] == RUNBOOK_URL.format(alert.name)
-    assert re.match(r"/d/azure-marketplace-(overview|offer|exporter)($|\?var-)", alert.annotations["dashboard_url"])
+    known = {"summary", "description"} | (OF_OFFERS if alert.labels["component"] == "offers" else set())
+    assert set(alert.annotations) == known - ({"message"} if alert.name == "AzureMarketplaceOfferVanished" else set())
     assert not alert.annotations["summary"].rstrip().endswith(".")
     assert alert.annotations["description"].rstrip().endswith(".")
+
+
+def test_alerts_on_offers_say_the_same_of_message_and_links() -> None:
+    for name in OF_OFFERS:
+        texts = {one.annotations[name] for one in alerts() if name in one.annotations and "Vanished" not in one.name}
+        assert len(texts) == 1, name
+
+
+def test_links_lead_to_runbooks_and_dashboards_where_their_base_is_given() -> None:
+    rules = RULES.read_text("utf-8")
+    assert with_links(rules, runbook_url=None, grafana_url=None) == rules
+    linked = with_links(rules, runbook_url="https://git.example.com/runbooks/", grafana_url="https://g.example.com")
+    dashboards = {path.stem for path in (ROOT / "grafana" / "dashboards").glob("*.json")}
+    for one, before in zip(read(linked), alerts(), strict=True):
+        runbook, dashboard = (one.annotations[name] for name in ("runbook_url", "dashboard_url"))
+        assert runbook == f"https://git.example.com/runbooks/{one.name}.md"
+        assert dashboard.startswith("https://g.example.com/d/")
+        assert dashboard.removeprefix("https://g.example.com/d/").partition("?")[0] in dashboards
+        assert one.used_labels <= labels_of(one.expression, known_labels()) | set(one.labels)
+        assert before.annotations.items() <= one.annotations.items()
 
 
 @each_alert
@@ -72,6 +104,16 @@ def test_timing(alert: Alert) -> None:
     else:
         assert alert.keep is not None
         assert promql.parse_duration(alert.keep).total_seconds() >= 600
+
+
+@each_alert
+def test_runbook_silences_just_this_alert(alert: Alert) -> None:
+    (line,) = re.findall(r"^amtool silence add .*$", (RUNBOOKS / f"{alert.name}.md").read_text(), re.MULTILINE)
+    command, options = shlex.split(line)[:3], shlex.split(line)[3:]
+    assert command == ["amtool", "silence", "add"]
+    matchers = dict(one.split("=") for one in options if not one.startswith("--"))
+    assert matchers.pop("alertname") == alert.name
+    assert set(matchers) == labels_of(alert.expression, known_labels())
 
 
 @each_alert
@@ -156,7 +198,7 @@ def test_annotations_use_labels_that_the_expression_keeps(alert: Alert) -> None:
 def test_recordings_are_named_by_level_metric_operation_and_used() -> None:
     for name in recordings():
         assert re.fullmatch(r"azure_marketplace:[a-z_]+:(min|max|count|group)", name)
-        assert any(name in text for user, text in EXPRESSIONS if user != name), f"nobody uses {name}"
+        assert any(name in text for user, text in QUERIES if user != name), f"nobody uses {name}"
 
 
 @pytest.mark.parametrize("name", sorted({one.name for one in alerts()}))

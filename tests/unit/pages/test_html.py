@@ -182,11 +182,11 @@ def test_the_landing_page_tells_who_has_to_act(pages: HtmlPages) -> None:
     )
     assert "1 waiting for the publisher 1 with Microsoft, 1 overdue 1 where nobody has to act" in page.text
     assert (
-        "signoff contoso/signoff Running 2h Publisher for 2h Sign off (another site) Publisher signoff 3 of 3 "
+        "signoff contoso/signoff Running 2h Publisher for at least 2h Sign off (another site) Publisher signoff 3 of 3 "
         "· waiting for publisher review \u2013 1m "
-        "Late one contoso/late Running 3d 1h Microsoft for 3d 1h Certification 2 of 3 · in progress Overdue by 1h 1m "
+        "Late one contoso/late Running 3d 1h Microsoft for at least 3d 1h Certification 2 of 3 · in progress Overdue by 1h 1m "
         "40 % 40 % 1m "
-        "calm contoso/calm Succeeded 2h Nobody for 2h 1 of 1 complete \u2013 1m"
+        "calm contoso/calm Succeeded 2h Nobody for at least 2h 1 of 1 complete \u2013 1m"
     ) in page.text
     assert page.all("progress") == [{"max": "100", "value": "40", "aria-label": "Progress of Certification"}]
     assert "offers/contoso/late" in page.links
@@ -197,8 +197,8 @@ def test_the_list_tells_since_when_the_party_has_to_act_and_not_only_since_when_
 ) -> None:
     old = record("blocked", steps=(replace(CERTIFY, status=StepStatus.BLOCKED),), since=30 * 86400)
     page = index(pages, replace(old, since=Since(NOW - 30 * 86400, NOW - 7200)))
-    assert "Offer State In this state Who has to act Current step" in page.text
-    assert "Running 30d Publisher for 2h Certification" in page.text
+    assert "Offer State Seen in this state Who has to act Current step" in page.text
+    assert "Running 30d Publisher for at least 2h Certification" in page.text
 
 
 def test_offers_without_current_data_tell_why(pages: HtmlPages) -> None:
@@ -365,12 +365,12 @@ def test_the_page_of_an_offer_has_its_steps_in_order_with_their_messages(pages: 
     texts = message("<ul><li>Too <b>short</b></li></ul>", Level.ERROR), message("")
     steps = DONE, replace(CERTIFY, messages=texts, description="Checks it")
     page = offer(pages, record(steps=steps, since=4 * 86400, display_name="My VM", version=7, changed=NOW - 60))
-    assert "My VM contoso/vm State State Running Since 4d ago " in page.text
-    assert "Who has to act Microsoft for 4d Steps 1 of 2 complete Data age 1m" in page.text
+    assert "My VM contoso/vm State State Running Seen since 4d ago " in page.text
+    assert "Who has to act Microsoft for at least 4d Steps 1 of 2 complete Data age 1m" in page.text
     assert (
-        "Steps Validation Complete 100 % 100 % Complete for 4d "
+        "Steps Validation Complete 100 % 100 % Complete for at least 4d "
         "Certification In progress 40 % 40 % Checks it "
-        "Estimate ~2-3 days Elapsed 4d of at most 3d Overdue by 1d "
+        "Estimate ~2-3 days Seen at work for 4d of at most 3d Overdue by 1d "
         "2 messages of Certification "
         "Information 2026-09-21 14:11:50 UTC, 1m 30s ago (no text) "
         "Error 2026-09-21 14:11:50 UTC, 1m 30s ago • Too short"
@@ -382,10 +382,14 @@ def test_the_page_of_an_offer_has_its_steps_in_order_with_their_messages(pages: 
 @pytest.mark.parametrize(
     ("live", "since", "words"),
     [
-        (True, NOW - 90 * 86400, "In the marketplace Live since 90d ago 2026-06-23 14:13:20 UTC Steps"),
+        (
+            True,
+            NOW - 90 * 86400,
+            "Since 90d ago 2026-06-23 14:13:20 UTC Who has to act Nobody for at least 2h In the marketplace Live since 90d ago 2026-06-23 14:13:20 UTC Steps",
+        ),
         (True, None, "In the marketplace Live Steps"),
         (False, None, "In the marketplace Not live Steps"),
-        (None, None, "Nobody for 2h Steps"),
+        (None, None, "Seen since 2h ago 2026-09-21 12:13:20 UTC Who has to act Nobody for at least 2h Steps"),
     ],
 )
 def test_an_offer_is_called_live_only_where_that_is_known(
@@ -412,7 +416,7 @@ def test_steps_show_the_times_that_the_api_tells(pages: HtmlPages) -> None:
     half = offer(pages, record(steps=(replace(DONE, completed=NOW - 60), replace(DONE, started=NOW - 60))))
     assert (
         "Validation Complete 100 % 100 % Ended 1m ago "
-        "Validation Complete 100 % 100 % Complete for 2h Began 2026-09-21 14:12:20 UTC"
+        "Validation Complete 100 % 100 % Complete for at least 2h Began 2026-09-21 14:12:20 UTC"
     ) in half.text
     assert "Times count from when the exporter first saw a status" in offer(pages, record()).text
 
@@ -420,10 +424,13 @@ def test_steps_show_the_times_that_the_api_tells(pages: HtmlPages) -> None:
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (StepStatus.REJECTED, "Certification Rejected 40 % 40 % Rejected for 6d Began"),
-        (StepStatus.BLOCKED, "Certification Blocked 40 % 40 % Blocked for 6d Began"),
-        (StepStatus.COMPLETE, "Certification Complete 40 % 40 % Complete for 6d Began"),
-        (StepStatus.IN_PROGRESS, "Certification In progress 40 % 40 % Estimate ~2-3 days Elapsed 9d of at most 3d"),
+        (StepStatus.REJECTED, "Certification Rejected 40 % 40 % Rejected for at least 6d Began"),
+        (StepStatus.BLOCKED, "Certification Blocked 40 % 40 % Blocked for at least 6d Began"),
+        (StepStatus.COMPLETE, "Certification Complete 40 % 40 % Complete for at least 6d Began"),
+        (
+            StepStatus.IN_PROGRESS,
+            "Certification In progress 40 % 40 % Estimate ~2-3 days Elapsed 9d of at most 3d Overdue by 6d",
+        ),
     ],
 )
 def test_the_estimate_is_compared_only_while_microsoft_is_at_work(

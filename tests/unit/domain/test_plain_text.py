@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from exporter.pages.plain_text import MAX_TEXT, plain_text
+from exporter.domain.plain_text import MAX_TEXT, plain_text
 
 
 @pytest.mark.parametrize(
