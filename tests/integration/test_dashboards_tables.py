@@ -257,7 +257,7 @@ def test_publishers_and_versions_by_replica(draw: Draw, prometheus: Prometheus) 
         f"{publisher}/{replica}" for publisher in ("contoso", "fabrikam") for replica in prometheus.replicas
     )
     for name, row in publishers.words.items():
-        offers = "10" if name.startswith("contoso") else "4"
+        offers = "12" if name.startswith("contoso") else "4"
         assert (row["Last refresh"], row["Offers"], row["Cannot be read"]) == ("Complete", offers, "0")
         assert publishers.colours[name]["Last refresh"] == GREEN
     versions = draw("exporter", "Replicas", "Replica")
