@@ -74,9 +74,9 @@ def date() -> list[DynamicConfigValue]:
     return [property_of("unit", "time:YYYY-MM-DD HH:mm"), width(140)]
 
 
-def moment() -> list[DynamicConfigValue]:
+def moment(pixels: int = 110) -> list[DynamicConfigValue]:
     """Show a column of Unix milliseconds, none of them far away, as date and time without the year."""
-    return [property_of("unit", "time:MMM D, HH:mm"), width(110)]
+    return [property_of("unit", "time:MMM D, HH:mm"), width(pixels)]
 
 
 def day(pixels: int) -> list[DynamicConfigValue]:

@@ -29,8 +29,8 @@ _OUTCOMES = {
 def lead_time() -> Row:
     """Tell of one offer how long its steps and its publications take."""
     row = Row("Lead time").collapsed(True)
-    row.with_panel(_usual(Sizes(14, 9))).with_panel(_last(Sizes(5, 9))).with_panel(_ended_ones(Sizes(5, 9)))
-    return row.with_panel(_over_months(Sizes(24, 8)))
+    row.with_panel(_usual(Sizes(24, 9))).with_panel(_last(Sizes(5, 8))).with_panel(_ended_ones(Sizes(6, 8)))
+    return row.with_panel(_over_months(Sizes(13, 8)))
 
 
 def lead_times(sizes: Sizes) -> table.Panel:
@@ -130,7 +130,7 @@ def _over_months(sizes: Sizes) -> timeseries.Panel:
         unit="suffix:d",
         sizes=sizes,
         soft_max=1,
-        empty="No publication has begun and ended yet while the exporter watched",
+        empty="No publication has begun and ended yet",
     )
     panel.line_interpolation(LineInterpolation.STEP_AFTER).decimals(1)
     return panel.time_from("365d").max_data_points(400)

@@ -101,8 +101,7 @@ def with_microsoft_list(sizes: Sizes) -> table.Panel:
         empty="Microsoft has nothing to do",
     )
     panel.override_by_name("Offer", columns.linked(offer_link(), _OFFER_WIDTH))
-    for name in ("In it since", "Expected by"):
-        panel.override_by_name(name, columns.moment())
+    panel.override_by_name("In it since", columns.moment()).override_by_name("Expected by", columns.moment(125))
     panel.override_by_name("Estimate", [columns.width(95)]).override_by_name("Left", columns.left())
     panel.override_by_name("Expected live", columns.day(110)).override_by_name("80 % by", columns.day(90))
     return panel.override_by_name("Publisher", columns.hidden())
