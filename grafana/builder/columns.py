@@ -23,11 +23,13 @@ __all__ = [
     "answer",
     "coloured",
     "date",
+    "day",
     "days",
     "hidden",
+    "left",
     "linked",
+    "moment",
     "number",
-    "overdue",
     "seconds",
     "share",
     "stands",
@@ -72,16 +74,28 @@ def date() -> list[DynamicConfigValue]:
     return [property_of("unit", "time:YYYY-MM-DD HH:mm"), width(140)]
 
 
-def days(suffix: str = "d", pixels: int = 70) -> list[DynamicConfigValue]:
+def moment(pixels: int = 110) -> list[DynamicConfigValue]:
+    """Show a column of Unix milliseconds, none of them far away, as date and time without the year."""
+    return [property_of("unit", "time:MMM D, HH:mm"), width(pixels)]
+
+
+def day(pixels: int) -> list[DynamicConfigValue]:
+    """Show a column of Unix milliseconds as days, with that of the week."""
+    return [property_of("unit", "time:ddd MMM D"), width(pixels)]
+
+
+def days(pixels: int = 70) -> list[DynamicConfigValue]:
     """Show a column of days; seconds would be shown in weeks, months and years that nobody can add up."""
-    return [property_of("unit", f"suffix:{suffix}"), property_of("decimals", 1), width(pixels)]
+    return [property_of("unit", "suffix:d"), property_of("decimals", 1), width(pixels)]
 
 
-def overdue() -> list[DynamicConfigValue]:
-    """Show a column of days that something is over."""
+def left() -> list[DynamicConfigValue]:
+    """Show a column of days that are left; what is over is negative, and red."""
+    steps = [{"color": "red", "value": None}, {"color": "text", "value": 0}]
     return [
-        *days("d over", 90),
-        property_of("color", {"mode": "fixed", "fixedColor": "red"}),
+        *days(),
+        property_of("color", {"mode": "thresholds"}),
+        property_of("thresholds", {"mode": "absolute", "steps": steps}),
         property_of("custom.cellOptions", _TEXT),
     ]
 

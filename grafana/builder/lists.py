@@ -11,7 +11,7 @@ from grafana.builder.looks import good_or_bad
 from grafana.builder.metrics import offer_series
 from grafana.builder.panels import Query, Sizes
 from grafana.builder.promql import DAY, OFFER, age, newest_since, offer_name, state_code
-from grafana.builder.steps import due, elapsed_of_estimate, of_current_step, stands, with_microsoft
+from grafana.builder.steps import due, elapsed_of_estimate, expected_live, of_current_step, stands, with_microsoft
 from grafana.builder.tables import table_of
 
 __all__ = ["details_list", "offers_list", "with_microsoft_list"]
@@ -77,19 +77,23 @@ def with_microsoft_list(sizes: Sizes) -> table.Panel:
         "estimated_time_frame": "Estimate",
         "Value #B": "Expected by",
         "Value #C": "Left",
-        "Value #D": "Over",
+        "Value #D": "Expected live",
+        "Value #E": "80 % by",
         "publisher_id": "Publisher",
     }
     queries = [
         Query(f"1000 * ({with_microsoft()})", "In it since"),
         Query(f"1000 * {due()}", "Expected by"),
-        Query(f"({due()} - time()) / {DAY} >= 0", "Left"),
-        Query(f"(time() - {due()}) / {DAY} > 0", "Over"),
+        Query(f"({due()} - time()) / {DAY}", "Left"),
+        Query(f"1000 * ({expected_live('0.5')})", "Expected live"),
+        Query(f"1000 * ({expected_live('0.8')})", "80 % by"),
     ]
     panel = table_of(
         "With Microsoft: what is expected next",
         "Each step that Microsoft works on, what is expected first on top. Expected by is the upper end of Microsoft's own "
-        "estimate; steps without one stand at the end.",
+        "estimate; left is negative, and red, past it; steps without an estimate stand at the end. Expected live is when the "
+        "whole offer is, as likely before as after, and 80 % by is the day before whose end it is with 80 % certainty, by the "
+        "exporter's own forecast from earlier publications.",
         queries,
         columns=names,
         sizes=sizes,
@@ -97,10 +101,9 @@ def with_microsoft_list(sizes: Sizes) -> table.Panel:
         empty="Microsoft has nothing to do",
     )
     panel.override_by_name("Offer", columns.linked(offer_link(), _OFFER_WIDTH))
-    for name in ("In it since", "Expected by"):
-        panel.override_by_name(name, columns.date())
-    panel.override_by_name("Estimate", [columns.width(105)])
-    panel.override_by_name("Left", columns.days("d left", 90)).override_by_name("Over", columns.overdue())
+    panel.override_by_name("In it since", columns.moment()).override_by_name("Expected by", columns.moment(125))
+    panel.override_by_name("Estimate", [columns.width(95)]).override_by_name("Left", columns.left())
+    panel.override_by_name("Expected live", columns.day(110)).override_by_name("80 % by", columns.day(90))
     return panel.override_by_name("Publisher", columns.hidden())
 
 

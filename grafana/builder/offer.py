@@ -11,6 +11,7 @@ from exporter.pages.palette import looks
 from grafana.builder.alerts import OF_OFFERS, alerts_table, began_to_fire
 from grafana.builder.frame import DOCS, EXPORTER, PORTAL, frame, link_to, mark, outside
 from grafana.builder.frame import OFFER as UID
+from grafana.builder.lead_time import lead_time
 from grafana.builder.looks import by_code, good_or_bad, if_any, thresholds
 from grafana.builder.metrics import compared_series, offer_series
 from grafana.builder.panels import Query, Sizes, clickable, lines, tile, timeline
@@ -54,7 +55,7 @@ def offer() -> Dashboard:
     dashboard.with_panel(steps_table(Sizes(24, 10))).with_panel(_timeline())
     dashboard.with_panel(_progress()).with_panel(_messages())
     dashboard.with_panel(_history()).with_panel(time_spent(Sizes(24, 7)))
-    dashboard.with_panel(_alerts())
+    dashboard.with_panel(_alerts()).with_row(lead_time())
     compared = Row("Compare: $compare").repeat("compare").collapsed(True)
     return dashboard.with_row(compared.with_panel(_compared_state()).with_panel(_compared_steps()))
 

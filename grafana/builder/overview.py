@@ -11,6 +11,7 @@ from exporter.domain.offers import OfferStatus, Party
 from exporter.pages.palette import looks
 from grafana.builder.alerts import OF_OFFERS, alerts_table, began_to_fire
 from grafana.builder.frame import DOCS, EXPORTER, OVERVIEW, PORTAL, frame, link_to, mark, offer_link, outside
+from grafana.builder.lead_time import lead_times
 from grafana.builder.lists import details_list, offers_list, with_microsoft_list
 from grafana.builder.looks import as_thresholds, by_code, property_of, thresholds, words
 from grafana.builder.metrics import offer_series, publisher_series
@@ -42,7 +43,7 @@ def overview() -> Dashboard:
         dashboard.with_panel(panel)
     dashboard.with_panel(_offers()).with_panel(with_microsoft_list(Sizes(24, 7)))
     dashboard.with_panel(_timeline()).with_panel(_over_time())
-    dashboard.with_panel(_alerts())
+    dashboard.with_panel(_alerts()).with_row(Row("Lead time").collapsed(True).with_panel(lead_times(Sizes(24, 10))))
     return dashboard.with_row(Row("Details").collapsed(True).with_panel(details_list(Sizes(24, 14))))
 
 

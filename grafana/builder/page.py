@@ -62,6 +62,8 @@ Colours of alerts mark in all charts when one began to fire. For the rules as Gr
   tells.
 - **Since** counts from when the exporter first saw a state; `collection.state_file` keeps that over restarts. Durations are
   in days, so that they can be compared; what is past Microsoft's estimate is told as time, not as a share.
+- **Expected live** and **80 % by** are the exporter's own [forecast](forecast.md), **Expected by** and **Due** are Microsoft's
+  estimate. The rows "Lead time" tell what the forecast is made from; they fill as publications end.
 - **The figures of the Overview are links.** They choose which offers the list below holds; "All offers" lists all again.
 - **Offer shows one offer.** The rows at its end compare it with up to five others of its publisher.
 

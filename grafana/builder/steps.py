@@ -12,6 +12,7 @@ __all__ = [
     "current_step_state",
     "due",
     "elapsed_of_estimate",
+    "expected_live",
     "named",
     "names",
     "of_current_step",
@@ -97,6 +98,12 @@ def due() -> str:
     estimate = f"max by ({STEP}) ({offer_series('offer_step_estimated_duration_seconds')})"
     began = newest_since("offer_step_status", STEP, matcher=_WITH_MICROSOFT)
     return f"({began} + on ({STEP}) {estimate} and on ({OFFER}) ({_theirs()}))"
+
+
+def expected_live(quantile: str) -> str:
+    """Tell of each of those steps when its offer goes live, with this probability before that."""
+    forecast = offer_series("offer_expected_live_timestamp_seconds", f'quantile="{quantile}"')
+    return f"0 * ({with_microsoft()}) + on ({OFFER}) group_left () max by ({OFFER}) ({forecast})"
 
 
 def elapsed_of_estimate() -> str:

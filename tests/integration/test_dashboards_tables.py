@@ -123,26 +123,39 @@ def test_the_list_of_offers(draw: Draw) -> None:
 
 def test_what_microsoft_has_and_when_it_is_expected(draw: Draw) -> None:
     table = draw("overview", WITH_MICROSOFT, "Publisher", "Offer", "Step")
-    assert table.columns[:4] == ["Offer", "Step", "In it since", "Estimate"]
+    assert table.columns[:8] == [
+        "Offer",
+        "Step",
+        "In it since",
+        "Estimate",
+        "Expected by",
+        "Left",
+        "Expected live",
+        "80 % by",
+    ]
     mesh = table.words["contoso/data-mesh/Test Drive Validation"]
     assert mesh["Estimate"] == "~2 min"
-    since, expected = (datetime.fromisoformat(mesh[name]) for name in ("In it since", "Expected by"))
-    assert expected - since == timedelta(minutes=2)
+    since, expected = (
+        datetime.strptime(f"2024 {mesh[name]} +0000", "%Y %b %d, %H:%M %z") for name in ("In it since", "Expected by")
+    )
+    assert (expected - since) % timedelta(days=1) == timedelta(minutes=2)
+    for name in ("Expected live", "80 % by"):
+        assert re.fullmatch(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d+", mesh[name])
     assert not {"contoso/gateway-vm", "fabrikam/sql-appliance"} & {name.rpartition("/")[0] for name in table.words}
 
 
-def test_time_beyond_the_estimate_is_told_in_days(draw: Draw, prometheus: Prometheus) -> None:
+def test_time_beyond_the_estimate_is_negative_and_red(draw: Draw, prometheus: Prometheus) -> None:
     class Later(Prometheus):
         def run(self, one: Target, **chosen: str) -> list[Series]:
             ids = {"publisher_id": "contoso", "offer_id": "data-mesh", "step_id": "displaytestdrive"}
-            over = {"C": [], "D": [(ids, 6.04)]}
+            over = {"C": [(ids, -6.04)]}
             return over.get(one.query["refId"], super().run(one, **chosen))
 
     table = draw(
         "overview", WITH_MICROSOFT, "Publisher", "Offer", "Step", server=Later(prometheus.url, prometheus.replicas)
     )
-    assert table.words["contoso/data-mesh/Test Drive Validation"]["Over"] == "6.0 d over"
-    assert table.colours["contoso/data-mesh/Test Drive Validation"]["Over"] == RED
+    assert table.words["contoso/data-mesh/Test Drive Validation"]["Left"] == "-6.0 d"
+    assert table.colours["contoso/data-mesh/Test Drive Validation"]["Left"] == RED
 
 
 def test_all_about_each_offer(draw: Draw) -> None:
@@ -175,6 +188,62 @@ def test_the_steps_of_an_offer(draw: Draw) -> None:
         ("Publisher signoff", "Not started", ""),
     ]
     assert table.colours["1"]["State"] == GREEN
+
+
+def test_the_lead_time_of_each_offer(draw: Draw, prometheus: Prometheus) -> None:
+    class Later(Prometheus):
+        def run(self, one: Target, **chosen: str) -> list[Series]:
+            ids = {"publisher_id": "contoso", "offer_id": "ingress"}
+            return [(ids, 9.06)] if one.query["refId"] == "A" else super().run(one, **chosen)
+
+    table = draw(
+        "overview",
+        "Lead time of each offer",
+        "Publisher",
+        "Offer",
+        server=Later(prometheus.url, prometheus.replicas),
+    )
+    assert table.columns == ["Publisher", "Offer", "Took", "Succeeded", "Failed", "Canceled"]
+    assert len(table.words) == OFFERS
+    assert table.words["contoso/ingress"]["Took"] == "9.1 d"
+    assert table.words["contoso/landing-zone"] == {
+        "Publisher": "contoso",
+        "Offer": "landing-zone",
+        "Took": "",
+        "Succeeded": "0",
+        "Failed": "0",
+        "Canceled": "0",
+    }
+
+
+def test_how_long_each_step_usually_takes(draw: Draw, prometheus: Prometheus) -> None:
+    class Later(Prometheus):
+        def run(self, one: Target, **chosen: str) -> list[Series]:
+            text = {
+                "step_id": "certify",
+                "position": "02",
+                "step_name": "Certification",
+                "estimated_time_frame": "2-3 days",
+            }
+            ids = {"publisher_id": "contoso", "offer_id": "data-mesh", **text}
+            return [(ids, {"A": 1.5, "B": 4.26}[one.query["refId"]])]
+
+    table = draw(
+        "offer",
+        "Usual duration of each step",
+        "#",
+        server=Later(prometheus.url, prometheus.replicas),
+        offer_id="data-mesh",
+    )
+    assert table.words == {
+        "2": {
+            "#": "2",
+            "Step": "Certification",
+            "Estimate": "2-3 days",
+            "Usually": "1.5 d",
+            "95 % within": "4.3 d",
+        }
+    }
 
 
 def test_an_id_that_looks_like_a_number_stays_as_it_is(draw: Draw, prometheus: Prometheus) -> None:

@@ -132,11 +132,13 @@ def durations_are_told_in_days(dashboard: Json) -> Iterator[str]:
     """Seconds that are weeks are shown as "1.1 weeks", and a share without an end as "541854 %"."""
     for panel in of_kind(dashboard, "table"):
         for name, properties in columns(panel).items():
-            if name in {"For", "Took", "Left", "Over", "Time spent"} and not properties["unit"].startswith("suffix:d"):
+            if name in {"For", "Took", "Left", "Usually", "95 % within", "Time spent"} and not properties[
+                "unit"
+            ].startswith("suffix:d"):
                 yield f"{panel['title']}: {name}"
-            if (name.endswith("since") or name in {"Since", "Expected by"}) and not properties["unit"].startswith(
-                "time:"
-            ):
+            if (name.endswith("since") or name in {"Since", "Expected by", "Expected live"}) and not properties[
+                "unit"
+            ].startswith("time:"):
                 yield f"{panel['title']}: {name}"
             if properties.get("unit") == "percentunit" and (
                 properties.get("max") != 1 or not properties.get("mappings")
