@@ -37,6 +37,7 @@ class Listing:
     is_failure: bool = False
     is_askable: bool = True
     is_away: bool = False
+    is_whole: bool = True
 
     @property
     def failure(self) -> Failure | None:
@@ -128,18 +129,25 @@ def inquiries(
     """Those for the offers that are wanted; without any, for all that are listed, or known from a list that failed."""
     for offer_id in dict.fromkeys(wanted or (*(one for listing in listings for one in listing.offers), *before)):
         known = before.get(offer_id) or departed.get(offer_id) or OfferRecord(publisher_id, offer_id)
-        candidates = tuple(_candidates(offer_id, bool(wanted), listings))
+        is_held = is_fresh(known)
+        candidates = tuple(_candidates(known, bool(wanted), listings, is_held=is_held))
         lost = _lost(listings, known, candidates)
         if candidates or lost or wanted:
-            yield Inquiry(known, candidates, lost, is_held=is_fresh(known))
+            yield Inquiry(known, candidates, lost, is_held=is_held)
 
 
-def _candidates(offer_id: str, is_named: bool, listings: Sequence[Listing]) -> Iterator[Candidate]:
+def _candidates(
+    before: OfferRecord, is_named: bool, listings: Sequence[Listing], *, is_held: bool
+) -> Iterator[Candidate]:
+    offer_id = before.offer_id
+    origin = before.offer.source if before.offer is not None and is_held else ""
     known = next((one.offers[offer_id] for one in listings if _tells_product(one, offer_id)), None)
     is_listed = any(offer_id in one.offers for one in listings)
     for one in listings:
         if offer_id in one.offers:
             yield Candidate(one.source, one.offers[offer_id])
+        elif not one.is_whole and one.source == origin:
+            yield Candidate(one.source, None)  # it may be the entry that could not be read
         elif one.is_askable and is_named and (one.refusal is not None or not is_listed):
             yield Candidate(one.source, known)
         elif one.is_askable and one.is_failure and known is not None and one.is_account:

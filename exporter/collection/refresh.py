@@ -19,8 +19,7 @@ from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, 
 from exporter.collection.workers import Workers
 from exporter.config.settings import PublisherSettings
 from exporter.domain.errors import DeadlineError, NotFoundError, SourceError
-from exporter.domain.offers import Offer
-from exporter.sources.base import Answer, Source
+from exporter.sources.base import Answer, OfferList, Source
 from exporter.sources.deadline import Deadline
 
 __all__ = ["Refresh"]
@@ -101,10 +100,10 @@ class Refresh:
         }
         return [self._listing(name, future, deadline) for name, future in futures.items()]
 
-    def _listing(self, name: str, future: Future[tuple[Offer, ...]], deadline: Deadline) -> Listing:
+    def _listing(self, name: str, future: Future[OfferList], deadline: Deadline) -> Listing:
         source = self.sources[name]
         try:
-            offers = future.result(deadline.remaining())
+            found = future.result(deadline.remaining())
         except (FutureTimeoutError, CancelledError):
             future.cancel()
             return self._no_list(source, DeadlineError("the time for the lists of this refresh is over"))
@@ -114,7 +113,7 @@ class Refresh:
             log.exception("list broke", publisher_id=self.target.id, source=name)
             failure = Failure.of(error)
             return Listing(name, source.is_account, refusal=failure, is_failure=True, is_askable=False)
-        return Listing(name, source.is_account, {offer.offer_id: offer for offer in offers})
+        return Listing(name, source.is_account, {one.offer_id: one for one in found.offers}, is_whole=found.is_whole)
 
     def _no_list(self, source: Source, error: SourceError) -> Listing:
         """With offers named in the settings the list only adds titles: not being allowed to see it is no failure.

@@ -13,7 +13,7 @@ from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
 from exporter.telemetry.metrics import Telemetry
 
-__all__ = ["Answer", "NotServedError", "OfferQuery", "Source"]
+__all__ = ["Answer", "NotServedError", "OfferList", "OfferQuery", "Source"]
 
 
 class NotServedError(NotFoundError):
@@ -56,6 +56,14 @@ class Answer:
     gaps: tuple[SourceError, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class OfferList:
+    """What a list told; `is_whole` unless an entry could not be used or a page is missing: then it removes nothing."""
+
+    offers: tuple[Offer, ...]
+    is_whole: bool = True
+
+
 class Source(ABC):
     """One upstream API that can list the offers of a publisher and tell their status.
 
@@ -79,7 +87,7 @@ class Source(ABC):
         """`settings` is its own section."""
 
     @abstractmethod
-    def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
+    def list_offers(self, publisher_id: str, deadline: Deadline) -> OfferList:
         """List all offers of a publisher, each id once, without their steps."""
 
     @abstractmethod

@@ -16,7 +16,7 @@ from exporter.config.settings import ApiSettings, SourceSettings
 from exporter.domain.errors import DecodeError, NotFoundError
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus, slug
 from exporter.domain.texts import identifier, text
-from exporter.sources.base import Answer, OfferQuery, Source
+from exporter.sources.base import Answer, OfferList, OfferQuery, Source
 from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
 from exporter.sources.paging import Page, Pages
@@ -108,17 +108,19 @@ class CloudPartnerSource(Source):
         self._client = client
         self._values = UnknownValues(telemetry, self.name, client.clock)
 
-    def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
+    def list_offers(self, publisher_id: str, deadline: Deadline) -> OfferList:
         """List all offers of a publisher, each id once."""
         found = _OFFERS.read(self._client, f"{_path(publisher_id)}/offers", self._values, deadline, API_VERSION)
         offers: dict[str, Offer] = {}
+        is_whole = found.is_whole
         for entry in found.entries:
             offer = self._listed(publisher_id, entry)
             if offer.offer_id in _NO_IDS or offer.offer_id in offers:
                 self._values.note("offer_id", entry.id, publisher_id=publisher_id)
+                is_whole = is_whole and offer.offer_id in offers
             else:
                 offers[offer.offer_id] = offer
-        return tuple(offers.values())
+        return OfferList(tuple(offers.values()), is_whole)
 
     def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
         """Fetch one offer with its steps; the list says of itself that one was never published, and has no status."""

@@ -18,7 +18,7 @@ from exporter.sources.deadline import Deadline
 from exporter.sources.failures import lost, refusal
 from exporter.sources.rate_limit import RateLimiter
 from exporter.sources.retries import RETRIED, TOO_MANY, pause_after, retry_after
-from exporter.telemetry.blotting import Blotter
+from exporter.telemetry.blotting import HIDDEN, SHORTEST, Blotter
 from exporter.telemetry.metrics import Telemetry, package_version
 
 __all__ = ["ApiClient"]
@@ -106,8 +106,15 @@ class ApiClient:
         if reply.error is not None:
             raise reply.error
         if reply.status == requests.codes.ok:
-            return reply.body
+            return self._without_secrets(reply.body)
         raise refusal(operation, reply.status, reply.body, self._blot)
+
+    def _without_secrets(self, body: bytes) -> bytes:
+        """An answer that quotes a secret, which would be shown like any other text of it."""
+        for secret in self._tokens.secrets():
+            if len(secret) >= SHORTEST:
+                body = body.replace(secret.encode(), HIDDEN.encode())
+        return body
 
     def _ask(self, operation: str, path: str, params: Mapping[str, str], deadline: Deadline, token: str) -> _Reply:
         """Ask until there is an answer that another attempt would not change, or no attempt is left."""

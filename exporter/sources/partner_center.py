@@ -82,7 +82,7 @@ class PartnerCenterSource(ProductSource[WireSubmission]):
         del settings
         super().__init__(client, telemetry)
 
-    def _products(self, deadline: Deadline) -> list[Product]:
+    def _products(self, deadline: Deadline) -> PagedEntries[Product]:
         try:
             return self._filtered(None, deadline)
         except RefusedError as error:
@@ -90,30 +90,33 @@ class PartnerCenterSource(ProductSource[WireSubmission]):
                 raise
             return self._products_by_type(error, deadline)
 
-    def _products_by_type(self, refusal: RefusedError, deadline: Deadline) -> list[Product]:
+    def _products_by_type(self, refusal: RefusedError, deadline: Deadline) -> PagedEntries[Product]:
         """A type that the API does not know is no reason to do without the others; it must know one of them."""
         products: list[Product] = []
-        refused = 0
+        refused, is_whole = 0, True
         for one in TYPES:
             try:
-                products += self._filtered(f"resourceType eq '{one}'", deadline)
+                found = self._filtered(f"resourceType eq '{one}'", deadline)
+                products += found.entries
+                is_whole = is_whole and found.is_whole
             except RefusedError as error:
                 if not _wants_types(error):
                     raise
                 refused += 1
         if refused == len(TYPES):
             raise refusal
-        return products
+        return PagedEntries(tuple(products), is_whole)
 
     def _search(self, offer_id: str, deadline: Deadline) -> list[Product]:
         quoted = offer_id.replace("'", "''")
         wanted = f"externalIDs/Any(i:i/type eq 'AzureOfferId' and i/value eq '{quoted}')"
-        return self._filtered(wanted, deadline)
+        return list(self._filtered(wanted, deadline).entries)
 
-    def _filtered(self, wanted: str | None, deadline: Deadline) -> list[Product]:
+    def _filtered(self, wanted: str | None, deadline: Deadline) -> PagedEntries[Product]:
         params = {} if wanted is None else {"$filter": wanted}
         found = _PRODUCTS.read(self._client, f"{ROOT}/products", self._values, deadline, params)
-        return [product for one in found.entries if (product := one.product()) is not None]
+        products = tuple(product for one in found.entries if (product := one.product()) is not None)
+        return PagedEntries(products, found.is_whole)
 
     def _submissions(self, product_id: str, deadline: Deadline) -> PagedEntries[WireSubmission]:
         return _SUBMISSIONS.read(self._client, f"{_path(product_id)}/submissions", self._values, deadline)

@@ -197,7 +197,9 @@ def deciding(submissions: Iterable[WireSubmission]) -> WireSubmission | None:
 
     A newer draft hides nothing that somebody has to wait for or to act on: it only counts when all before it is over.
     """
-    by_age = sorted(submissions, key=WireSubmission.rank)
+    found = list(submissions)
+    are_numbered = all(one.release_number is not None for one in found)
+    by_age = sorted(found, key=lambda one: one.rank() if are_numbered else one.rank()[1:])
     submitted = [one for one in by_age if not one.is_draft]
     if not submitted:
         return None

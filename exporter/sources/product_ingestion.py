@@ -86,16 +86,17 @@ class ProductIngestionSource(ProductSource[WireSubmission]):
         assert isinstance(settings, ProductIngestionSettings)  # noqa: S101 - it is what this class declares
         self._version = {"$version": settings.version}
 
-    def _products(self, deadline: Deadline) -> list[Product]:
+    def _products(self, deadline: Deadline) -> PagedEntries[Product]:
         return self._selected({}, deadline)
 
     def _search(self, offer_id: str, deadline: Deadline) -> list[Product]:
-        return self._selected({"externalId": offer_id}, deadline)
+        return list(self._selected({"externalId": offer_id}, deadline).entries)
 
-    def _selected(self, selection: dict[str, str], deadline: Deadline) -> list[Product]:
+    def _selected(self, selection: dict[str, str], deadline: Deadline) -> PagedEntries[Product]:
         params = selection | self._version
         found = _PRODUCTS.read(self._client, f"{ROOT}/product", self._values, deadline, params)
-        return [product for one in found.entries if (product := one.product()) is not None]
+        products = tuple(product for one in found.entries if (product := one.product()) is not None)
+        return PagedEntries(products, found.is_whole)
 
     def _submissions(self, product_id: str, deadline: Deadline) -> PagedEntries[WireSubmission]:
         path = f"{ROOT}/submission/{quote(product_id, safe='')}"

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from exporter.domain.errors import DecodeError, NotFoundError, RefusedError, SourceError
 from exporter.domain.offers import Offer, OfferStatus
 from exporter.domain.texts import identifier, text
-from exporter.sources.base import Answer, NotServedError, OfferQuery, Source
+from exporter.sources.base import Answer, NotServedError, OfferList, OfferQuery, Source
 from exporter.sources.deadline import Deadline
 from exporter.sources.failures import says_unsupported
 from exporter.sources.http import ApiClient
@@ -19,6 +19,9 @@ from exporter.sources.wire import UnknownValues
 from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["Product", "ProductSource", "Submission"]
+
+
+_NO_GUIDS = frozenset({"", ".", ".."})  # dots would lead to another path
 
 
 class Product(NamedTuple):
@@ -61,7 +64,7 @@ class ProductSource(Source, Generic[Known]):
         self._values = UnknownValues(telemetry, self.name, client.clock)
 
     @abstractmethod
-    def _products(self, deadline: Deadline) -> Iterable[Product]:
+    def _products(self, deadline: Deadline) -> PagedEntries[Product]:
         """All of the account that are offers of the marketplace."""
 
     @abstractmethod
@@ -76,16 +79,19 @@ class ProductSource(Source, Generic[Known]):
     def _answer(self, query: OfferQuery, known: Offer, submissions: tuple[Known, ...], deadline: Deadline) -> Answer:
         """What the submissions mean; `known` describes the product."""
 
-    def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
+    def list_offers(self, publisher_id: str, deadline: Deadline) -> OfferList:
         """List all offers of the account, each id once; their status is not in the list."""
         offers: dict[str, Offer] = {}
-        for product in self._products(deadline):
+        found = self._products(deadline)
+        is_whole = found.is_whole
+        for product in found.entries:
             offer = self._listed(publisher_id, product)
-            if not offer.offer_id or not offer.product_id or offer.offer_id in offers:
+            if not offer.offer_id or offer.product_id in _NO_GUIDS or offer.offer_id in offers:
                 self._values.note("offer_id", product.offer_id or product.guid, publisher_id=publisher_id)
+                is_whole = is_whole and offer.offer_id in offers
             else:
                 offers[offer.offer_id] = offer
-        return tuple(offers.values())
+        return OfferList(tuple(offers.values()), is_whole)
 
     def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
         """Fetch one offer with its steps.
@@ -140,6 +146,8 @@ class ProductSource(Source, Generic[Known]):
         """What is left out may be the newest submission: one that is older than what was told must not take its place."""
         usable = [one.number for one in submissions.entries if one.has_status]
         told = query.told.submission.partition("/")[0] if query.told is not None else ""
+        if told and not submissions.entries:
+            raise DecodeError(f"the submissions of {query.offer_id} cannot be read: the one told before is left out")
         if (submissions.is_whole and len(usable) == len(submissions.entries)) or not told.isdecimal():
             return
         if max((int(one) for one in usable if one.isdecimal()), default=-1) < int(told):

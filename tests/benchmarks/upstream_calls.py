@@ -16,7 +16,7 @@ from exporter.config.selection import Selection
 from exporter.config.settings import PublisherSettings
 from exporter.config.shards import WHOLE
 from exporter.domain.offers import Offer, OfferStatus
-from exporter.sources.base import Answer, OfferQuery, Source
+from exporter.sources.base import Answer, OfferList, OfferQuery, Source
 from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 from tests.benchmarks.measure import table
@@ -34,11 +34,11 @@ class CountingSource(Source):
     name = "cloud_partner"
     is_account = False
 
-    def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
+    def list_offers(self, publisher_id: str, deadline: Deadline) -> OfferList:
         """List them all."""
         deadline.check()
         self.calls["list"] += 1
-        return tuple(self._offer(publisher_id, number) for number in range(OFFERS))
+        return OfferList(tuple(self._offer(publisher_id, number) for number in range(OFFERS)))
 
     def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
         """Tell the status of one."""

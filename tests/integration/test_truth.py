@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import StartExporter
+from .conftest import TOKEN, StartExporter
 from .processes import Exporter
 from .scripted import Reply, Scripted, scripted
 
@@ -269,6 +269,52 @@ def test_one_odd_entry_costs_only_itself(watch: Watch) -> None:
     assert log.count("field=entry") > 0
     seen = watched.exporter.samples()['azure_marketplace_exporter_unknown_values_total{field="entry"}']
     assert seen >= 4 * 9
+
+
+def test_a_list_that_was_half_read_removes_nothing(watch: Watch) -> None:
+    """An entry without an id, or a next page that is not there, may be the offer that was told before."""
+    watched = watch()
+    before = watched.look()
+    for path, offer in ((CLOUD_LIST, "vm"), (CENTER_LIST, "app"), (INGESTION_LIST, "saas")):
+        for entry in ({}, {"id": None}, {"error": {"code": "Busy"}}):
+            with watched.instead(path, [entry] if path == CLOUD_LIST else {"value": [entry]}):
+                assert told(watched.look(), offer) == told(before, offer), (path, entry)
+    for path, link, offer in ((CENTER_LIST, "nextLink", "app"), (INGESTION_LIST, "@nextLink", "saas")):
+        with watched.instead(path, lambda query, path=path, link=link: _first_page(path, link, query)):
+            assert told(watched.look(), offer) == told(before, offer), path
+    assert watched.look() == before
+
+
+def _first_page(path: str, link: str, query: str) -> Reply:
+    """An empty page, and a next one that is not there."""
+    return Reply({}, 404) if "more" in query else Reply({"value": [], link: f"{path}?more=1"})
+
+
+def test_submissions_that_are_gone_are_no_news(watch: Watch) -> None:
+    """A product of which one was told cannot have none."""
+    watched = watch()
+    before = watched.look()
+    for offer in ("app", "saas"):
+        with watched.instead(OFFERS[offer], {"value": []}):
+            after = watched.look()
+        assert told(after, offer) == told(before, offer)
+        assert after[of("offer_up", offer)] == 0
+
+
+def test_a_newer_submission_without_a_number_is_the_newest(watch: Watch) -> None:
+    newer = {**SUBMITTED, "id": "1152921500000000009", "releaseNumber": None}
+    older = {**SUBMITTED, "state": "Published", "substate": "InStore"}
+    samples = watch(**{CENTER.format(APP): {"value": [newer, older]}}).look()
+    assert samples[of("offer_status", "app", status="failed")] == 1
+
+
+def test_a_token_that_an_answer_quotes_is_shown_nowhere(watch: Watch) -> None:
+    step = {**STEP, "stepName": f"Step {TOKEN}", "messages": [{"messageHtml": f"<p>{TOKEN}</p>", "level": "error"}]}
+    watched = watch(**{CLOUD.format("vm"): {"status": "failed", "messages": [], "steps": [step]}})
+    for path in ("/metrics", "/", "/offers/contoso/vm", "/api/v1/offers"):
+        text = watched.exporter.get(path).text
+        assert "vm" in text
+        assert TOKEN not in text, path
 
 
 def test_a_named_offer_that_was_deleted_is_not_found(watch: Watch) -> None:

@@ -119,6 +119,22 @@ def test_an_offer_that_leaves_the_list_and_returns_keeps_its_times(world: World)
     assert world.of("a").since != since
 
 
+def test_a_list_that_is_not_whole_removes_nothing(world: World) -> None:
+    """What it leaves out is asked for directly; what is gone says so, and goes when it is stale."""
+    world.cloud.offers = {"a": RUNNING, "b": FAILED, "gone": FAILED}
+    world.refresh()
+    world.cloud.offers, world.cloud.hidden, world.cloud.is_whole = {"a": RUNNING}, {"b": FAILED}, False
+    world.refresh()
+    assert world.shown() == {
+        name: f"cloud_partner {status}"
+        for name, status in zip(("a", "b", "gone"), (RUNNING, FAILED, FAILED), strict=True)
+    }
+    assert world.reasons() == {"gone": "not_found"}
+    world.refresh(1800)
+    world.refresh(1800)
+    assert set(world.shown()) == {"a", "b"}
+
+
 @pytest.mark.parametrize("error", [ForbiddenError("403"), NotFoundError("404")])
 def test_named_offers_need_no_list(world: World, error: SourceError) -> None:
     """Not being allowed to list is no failure then."""

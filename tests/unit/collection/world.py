@@ -16,7 +16,7 @@ from exporter.config.publishers import publishers_with
 from exporter.config.settings import ApiSettings, CollectionSettings, PublisherSettings, Settings
 from exporter.domain.errors import NotFoundError
 from exporter.domain.offers import Offer, OfferStatus
-from exporter.sources.base import Answer, NotServedError, OfferQuery, Source
+from exporter.sources.base import Answer, NotServedError, OfferList, OfferQuery, Source
 from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import NOW, Clock
@@ -38,6 +38,7 @@ class FakeSource(Source):
     hidden: dict[str, Told] = field(default_factory=dict)
     lists: dict[str, tuple[Offer, ...] | Exception] = field(default_factory=dict)
     refusal: Exception | None = None
+    is_whole: bool = True
     asked: list[OfferQuery] = field(default_factory=list)
 
     def offer(self, offer_id: str, status: OfferStatus = OfferStatus.UNKNOWN, **fields: Any) -> Offer:
@@ -45,12 +46,13 @@ class FakeSource(Source):
         known: dict[str, Any] = {"display_name": f"{offer_id} in {self.name}", "product_id": product}
         return Offer("contoso", offer_id, status, self.name, **(known | fields))
 
-    def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
+    def list_offers(self, publisher_id: str, deadline: Deadline) -> OfferList:
         deadline.check()
         listed = self.lists.get(publisher_id, self.refusal)
         if isinstance(listed, Exception):
             raise listed
-        return tuple(map(self.offer, self.offers)) if listed is None else listed
+        offers = tuple(map(self.offer, self.offers)) if listed is None else listed
+        return OfferList(offers, is_whole=self.is_whole)
 
     def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
         deadline.check()

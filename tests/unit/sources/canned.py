@@ -164,7 +164,7 @@ class Bench:
         return Deadline(seconds, self.clock)
 
     def list_offers(self) -> dict[str, Offer]:
-        offers = self.source.list_offers("contoso", self.deadline())
+        offers = self.source.list_offers("contoso", self.deadline()).offers
         known = {one.offer_id: one for one in offers}
         assert len(known) == len(offers)
         return known

@@ -10,6 +10,7 @@ import pytest
 
 from exporter.domain.errors import DecodeError, NotFoundError
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Party, Step, StepStatus
+from exporter.sources.base import OfferList
 from exporter.sources.cloud_partner import MAX_MESSAGES, MAX_STEPS, CloudPartnerSource
 from tests.unit.make import offer
 
@@ -65,7 +66,7 @@ def test_ids_are_quoted(api: Api, raw: str, quoted: str) -> None:
     api.canned.put(f"{OFFERS}/{quoted}/status", {"status": "running"})
     assert api.fetch(offer_id=raw).offer_id == raw
     api.canned.put(f"/api/publishers/{quoted}/offers", [])
-    assert api.source.list_offers(raw, api.deadline()) == ()
+    assert api.source.list_offers(raw, api.deadline()) == OfferList(())
 
 
 ENTRY: dict[str, Any] = {

@@ -120,7 +120,8 @@ def test_every_api_gets_a_token_for_its_own_audience(tmp_path: Path, monkeypatch
         connections = connect(settings(tmp_path, auth=secret, **own))
         deadline = Deadline(60, lambda: NOW)
         listed = {
-            name: source.list_offers("contoso", deadline) for name, source in connections.sources["default"].items()
+            name: source.list_offers("contoso", deadline).offers
+            for name, source in connections.sources["default"].items()
         }
         connections.close()
     assert {name: len(offers) > 0 for name, offers in listed.items()} == dict.fromkeys(ALL, True)

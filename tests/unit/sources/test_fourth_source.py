@@ -12,7 +12,7 @@ import pytest
 from exporter.config.options import help_text, load
 from exporter.config.settings import HttpUrl, Rate, SourceSettings
 from exporter.domain.offers import Offer, OfferStatus
-from exporter.sources.base import Answer, OfferQuery, Source
+from exporter.sources.base import Answer, OfferList, OfferQuery, Source
 from exporter.sources.connections import Connections
 from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
@@ -56,9 +56,9 @@ class HarbourSource(Source):
         self._values = UnknownValues(telemetry, self.name, client.clock)
         self._boats = Pages("harbour_boats", Page[WireBoat], "the list of boats")
 
-    def list_offers(self, publisher_id: str, deadline: Deadline) -> tuple[Offer, ...]:
+    def list_offers(self, publisher_id: str, deadline: Deadline) -> OfferList:
         found = self._boats.read(self._client, f"/{self._quay}/{publisher_id}", self._values, deadline)
-        return tuple(
+        offers = tuple(
             Offer(
                 publisher_id,
                 self._values.identifier("offer_id", one.id),
@@ -67,6 +67,7 @@ class HarbourSource(Source):
             )
             for one in found.entries
         )
+        return OfferList(offers, found.is_whole)
 
     def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
         del deadline
@@ -99,7 +100,7 @@ def test_fourth_source(canned: Canned, tmp_path: Path, monkeypatch: pytest.Monke
     )
     deadline = Deadline(60, lambda: 0.0)
     harbour = connections.sources["default"]["harbour"]
-    ferry, tug = harbour.list_offers("contoso", deadline)
+    ferry, tug = harbour.list_offers("contoso", deadline).offers
     assert harbour.fetch_offer(OfferQuery("contoso", "ferry", ferry), deadline) == Answer(ferry)
     assert (ferry.offer_id, ferry.status, tug.status) == ("ferry", OfferStatus.RUNNING, OfferStatus.UNKNOWN)
     connections.close()
