@@ -15,6 +15,7 @@ from exporter.pages.palette import look
 from exporter.simulator.pipeline import KINDS
 
 from .dashboard_queries import ALL, DASHBOARDS, OFFERS, Prometheus, Series, Target, concrete, target, two_replicas
+from .processes import wait_until
 
 OFFERS_LIST = "Offers: ${party:text}"
 WITH_MICROSOFT = "With Microsoft: what is expected next"
@@ -173,13 +174,17 @@ def test_the_figures_on_top_count_offers(prometheus: Prometheus) -> None:
     assert figure("Overdue") in {0, 1}
     assert figure("Data", "A") == 0
     assert figure("Data", "B") < 60
-    by_state = {
-        labels["status"]: value for labels, value in prometheus.run(target("overview", "Offers by state over time"))
-    }
-    assert by_state["never_published"] == by_state["canceled"] == 1
-    assert not {"unknown", "not_started"} & by_state.keys()
-    # One that has just changed may stand in two states: the panel takes the last values of a few seconds.
-    assert OFFERS <= sum(by_state.values()) <= OFFERS + 2
+
+    def by_state() -> dict[str, float] | None:
+        """None while an offer that has just changed stands in two states: the panel keeps values for a few seconds."""
+        shown = prometheus.run(target("overview", "Offers by state over time"))
+        found = {labels["status"]: value for labels, value in shown}
+        return found if sum(found.values()) == OFFERS else None
+
+    states = wait_until(by_state, "each offer in one state")
+    assert states is not None
+    assert states["never_published"] == states["canceled"] == 1
+    assert not {"unknown", "not_started"} & states.keys()
 
 
 def test_the_exporter_is_well_and_then_it_is_not(prometheus: Prometheus) -> None:
