@@ -16,7 +16,7 @@ import structlog
 
 from exporter.collection.engine import Engine
 from exporter.collection.snapshot import Snapshot
-from exporter.collection.state import NoState, StateFile, StateKeeper
+from exporter.collection.state import NoState, StateFile
 from exporter.collection.workers import Workers
 from exporter.config.settings import Settings
 from exporter.domain.errors import ConfigError, Problem
@@ -85,7 +85,7 @@ class Service:
             message_text=settings.collection.message_text,
             clock=time.time,
         )
-        self._state: StateKeeper = NoState()
+        self._state: NoState | StateFile = NoState()
         with _noted(problems):
             self.engine = self._engine(settings)
         if problems:

@@ -119,10 +119,6 @@ class Fetch:
         """Whether the offer is shown."""
         return record.is_fresh(self.clock(), self.stale_after)
 
-    def is_younger(self, record: OfferRecord, seconds: float) -> bool:
-        """Whether the offer was told less than this long ago."""
-        return record.is_fresh(self.clock(), seconds)
-
     def count(self, error: BaseException) -> Failure:
         """Count a failure for good and put it into words."""
         failure = Failure.of(error)

@@ -18,7 +18,7 @@ from exporter.collection.record import ACTIVE, DURATIONS, Duration, Past, Pool
 from exporter.collection.snapshot import OfferRecord, Outlook, Usual
 from exporter.domain.estimates import bounds_seconds
 from exporter.domain.offers import Offer, OfferStatus, Step, StepStatus
-from exporter.domain.spread import Estimated, Recorded, Spread, changed_at
+from exporter.domain.spread import Estimated, Recorded, changed_at
 from exporter.domain.workdays import advanced, is_weekend, worked
 
 __all__ = ["Outlooks"]
@@ -43,7 +43,7 @@ _RUNNING = frozenset({StepStatus.IN_PROGRESS, StepStatus.WAITING_FOR_APPROVAL})
 class Basis:
     """What is known of how long a step takes; with `in_working_time` weekends do not count. `usual` is in plain seconds."""
 
-    spread: Spread
+    spread: Estimated | Recorded
     in_working_time: bool = False
     usual: Usual | None = None
 
@@ -54,16 +54,16 @@ class Basis:
 
     def ends(self, begun: Sequence[float], order: Sequence[int]) -> list[float]:
         """When it ends that begins then, with durations in this order."""
-        durations = self._durations
-        if self.in_working_time:
-            return [advanced(time, durations[point]) for time, point in zip(begun, order, strict=True)]
-        return [time + durations[point] for time, point in zip(begun, order, strict=True)]
+        return [self._later(time, self._durations[point]) for time, point in zip(begun, order, strict=True)]
 
     def ends_after(self, begun: float, now: float, order: Sequence[int]) -> list[float]:
         """When it ends that began then and is still under way."""
         elapsed = worked(begun, now) if self.in_working_time else now - begun
         durations = (self.spread.after(elapsed, (point + 0.5) / POINTS) for point in order)
-        return [max(now, advanced(begun, one) if self.in_working_time else begun + one) for one in durations]
+        return [max(now, self._later(begun, one)) for one in durations]
+
+    def _later(self, time: float, seconds: float) -> float:
+        return advanced(time, seconds) if self.in_working_time else time + seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Outlooks:
     def _holds(self, record: OfferRecord, before: OfferRecord) -> bool:
         """Whether the last outlook still does: nothing has happened, it is far off, and it is not this offer's turn."""
         outlook = before.outlook
-        if outlook is None or outlook.expected is None or outlook.made is None:
+        if outlook is None or outlook.expected is None:
             return False
         is_same = record.offer is before.offer and record.past is before.past
         turn = crc32(record.offer_id.encode("utf-8", "replace")) % HOLD

@@ -111,10 +111,8 @@ class Inquiry:
     def failure(self) -> Failure:
         """Why nobody told the offer: the word of the source that told it last counts most, then of one that lists it."""
         unserved = Failure.of(self._unserved) if self._unserved else None
-        return self._of_teller or self._of_lister or unserved or self._of_others or NOBODY
-
-
-NOBODY = Failure(NotFoundError.reason, "no source knows this offer")
+        nobody = Failure(NotFoundError.reason, "no source knows this offer")
+        return self._of_teller or self._of_lister or unserved or self._of_others or nobody
 
 
 def inquiries(

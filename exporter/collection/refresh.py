@@ -234,7 +234,7 @@ class Refresh:
     def _departed(self, wanted: Mapping[str, Inquiry]) -> Iterator[OfferRecord]:
         gone = {one.offer_id: one for one in (*self.before.departed, *self.before.offers)}
         for offer_id, record in gone.items():
-            if offer_id not in wanted and self.fetch.is_younger(record, REMEMBERED):
+            if offer_id not in wanted and record.is_fresh(self.fetch.clock(), REMEMBERED):
                 yield record
 
     def _health(self, listings: Sequence[Listing]) -> Iterator[SourceRecord]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from exporter.collection.record import Past, Pool
@@ -61,7 +61,7 @@ class Outlook:
 
     expected: tuple[float, float] | None = None
     usual: Mapping[str, Usual] = field(default_factory=dict)
-    made: float | None = None
+    made: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +176,8 @@ class Snapshot:
 
     def offer(self, publisher_id: str, offer_id: str) -> OfferRecord | None:
         """What is known of one offer, if anything is."""
-        for publisher in self.publishers:
-            if publisher.publisher_id == publisher_id:
-                return next((one for one in publisher.offers if one.offer_id == offer_id), None)
-        return None
+        offers = (one.offers for one in self.publishers if one.publisher_id == publisher_id)
+        return next((one for some in offers for one in some if one.offer_id == offer_id), None)
 
     def with_publisher(self, record: PublisherRecord) -> Snapshot:
         """The snapshot in which this record takes the place of the one with the same id."""
@@ -190,14 +188,6 @@ class Snapshot:
 
     def expires(self, now: float, stale_after: float) -> float:
         """When the next offer that is fresh now becomes stale; infinity if none does."""
-        return min(
-            (
-                (record.last_success or 0.0) + stale_after
-                for record in self._records()
-                if record.is_fresh(now, stale_after)
-            ),
-            default=float("inf"),
-        )
-
-    def _records(self) -> Iterator[OfferRecord]:
-        return (record for publisher in self.publishers for record in publisher.offers)
+        records = (record for publisher in self.publishers for record in publisher.offers)
+        fresh = (record.last_success or 0.0 for record in records if record.is_fresh(now, stale_after))
+        return min(fresh, default=float("inf")) + stale_after

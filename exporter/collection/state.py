@@ -2,7 +2,7 @@
 
 It is written atomically (a new file that only its owner may read, synced, renamed over the old one), carries its format and
 version, and belongs to one process at a time. A file that cannot be used is set aside under another name and never deleted.
-Since version 2 it is compressed: `zcat` shows two lines, what it is and what it holds, both JSON. Version 1 is still read.
+`zcat` shows two lines, what it is and what it holds, both JSON.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from io import FileIO
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -27,12 +26,12 @@ from pydantic import TypeAdapter, ValidationError
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
 from exporter.domain.errors import ConfigError, StateFileError
 
-__all__ = ["NoState", "StateFile", "StateKeeper", "check"]
+__all__ = ["NoState", "StateFile", "check"]
 
 FORMAT = "azure-marketplace-exporter state"
 VERSION = 2
-READABLE = (1, 2)
 MAX_SIZE = 256 * 1024 * 1024
+FOREIGN = "it is not a state file of this exporter"
 _GZIP = 16 + zlib.MAX_WBITS
 
 _SNAPSHOT = TypeAdapter(Snapshot)
@@ -40,22 +39,6 @@ _PUBLISHER = TypeAdapter(PublisherRecord)
 _OFFER = TypeAdapter(OfferRecord)
 
 log = structlog.get_logger("exporter.state")
-
-
-class StateKeeper(Protocol):
-    """Keeps the snapshot somewhere."""
-
-    def load(self) -> Snapshot:
-        """Give what was kept, an empty snapshot if there is nothing."""
-        ...
-
-    def save(self, snapshot: Snapshot) -> None:
-        """Keep this."""
-        ...
-
-    def close(self) -> None:
-        """Let others have it."""
-        ...
 
 
 class NoState:
@@ -130,7 +113,7 @@ class StateFile:
         if content is None:
             return Snapshot()
         try:
-            return _decode(_inflated(content))
+            return _decode(content)
         except ValueError as error:
             self._set_aside(str(error))
             return Snapshot()
@@ -225,9 +208,26 @@ def _encode(snapshot: Snapshot) -> Iterator[bytes]:
     yield b"]}\n"
 
 
+def _decode(content: bytes) -> Snapshot:
+    head, _, body = _inflated(content).partition(b"\n")
+    try:
+        about = json.loads(head)
+    except (ValueError, RecursionError):
+        about = None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise ValueError(FOREIGN)
+    if about.get("version") != VERSION:
+        raise ValueError(f"its version is {about.get('version')!r}, this exporter writes {VERSION}")
+    try:
+        return _SNAPSHOT.validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        raise ValueError(f"it is damaged: {first['msg']}") from None
+
+
 def _inflated(content: bytes) -> bytes:
     if not content.startswith(b"\x1f\x8b"):
-        return content
+        raise ValueError(FOREIGN)
     unpacker = zlib.decompressobj(wbits=_GZIP)
     try:
         plain = unpacker.decompress(content, MAX_SIZE)
@@ -236,20 +236,3 @@ def _inflated(content: bytes) -> bytes:
     if not unpacker.eof:
         raise ValueError("it is damaged: it has no end")
     return plain
-
-
-def _decode(content: bytes) -> Snapshot:
-    head, _, body = content.partition(b"\n")
-    try:
-        about = json.loads(head)
-    except (ValueError, RecursionError):
-        about = None
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise ValueError("it is not a state file of this exporter")
-    if about.get("version") not in READABLE:
-        raise ValueError(f"its version is {about.get('version')!r}, this exporter writes {VERSION}")
-    try:
-        return _SNAPSHOT.validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise ValueError(f"it is damaged: {first['msg']}") from None

@@ -161,11 +161,6 @@ class Offer:
     is_listed_only: bool = False
     tells_messages: bool = True
 
-    @property
-    def key(self) -> tuple[str, str]:
-        """What tells this offer from all others: publisher id and offer id."""
-        return self.publisher_id, self.offer_id
-
     def reuses(self, before: Offer) -> bool:
         """True if it is about the same submission in the same state as one that was told before."""
         return bool(self.submission) and (self.source, self.submission) == (before.source, before.submission)

@@ -5,21 +5,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Protocol
 
-__all__ = ["Estimated", "Recorded", "Spread", "changed_at"]
-
-
-class Spread(Protocol):
-    """A distribution of durations."""
-
-    def quantile(self, share: float) -> float:
-        """The duration that this share of all does not exceed; 0 < share < 1."""
-        ...
-
-    def after(self, elapsed: float, share: float) -> float:
-        """The same for those only that take longer than `elapsed`."""
-        ...
+__all__ = ["Estimated", "Recorded", "changed_at"]
 
 
 class Estimated:
@@ -29,11 +16,11 @@ class Estimated:
         self._low, self._high = low, high
 
     def quantile(self, share: float) -> float:
-        """See Spread."""
+        """The duration that this share of all does not exceed; 0 < share < 1."""
         return self._low + (self._high - self._low) * share
 
     def after(self, elapsed: float, share: float) -> float:
-        """See Spread."""
+        """The same for those only that take longer than `elapsed`."""
         if elapsed >= self._high:
             return elapsed * (1 + share)
         low = max(self._low, elapsed)
@@ -55,11 +42,11 @@ class Recorded:
         self._index = min(max(sum(self._logs[-top:]) / top - self._logs[-top - 1], _LEAST), _MOST)
 
     def quantile(self, share: float) -> float:
-        """See Spread."""
+        """The duration that this share of all does not exceed; 0 < share < 1."""
         return math.exp(self._at(1 - share))
 
     def after(self, elapsed: float, share: float) -> float:
-        """See Spread."""
+        """The same for those only that take longer than `elapsed`."""
         passed = math.log(max(elapsed, 1.0))
         beyond = passed - self._logs[-1]
         if beyond > 0:

@@ -7,9 +7,9 @@ their bytes. The labels of the ids come with the row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from exporter.collection.record import Past
 from exporter.collection.snapshot import OfferRecord, Outlook, PublisherRecord, Since, SourceRecord, Usual
@@ -47,48 +47,40 @@ _IDS: dict[type, tuple[str, ...]] = {
 }
 
 RowT = TypeVar("RowT")
-Sample: TypeAlias = tuple[tuple[str, ...], float]
 
 
 class Family(Generic[RowT]):
-    """One metric family; `row` is what its samples are read from."""
+    """One metric family; `read` takes its samples from a `row`, whose ids are the first of its labels, before the `extra` ones.
+
+    `values` are all that the extra label of an enumeration may have.
+    """
 
     kind = "gauge"
-    extra: tuple[str, ...] = ()
-    values: tuple[str, ...] = ()
 
-    def __init__(self, row: type[RowT], name: str, text: str) -> None:
+    def __init__(  # noqa: PLR0917 - the table reads as one: row, name, help, labels, values, reader
+        self,
+        row: type[RowT],
+        name: str,
+        text: str,
+        extra: tuple[str, ...],
+        values: Iterable[str],
+        read: Callable[[RowT], Any],
+    ) -> None:
         self.row = row
         self.name = PREFIX + name
         self.help = text
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """The labels that every sample has from its row."""
-        return _IDS[self.row]
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """All labels: the ids, then the others."""
-        return self.ids + self.extra
-
-    def samples(self, row: RowT) -> Iterable[Sample]:
-        """Read the samples of a row: the values of the other labels, and the number."""
-        raise NotImplementedError
+        self.ids = _IDS[row]
+        self.extra = extra
+        self.labels = self.ids + extra
+        self.values = tuple(values)
+        self.read = read
 
 
 class Value(Family[RowT]):
     """One number per row; no sample where there is none."""
 
     def __init__(self, row: type[RowT], name: str, text: str, read: Callable[[RowT], float | None]) -> None:
-        super().__init__(row, name, text)
-        self.read = read
-
-    def samples(self, row: RowT) -> Iterator[Sample]:
-        """Read the number, if there is one."""
-        value = self.read(row)
-        if value is not None:
-            yield (), value
+        super().__init__(row, name, text, (), (), read)
 
 
 class Info(Family[RowT]):
@@ -102,21 +94,13 @@ class Info(Family[RowT]):
         labels: tuple[str, ...],
         read: Callable[[RowT], tuple[str, ...] | None],
     ) -> None:
-        super().__init__(row, name, text)
-        self.extra = labels
-        self.read = read
-
-    def samples(self, row: RowT) -> Iterator[Sample]:
-        """Read the texts, if there are any."""
-        texts = self.read(row)
-        if texts is not None:
-            yield texts, 1
+        super().__init__(row, name, text, labels, (), read)
 
 
 class States(Family[RowT]):
     """A state set: one sample per state, exactly one of them 1; no samples where there is no state."""
 
-    def __init__(  # noqa: PLR0917 - as in Counts
+    def __init__(  # noqa: PLR0917 - as in Family
         self,
         row: type[RowT],
         name: str,
@@ -125,22 +109,13 @@ class States(Family[RowT]):
         states: type[StrEnum],
         read: Callable[[RowT], StrEnum | None],
     ) -> None:
-        super().__init__(row, name, text)
-        self.extra = (label,)
-        self.values = tuple(states)
-        self.read = read
-
-    def samples(self, row: RowT) -> Iterator[Sample]:
-        """Read the state."""
-        active = self.read(row)
-        for state in self.values if active is not None else ():
-            yield (state,), state == active
+        super().__init__(row, name, text, (label,), states, read)
 
 
 class Counts(Family[RowT]):
-    """A number of things for each value of one label; no samples where nothing was counted."""
+    """A number of things for each value of one label, in their order; no samples where nothing was counted."""
 
-    def __init__(  # noqa: PLR0917 - the table reads as one: row, name, help, label, values, reader
+    def __init__(  # noqa: PLR0917 - as in Family
         self,
         row: type[RowT],
         name: str,
@@ -149,17 +124,7 @@ class Counts(Family[RowT]):
         values: Iterable[str],
         read: Callable[[RowT], Sequence[float] | None],
     ) -> None:
-        super().__init__(row, name, text)
-        self.extra = (label,)
-        self.values = tuple(values)
-        self.read = read
-
-    def samples(self, row: RowT) -> Iterator[Sample]:
-        """Read the numbers, in the order of the values."""
-        counts = self.read(row)
-        if counts is not None:
-            for value, count in zip(self.values, counts, strict=True):
-                yield (value,), count
+        super().__init__(row, name, text, (label,), values, read)
 
 
 class Totals(Counts[RowT]):

@@ -13,9 +13,9 @@ from prometheus_client.registry import Collector
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
 from exporter.exposition.families import FAMILIES
-from exporter.exposition.kinds import OfferRow, StepRow
+from exporter.exposition.kinds import Family, Info, OfferRow, States, StepRow, Value
 
-__all__ = ["oracle"]
+__all__ = ["Table", "oracle"]
 
 Row = tuple[tuple[str, ...], Any]
 
@@ -23,11 +23,11 @@ Row = tuple[tuple[str, ...], Any]
 def oracle(snapshot: Snapshot, now: float, stale_after: float, *, openmetrics: bool) -> bytes:
     """Let prometheus_client render a snapshot."""
     registry = CollectorRegistry()
-    registry.register(_Table(snapshot, now, stale_after))
+    registry.register(Table(snapshot, now, stale_after))
     return bytes((openmetrics_of if openmetrics else text_of)(registry))
 
 
-class _Table(Collector):
+class Table(Collector):
     def __init__(self, snapshot: Snapshot, now: float, stale_after: float) -> None:
         self._rows = list(_rows(snapshot, now, stale_after))
 
@@ -35,15 +35,26 @@ class _Table(Collector):
         for family in FAMILIES:
             metric = Metric(family.name.removesuffix("_total"), family.help, family.kind)
             for ids, row in self._rows:
-                if type(row) is family.row:
-                    for values, number in family.samples(row):
-                        metric.add_sample(
-                            family.name, dict(zip(family.labels, ids + values, strict=True)), float(number)
-                        )
+                for values, number in _samples(family, row) if type(row) is family.row else ():
+                    labels = dict(zip(family.labels, ids + values, strict=True))
+                    metric.add_sample(family.name, labels, float(number))
             yield metric
 
 
-def _rows(snapshot: Snapshot, now: float, stale_after: float) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _samples(family: Family[Any], row: Any) -> Iterator[tuple[tuple[str, ...], float]]:
+    read = family.read(row)
+    if read is None:
+        return
+    if isinstance(family, Value):
+        yield (), read
+    elif isinstance(family, Info):
+        yield read, 1
+    else:
+        numbers = [value == read for value in family.values] if isinstance(family, States) else read
+        yield from (((value,), number) for value, number in zip(family.values, numbers, strict=True))
+
+
+def _rows(snapshot: Snapshot, now: float, stale_after: float) -> Iterator[Row]:
     for publisher in snapshot.publishers:
         yield (publisher.publisher_id,), publisher
         for source in publisher.sources:

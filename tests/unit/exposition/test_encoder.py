@@ -1,30 +1,26 @@
 from __future__ import annotations
 
 import gzip
-import io
-import math
 import os
 import zlib
 from functools import reduce
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
-from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from exporter.collection.record import OUTCOMES, Past, PastPublication
 from exporter.collection.snapshot import OfferRecord, Outlook, PublisherRecord, Since, Snapshot, SourceRecord, Usual
 from exporter.domain.errors import REASONS
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
-from exporter.exposition.encoder import encode, encode_offer
+from exporter.exposition.encoder import encode
 from exporter.exposition.publication import Publication
 from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Telemetry
-from tests.unit.make import NOW, failure, message, offer, record, snapshot, step
+from tests.unit.make import NOW, failure, message, offer, record, step
 
 from .oracle import oracle
 
@@ -113,29 +109,16 @@ def own_registry() -> CollectorRegistry:
     return telemetry.registry
 
 
-def exposition(shown: Snapshot, *, openmetrics: bool, packed: bool = False) -> bytes:
-    publication = Publication(shown, registry=own_registry(), stale_after=STALE_AFTER, clock=lambda: NOW)
-    return b"".join(publication.metrics(openmetrics=openmetrics, gzip=packed))
-
-
 @pytest.mark.parametrize("form", ["txt", "openmetrics"])
 @pytest.mark.parametrize(("name", "shown"), [("house", HOUSE), ("nothing", Snapshot())])
 def test_whole_exposition(name: str, shown: Snapshot, form: str) -> None:
     """Set UPDATE_GOLDEN to write the files anew, and read the difference."""
     path = GOLDEN / f"{name}.{form}"
-    rendered = exposition(shown, openmetrics=form == "openmetrics")
+    publication = Publication(shown, registry=own_registry(), stale_after=STALE_AFTER, clock=lambda: NOW)
+    rendered = b"".join(publication.metrics(openmetrics=form == "openmetrics", gzip=False))
     if os.environ.get(UPDATE):
-        path.parent.mkdir(exist_ok=True)
         path.write_bytes(rendered)
     assert rendered.decode() == path.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("openmetrics", [False, True])
-@pytest.mark.parametrize("shown", [HOUSE, Snapshot()])
-def test_same_bytes_as_prometheus_client(shown: Snapshot, *, openmetrics: bool) -> None:
-    exposition = encode(shown, NOW, STALE_AFTER)
-    ours = b"".join(exposition.openmetrics.plain(b"# EOF\n") if openmetrics else exposition.text.plain(b""))
-    assert ours.decode() == oracle(shown, NOW, STALE_AFTER, openmetrics=openmetrics).decode()
 
 
 texts = st.one_of(
@@ -219,7 +202,9 @@ publishers = st.builds(
 snapshots = st.builds(Snapshot, st.lists(publishers, max_size=3, unique_by=lambda one: one.publisher_id).map(tuple))
 
 
+@settings(max_examples=50)
 @given(snapshots)
+@example(HOUSE)
 def test_same_bytes_as_prometheus_client_for_any_snapshot(shown: Snapshot) -> None:
     ours = encode(shown, NOW, STALE_AFTER)
     assert b"".join(ours.text.plain(b"")) == oracle(shown, NOW, STALE_AFTER, openmetrics=False)
@@ -228,104 +213,15 @@ def test_same_bytes_as_prometheus_client_for_any_snapshot(shown: Snapshot) -> No
         assert gzip.decompress(b"".join(one.gzipped(b"# EOF\n"))) == b"".join(one.plain(b"# EOF\n"))
 
 
-@given(texts)
-def test_label_values_come_back_from_both_parsers(value: str) -> None:
-    shown = snapshot(record(offer(display_name=value)))
-    ours = encode(shown, NOW, STALE_AFTER)
-    for read, packed, eof in ((read_text, ours.text, b""), (read_openmetrics, ours.openmetrics, b"# EOF\n")):
-        text = b"".join(packed.plain(eof)).decode()
-        families = {one.name: one for one in read(text)}
-        (sample,) = families["azure_marketplace_offer_info"].samples
-        assert sample.labels["display_name"] == value
-
-
-@pytest.mark.parametrize("openmetrics", [False, True])
-@pytest.mark.parametrize("shown", [HOUSE, Snapshot()])
-def test_gzip_is_one_valid_member_equal_to_plain(shown: Snapshot, *, openmetrics: bool) -> None:
-    packed = exposition(shown, openmetrics=openmetrics, packed=True)
-    inflater = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    assert inflater.decompress(packed) == exposition(shown, openmetrics=openmetrics)
-    assert inflater.eof
-    assert inflater.unused_data == b""
-    assert gzip.GzipFile(fileobj=io.BytesIO(packed)).read() == exposition(shown, openmetrics=openmetrics)
-    assert len(packed) < 5500
-
-
-@given(st.lists(st.binary(max_size=2000), max_size=3))
-def test_gzip_with_any_tail(tails: list[bytes]) -> None:
+@settings(max_examples=50)
+@given(st.binary(max_size=2000))
+def test_gzip_is_one_member_with_any_tail(tail: bytes) -> None:
     """The same compressed start serves every scrape."""
     shown = encode(HOUSE, NOW, STALE_AFTER).openmetrics
-    for tail in tails:
-        assert gzip.decompress(b"".join(shown.gzipped(tail))) == b"".join(shown.plain(tail))
-
-
-def test_no_family_comes_twice_and_no_sample_comes_twice() -> None:
-    lines = exposition(HOUSE, openmetrics=True).decode().splitlines()
-    types = [line for line in lines if line.startswith("# TYPE")]
-    samples = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
-    assert len(types) == len(set(types))
-    assert len(samples) == len(set(samples))
-
-
-def samples_of(shown: Snapshot, now: float = NOW) -> dict[str, float]:
-    lines = b"".join(encode(shown, now, STALE_AFTER).text.plain(b"")).decode().splitlines()
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
-
-
-def test_a_stale_offer_shows_only_its_health() -> None:
-    ids = '{offer_id="vm",publisher_id="contoso"}'
-    old = samples_of(snapshot(record(offer(steps=STEPS), failure=failure())), now=NOW + STALE_AFTER)
-    assert {name: value for name, value in old.items() if "offer_id" in name} == {
-        f"azure_marketplace_offer_up{ids}": 0,
-        f"azure_marketplace_offer_last_success_timestamp_seconds{ids}": NOW,
-    }
-    still = samples_of(snapshot(record(offer(steps=STEPS))), now=NOW + STALE_AFTER - 1)
-    assert len(still) > 50
-
-
-def test_missing_fields_give_no_series() -> None:
-    bare = samples_of(snapshot(record(offer(steps=(step(),)), since=None)))
-    names = {name.partition("{")[0].removeprefix("azure_marketplace_") for name in bare}
-    absent = {
-        "offer_version",
-        "offer_changed_timestamp_seconds",
-        "offer_step_progress_ratio",
-        "offer_step_estimated_duration_seconds",
-        "offer_step_last_message_timestamp_seconds",
-        "offer_step_status_since_timestamp_seconds",
-        "offer_step_usual_duration_seconds",
-        "offer_expected_live_timestamp_seconds",
-        "offer_last_publication_duration_seconds",
-    }
-    assert not names & absent
-    assert "offer_step_status" in names
-
-
-@pytest.mark.parametrize("status", OfferStatus)
-def test_exactly_one_state_is_one(status: OfferStatus) -> None:
-    shown = samples_of(snapshot(record(offer(status=status))))
-    states = {name: value for name, value in shown.items() if name.startswith("azure_marketplace_offer_status{")}
-    assert len(states) == len(OfferStatus)
-    assert [name for name, value in states.items() if value == 1] == [
-        f'azure_marketplace_offer_status{{offer_id="vm",publisher_id="contoso",status="{status}"}}'
-    ]
-    assert set(states.values()) == {0, 1}
-
-
-def test_one_offer_on_its_own() -> None:
-    """For a probe: no health, and no family without a sample."""
-    text = encode_offer(record(offer(steps=(step(),))), NOW + 1e9, openmetrics=False).decode()
-    families = {one.name for one in read_text(text)}
-    assert "azure_marketplace_offer_step_status" in families
-    assert not any(name.startswith("azure_marketplace_publisher") or name.endswith("_up") for name in families)
-    assert text.count("# HELP") == text.count("# TYPE") == len(families)
-    assert all(one.samples for one in read_text(text))
-    assert encode_offer(OfferRecord("contoso", "vm", failure=failure()), NOW, openmetrics=True) == b""
-
-
-def test_big_numbers_and_fractions() -> None:
-    shown = samples_of(snapshot(record(offer(version=2**64, changed=NOW + 0.1234567))))
-    ids = '{offer_id="vm",publisher_id="contoso"}'
-    assert shown[f"azure_marketplace_offer_version{ids}"] == 2.0**64
-    assert shown[f"azure_marketplace_offer_changed_timestamp_seconds{ids}"] == pytest.approx(NOW + 0.1234567, abs=1e-6)
-    assert all(math.isfinite(value) for value in shown.values())
+    packed = b"".join(shown.gzipped(tail))
+    inflater = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    assert inflater.decompress(packed) == b"".join(shown.plain(tail))
+    assert (inflater.eof, inflater.unused_data) == (True, b"")
+    assert len(packed) < len(tail) + 5500
+    assert shown.gzipped(tail).size == len(packed)
+    assert shown.plain(tail).size == shown.size + len(tail)
