@@ -26,16 +26,12 @@ from exporter.exposition.encoder import encode, render
 from exporter.exposition.publication import Publication
 from exporter.telemetry.metrics import Telemetry
 from tests.benchmarks.forecast import forecast
-from tests.benchmarks.forecast_cost import forecast_cost
 from tests.benchmarks.measure import alternate, percentile, process_cpu, process_rss, table
-from tests.benchmarks.playback import playback
 from tests.benchmarks.processes import BIN, PUBLISHER, exporter, get, simulator, wait_until_ready
-from tests.benchmarks.sample import NOW, Reference, snapshot
+from tests.benchmarks.sample import NOW, STALE, Reference, snapshot
 from tests.benchmarks.shards import shards
-from tests.benchmarks.upstream_calls import upstream_calls
 
 GZIP = {"Accept-Encoding": "gzip"}
-STALE = 1e9
 ROUNDS = 5
 DEFAULT_PACE = int(ApiSettings().requests_per_second)
 
@@ -57,14 +53,8 @@ def rendering() -> str:
             rounds=9,
         )
         library = took["library"]
-        rows.append(
-            (
-                f"{offers:,}",
-                f"{library * 1000:.1f}",
-                f"{took['render'] / library:.3f}",
-                f"{took['encode'] / library:.3f}",
-            )
-        )
+        ratios = (f"{took[name] / library:.3f}" for name in ("render", "encode"))
+        rows.append((f"{offers:,}", f"{library * 1000:.1f}", *ratios))
     head = ("offers", "`generate_latest`, text: CPU ms", "rendering both formats", "the same with gzip")
     return "## Per refresh, CPU as a ratio to prometheus_client\n\n" + table(head, rows)
 
@@ -103,7 +93,7 @@ def latency() -> str:
     """Scrapes of a real process, idle and while it refreshes without a rest at the default pace; rounds of both in turn."""
     idle: list[float] = []
     busy: list[float] = []
-    with playback(1000) as api, tempfile.TemporaryDirectory() as folder:
+    with simulator(1000) as api, tempfile.TemporaryDirectory() as folder:
         for _ in range(ROUNDS):
             state = Path(folder) / "state"
             times, idle_cpu = _scrapes(api, "1h", pace=1000, state=state)
@@ -175,7 +165,7 @@ def startup() -> str:
     return "## Start\n\n" + table(head, rows)
 
 
-ALL = (rendering, scraping, latency, memory, startup, upstream_calls, shards, forecast, forecast_cost)
+ALL = (rendering, scraping, latency, memory, startup, shards, forecast)
 BENCHMARKS = {one.__name__: one for one in ALL}
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, Snapshot
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
-from exporter.exposition.families import FAMILIES
-from exporter.exposition.kinds import OfferRow, StepRow
+from tests.unit.exposition.oracle import Table
 
-NOW = 1_700_000_000.25
+NOW, STALE = 1_700_000_000.25, 1e9
 STEPS = 8
 FRAMES = ("< 15 min", "~2-3 days", "< 1 day", "< 1 hour", "~2-5 days")
 
@@ -55,39 +51,8 @@ class Reference:
     """A collector of ready-made families, so that the library's encoder is measured and not our building of them."""
 
     def __init__(self, shown: Snapshot) -> None:
-        self._families = [_family(shown, family) for family in FAMILIES]
+        self._families = list(Table(shown, NOW, STALE).collect())
 
     def collect(self) -> list[Metric]:
         """Give the families."""
         return self._families
-
-    def describe(self) -> list[Metric]:
-        """Nothing to check at registration."""
-        return []
-
-
-def _family(shown: Snapshot, family: Any) -> Metric:
-    kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
-    metric = kind(family.name, family.help, labels=family.labels)
-    for ids, row in _rows(shown, family.row):
-        for extra, value in family.samples(row):
-            metric.add_metric([*ids, *extra], value)
-    return metric
-
-
-def _rows(shown: Snapshot, kind: type) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for publisher in shown.publishers:
-        if kind is PublisherRecord:
-            yield (publisher.publisher_id,), publisher
-        for record in publisher.offers:
-            ids = (publisher.publisher_id, record.offer_id)
-            if kind is OfferRecord:
-                yield ids, record
-            elif record.offer is not None and record.since is not None:
-                if kind is OfferRow:
-                    yield ids, OfferRow(record.offer, record.since, record.past, record.outlook)
-                if kind is StepRow:
-                    for position, step in enumerate(record.offer.steps, start=1):
-                        usual = record.outlook.usual.get(step.step_id) if record.outlook else None
-                        since = record.since.steps.get(step.step_id)
-                        yield (*ids, step.step_id), StepRow(step, position, since, usual)
