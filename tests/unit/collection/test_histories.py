@@ -16,13 +16,11 @@ import structlog
 from exporter.collection.snapshot import OfferRecord
 from exporter.config.settings import ApiSettings
 from exporter.domain.offers import OfferStatus
-from exporter.sources.base import Source
-from exporter.sources.registry import SOURCES
 from tests.unit.collection.histories import CENTER, CLOUD, INGESTION, Truth, Upstream
 from tests.unit.collection.world import World
 
 SEED = int(os.environ.get("HISTORIES_SEED", "20261127"))
-HISTORIES, REFRESHES = 20, 500
+HISTORIES, REFRESHES = 8, 500
 
 TRUTHS = (
     ({CLOUD}, {CLOUD}),
@@ -63,21 +61,16 @@ class Oracle:
 
 
 @pytest.mark.parametrize("number", range(HISTORIES))
-def test_what_is_shown_is_the_last_thing_truly_told(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_shown_is_the_last_thing_truly_told(number: int, world: World) -> None:
     seed = SEED + number
     print(f"HISTORIES_SEED={seed}")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    world = World(monkeypatch)
     truths = [
         Truth(f"o{position}", frozenset(listed), frozenset(served))
         for position, (listed, served) in enumerate(TRUTHS, start=1)
     ]
     upstream = Upstream(random.Random(seed), truths, world.clock)
-    sources: dict[str, Source] = {
-        one.name: one(upstream.client(one.name), world.telemetry, one.settings())  # type: ignore[arg-type, call-arg]
-        for one in SOURCES
-    }
-    world.connections.sources = {"default": sources}
+    world.real_sources(upstream.client)
     world.all_sources(api=ApiSettings(max_concurrency=1))
     oracle, by_id = Oracle(), {one.offer_id: one for one in truths}
     for refresh in range(REFRESHES):
@@ -87,5 +80,4 @@ def test_what_is_shown_is_the_last_thing_truly_told(number: int, monkeypatch: py
         oracle.learn(upstream, world.clock.now)
         wrong = {one.offer_id: oracle.check(one, by_id[one.offer_id]) for one in record.offers}
         assert {key: value for key, value in wrong.items() if value} == {}, f"seed {seed}, refresh {refresh}"
-    world.engine.stop()  # type: ignore[union-attr]  # it runs
     structlog.reset_defaults()

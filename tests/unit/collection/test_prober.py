@@ -23,7 +23,7 @@ from exporter.domain.offers import Offer, OfferStatus
 from exporter.sources.base import Answer, OfferQuery
 from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
-from tests.unit.collection.world import FakeSource
+from tests.unit.collection.world import LISTED, FakeSource, World
 from tests.unit.make import NOW, Clock, offer, record, snapshot
 
 
@@ -152,13 +152,9 @@ def test_an_invented_offer_costs_no_request(house: House) -> None:
     ],
 )
 def test_without_all_lists_any_offer_may_be_asked_for(house: House, latest: Snapshot) -> None:
-    """Also if the lists are those of other settings, which a reload is about to replace."""
+    """Also if the lists are those of other settings, which a reload is about to replace; named offers need no list."""
     house.latest = latest
     assert house.probe("contoso/new").failure is None
-
-
-def test_named_offers_need_no_list(house: House) -> None:
-    house.latest = listed("vm")
     assert house.probe("fabrikam/app").failure is None
 
 
@@ -173,30 +169,15 @@ def test_offers_of_another_shard(house: House, publisher: str) -> None:
     assert mine.probe(f"{publisher}/vm").result(10).failure is None
 
 
-def test_two_at_once_share_the_fetch(house: House) -> None:
+def test_those_that_ask_at_once_share_the_fetch_and_its_time(house: House) -> None:
+    """It outlasts neither the scrape that asked for it nor the time that any probe has; the next one asks again."""
     house.go.clear()
-    flights = [house.prober.probe("contoso/vm") for _ in range(10)]
+    flights = [house.prober.probe("contoso/vm", seconds=seconds) for seconds in (9.5, 5, 50)]
     assert len({id(one) for one in flights}) == 1
     house.go.set()
     flights[0].result(10)
-    house.probe()
-    assert len(house.source.asked) == 2
-
-
-def test_no_fetch_outlasts_the_scrape_that_asked_for_it(house: House) -> None:
-    """Nor the time that any probe has."""
-    for seconds in (9.5, 1e9):
-        house.prober.probe("contoso/vm", seconds=seconds).result(10)
+    house.prober.probe("contoso/vm", seconds=1e9).result(10)
     assert house.left == [9.5, 60]
-
-
-def test_who_joins_a_fetch_shares_its_time(house: House) -> None:
-    house.go.clear()
-    first = house.prober.probe("contoso/vm", seconds=5)
-    assert house.prober.probe("contoso/vm", seconds=50) is first
-    house.go.set()
-    first.result(10)
-    assert house.left == [5]
 
 
 def test_all_are_queued(house: House) -> None:
@@ -206,28 +187,22 @@ def test_all_are_queued(house: House) -> None:
 
 
 def test_failure(house: House) -> None:
-    """It shows the failure alone; the next good one knows since when all holds."""
+    """It shows the failure alone, logged once for all who share it; the next good one knows since when all holds."""
     house.probe()
-    house.answer = UpstreamError("down")
-    assert house.probe() == OfferRecord("contoso", "vm", failure=Failure("upstream", "down"))
-    house.answer = offer()
-    house.clock.now += 100
-    again = house.probe()
-    assert again.since is not None
-    assert (again.since.status, again.last_success) == (NOW, NOW + 100)
-
-
-def test_a_failure_is_logged_once_with_its_reason(house: House) -> None:
-    """`probe_success 0` alone tells nobody what to do, and ten who share a fetch need one line."""
     house.answer = UpstreamError("down")
     house.go.clear()
     with capture_logs() as logs:
         flights = [house.prober.probe("contoso/vm") for _ in range(10)]
         house.go.set()
-        for one in flights:
-            one.result(10)
+        found = {one.result(10) for one in flights}
+    assert found == {OfferRecord("contoso", "vm", failure=Failure("upstream", "down"))}
     about = {"publisher_id": "contoso", "offer_id": "vm", "reason": "upstream", "error": "down"}
     assert logs == [{"event": "probe failed", "log_level": "warning"} | about]
+    house.answer = offer()
+    house.clock.now += 100
+    again = house.probe()
+    assert again.since is not None
+    assert (again.since.status, again.last_success) == (NOW, NOW + 100)
 
 
 def test_bug(house: House) -> None:
@@ -262,3 +237,27 @@ def test_memory_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> Non
         house.probe(f"contoso/vm-{number}")
     house.clock.now += 10
     assert [record.since.status for n in (3, 1) if (record := house.probe(f"contoso/vm-{n}")).since] == [NOW, NOW + 10]
+
+
+class TestSources:
+    def probe(self, world: World, source: str | None = None) -> str:
+        assert world.engine is not None
+        record = world.engine.prober.probe("contoso/vm", source).result(10)
+        return record.offer.source if record.offer else f"failed: {record.failure.reason}" if record.failure else ""
+
+    def test_the_one_that_is_named(self, world: World) -> None:
+        world.all_sources()
+        for source in (world.cloud, world.center, world.ingestion):
+            source.offers = {"vm": OfferStatus.RUNNING}
+            assert self.probe(world, source.name) == source.name
+
+    def test_the_one_that_told_the_offer_last_else_the_preferred_one(self, world: World) -> None:
+        world.all_sources()
+        world.cloud.hidden = {"vm": OfferStatus.RUNNING}
+        assert self.probe(world) == "cloud_partner"
+        world.see(center={"vm": LISTED}, ingestion={"vm": OfferStatus.RUNNING})
+        assert self.probe(world) == "product_ingestion"
+        assert world.ingestion.asked[-1].listed is not None
+        assert self.probe(world, "partner_center") == "failed: not_found", "it only lists the offer"
+        world.run(PublisherSettings(id="contoso", sources=("cloud_partner",)))
+        assert self.probe(world) == "cloud_partner"

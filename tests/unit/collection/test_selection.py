@@ -25,6 +25,7 @@ from tests.unit.collection.world import World
 RUNNING = OfferStatus.RUNNING
 NAMES = tuple(f"offer-{number}" for number in range(8))
 BOTH = ("cloud_partner", "partner_center")
+ERRORS = [UpstreamError("down"), ForbiddenError("no"), NotFoundError("none"), DeadlineError("late")]
 
 
 class House:
@@ -35,11 +36,18 @@ class House:
         self.cloud, self.center = world.cloud, world.center
         self.cloud.offers, self.center.offers = dict.fromkeys(NAMES, RUNNING), {"center-1": RUNNING}
 
-    def run(self, *offers: str, shard: str = "0/1", sources: tuple[str, ...] = ("cloud_partner",)) -> PublisherRecord:
+    def run(self, *offers: str, shard: str = "0/1", sources: tuple[str, ...] = BOTH[:1]) -> PublisherRecord:
         """Adopt what is known, as after a restart or a reload, and refresh once."""
         self.world.run(PublisherSettings(id="contoso", offers=offers, sources=sources), shard=shard)
         self.adopted = self.world.record
         return self.world.refresh(0)
+
+    def known(self, *offers: str, **settings: Any) -> tuple[tuple[str, ...], list[str]]:
+        """The lists that are missing and the targets, which are the same from the start as after the refresh."""
+        refreshed = self.run(*offers, **settings)
+        before, after = ((one.missing, ids(one)) for one in (self.adopted, refreshed))
+        assert before == after
+        return after
 
 
 @pytest.fixture
@@ -51,34 +59,19 @@ def ids(publisher: PublisherRecord) -> list[str]:
     return [one.offer_id for one in targets(publisher)]
 
 
-def test_nothing_is_known_before_the_first_list(house: House) -> None:
-    house.cloud.refusal = UpstreamError("down")
-    assert house.run().missing == ("cloud_partner",)
-    assert house.adopted.missing == ("cloud_partner",)
+@pytest.mark.parametrize("error", ERRORS)
+def test_every_source_has_to_give_its_list_once(house: House, error: SourceError) -> None:
+    """One after the other will do, and a list that fails later takes nothing away."""
+    house.cloud.refusal = house.center.refusal = error
+    assert house.known(sources=BOTH) == (BOTH, [])
     house.cloud.refusal = None
-    assert house.run().missing == ()
-
-
-@pytest.mark.parametrize(
-    "error", [UpstreamError("down"), ForbiddenError("no"), NotFoundError("none"), DeadlineError("")]
-)
-def test_a_list_that_fails_later_takes_nothing_away(house: House, error: SourceError) -> None:
-    house.run()
-    house.cloud.refusal = error
-    for publisher in (house.run(), house.run()):
-        assert publisher.up is False
-        assert (publisher.missing, ids(publisher)) == ((), [*NAMES])
-
-
-@pytest.mark.parametrize(
-    "error", [UpstreamError("down"), ForbiddenError("no"), NotFoundError("none"), DeadlineError("")]
-)
-def test_every_source_has_to_give_its_list(house: House, error: SourceError) -> None:
-    house.center.refusal = error
-    assert house.run(sources=BOTH).missing == ("partner_center",)
+    assert house.run(sources=BOTH).missing == BOTH[1:]
     house.center.refusal, house.cloud.refusal = None, error
     publisher = house.run(sources=BOTH)
-    assert (publisher.missing, sorted(ids(publisher))) == ((), ["center-1", *NAMES]), "one after the other will do"
+    assert (publisher.missing, sorted(ids(publisher))) == ((), ["center-1", *NAMES])
+    house.center.refusal = error
+    assert house.known(sources=BOTH)[0] == ()
+    assert sorted(ids(house.world.record)) == ["center-1", *NAMES]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +82,7 @@ def test_every_source_has_to_give_its_list(house: House, error: SourceError) -> 
         ({"shard": "0/2"}, {"shard": "1/2"}),
         ({"shard": "0/2"}, {"shard": "0/3"}),
         ({}, {"sources": BOTH}),
-        ({"sources": ("partner_center",)}, {}),
+        ({"sources": BOTH[1:]}, {}),
     ],
 )
 def test_a_list_that_was_asked_for_other_offers_does_not_count(
@@ -97,41 +90,31 @@ def test_a_list_that_was_asked_for_other_offers_does_not_count(
 ) -> None:
     first = house.run(*before.pop("offers", ()), **before)
     house.cloud.refusal = house.center.refusal = UpstreamError("down")
-    wanted = after.get("sources", ("cloud_partner",))
-    assert house.run(**after).missing == house.adopted.missing == wanted
+    wanted = after.get("sources", BOTH[:1])
+    assert house.known(**after)[0] == wanted
     kept = first.listed if set(wanted) & {one.source for one in first.sources} else None
     assert house.run(**after).listed == kept, "which is what the last good list told all the same"
     house.cloud.refusal = house.center.refusal = None
     assert house.run(**after).missing == ()
 
 
-def test_offers_that_the_settings_name_need_no_list(house: House) -> None:
-    house.cloud.refusal = UpstreamError("down")
-    named = ("offer-1", "phantom", "offer-1")
-    publisher = house.run(*named)
-    for one in (house.adopted, publisher):
-        assert (one.missing, ids(one)) == ((), ["offer-1", "phantom"])
-
-
-@pytest.mark.parametrize("error", [ForbiddenError("no lists for you"), NotFoundError("no such list")])
-def test_named_offers_are_known_where_lists_are_forbidden_for_good(house: House, error: SourceError) -> None:
-    house.cloud.refusal = error
-    publisher = house.run("offer-1")
-    assert (publisher.missing, ids(publisher)) == ((), ["offer-1"])
-
-
-def test_a_name_that_is_new_is_there_at_once(house: House) -> None:
-    """In the metrics, too, though nothing can be asked."""
+@pytest.mark.parametrize("error", [None, *ERRORS])
+def test_offers_that_the_settings_name_need_no_list(house: House, error: SourceError | None) -> None:
+    """A name that is new is there at once, in the metrics, too, though nothing can be asked."""
     house.run("offer-1")
-    house.cloud.refusal = DeadlineError("too late")
-    publisher = house.run("offer-1", "offer-2")
-    assert ids(house.adopted) == ids(publisher) == ["offer-1", "offer-2"]
-    assert [(one.offer_id, one.offer is None) for one in publisher.offers] == [("offer-1", False), ("offer-2", True)]
+    house.cloud.refusal = error
+    assert house.known("offer-1", "phantom", "offer-1") == ((), ["offer-1", "phantom"])
+    assert [one.offer is None for one in house.world.record.offers] == [False, True]
 
 
 @pytest.mark.parametrize("named", [(), NAMES])
 def test_a_shard_knows_its_own(house: House, named: tuple[str, ...]) -> None:
-    shards = [ids(house.run(*named, shard=f"{ordinal}/2")) for ordinal in (0, 1)]
+    """Of all sources; the length of the lists is that of the whole."""
+    for number, one in enumerate((house.cloud, house.center)):
+        one.offers = dict.fromkeys(NAMES[number : len(NAMES) - 1 + number], RUNNING)
+    publishers = [house.run(*named, shard=f"{ordinal}/2", sources=BOTH) for ordinal in (0, 1)]
+    assert [one.listed for one in publishers] == [len(NAMES)] * 2
+    shards = [ids(one) for one in publishers]
     assert all(shards)
     assert sorted(shards[0] + shards[1]) == [*NAMES]
 
@@ -139,8 +122,7 @@ def test_a_shard_knows_its_own(house: House, named: tuple[str, ...]) -> None:
 def test_a_shard_may_have_none_of_the_named(house: House) -> None:
     """And must not take that for having to list all."""
     ordinal = next(one for one in (0, 1) if not Shard(one, 2).has("contoso", "offer-1"))
-    publisher = house.run("offer-1", shard=f"{ordinal}/2")
-    assert (publisher.missing, ids(publisher)) == ((), [])
+    assert house.known("offer-1", shard=f"{ordinal}/2") == ((), [])
 
 
 def test_the_default_is_what_no_settings_say() -> None:
@@ -161,7 +143,8 @@ def test_offers_of_other_shards_are_let_go(
     assert [one.offer_id for one in house.adopted.offers] == [one.offer_id for one in publisher.offers] == mine
 
 
-def test_offers_that_the_settings_name_no_more_are_let_go(house: House) -> None:
-    house.run()
+def test_what_the_settings_name_no_more_is_let_go(house: House) -> None:
+    house.run(sources=BOTH)
     house.cloud.refusal = CredentialError("no token")
-    assert ids(house.run(*NAMES[:2])) == ids(house.adopted) == [*NAMES[:2]]
+    assert house.known(*NAMES[:2])[1] == [*NAMES[:2]]
+    assert [one.source for one in house.adopted.sources] == ["cloud_partner"]

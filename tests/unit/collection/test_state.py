@@ -77,15 +77,15 @@ def test_all_that_is_known_comes_back(path: Path, state: StateFile, shown: Snaps
     assert modes == {"state.json": 0o600, "state.json.lock": 0o600}
 
 
-@pytest.mark.parametrize("holder", [str(os.getpid()), "unknown"])
-def test_one_process_at_a_time(path: Path, state: StateFile, holder: str) -> None:
+@pytest.mark.parametrize("is_known", [True, False])
+def test_one_process_at_a_time(path: Path, state: StateFile, is_known: bool) -> None:
     """Unknown is another program, or one that was just about to write its number."""
-    if holder == "unknown":
+    if not is_known:
         path.with_name("state.json.lock").write_text("", encoding="utf-8")
     with pytest.raises(StateFileError) as error:
         StateFile(path)
     assert str(error.value) == (
-        f"collection.state_file: {path} is in use by process {holder}; give each exporter a file of its own"
+        f"collection.state_file: {path} is in use by process {os.getpid() if is_known else 'unknown'}; give each exporter a file of its own"
     )
     state.close()
     StateFile(path).close()

@@ -11,18 +11,22 @@ from pydantic import TypeAdapter
 
 from exporter.collection import engine as module
 from exporter.collection.engine import Engine
-from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot, SourceRecord
 from exporter.config.publishers import publishers_with
 from exporter.config.settings import ApiSettings, CollectionSettings, PublisherSettings, Settings
 from exporter.domain.errors import NotFoundError
 from exporter.domain.offers import Offer, OfferStatus
 from exporter.sources.base import Answer, NotServedError, OfferList, OfferQuery, Source
 from exporter.sources.deadline import Deadline
+from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import NOW, Clock
 
 ORDER = ("cloud_partner", "partner_center", "product_ingestion")
-Told = Offer | Answer | OfferStatus | Exception | Callable[[], Offer]
+LISTED, LISTED_FOR_NOW = "only listed", "only listed for now"
+"""The source lists the offer and cannot tell more of it, for good or for now."""
+Told = Offer | Answer | OfferStatus | Exception | Callable[[], Offer] | str
+Offers = dict[str, Told]
 
 
 @dataclass
@@ -34,8 +38,8 @@ class FakeSource(Source):
 
     name: str  # type: ignore[misc]  # here each instance is a source of its own
     is_account: bool = False  # type: ignore[misc]
-    offers: dict[str, Told] = field(default_factory=dict)
-    hidden: dict[str, Told] = field(default_factory=dict)
+    offers: Offers = field(default_factory=dict)
+    hidden: Offers = field(default_factory=dict)
     lists: dict[str, tuple[Offer, ...] | Exception] = field(default_factory=dict)
     refusal: Exception | None = None
     is_whole: bool = True
@@ -62,15 +66,20 @@ class FakeSource(Source):
             told = told()
         if isinstance(told, OfferStatus):
             told = self.offer(query.offer_id, told)
+        if isinstance(told, str):
+            listed = self.offer(query.offer_id, is_listed_only=True)
+            raise NotServedError(f"{self.name} only lists it", listed, is_lasting=told == LISTED)
         if isinstance(told, Exception):
             raise told
         if told is None or (query.offer_id not in self.offers | self.hidden and self.lists == {}):
             raise NotFoundError(f"{self.name} has no {query.offer_id}")
         return told if isinstance(told, Answer) else Answer(told)
 
-    def does_not_serve(self, offer_id: str, *, is_lasting: bool = True) -> None:
-        listed = self.offer(offer_id, is_listed_only=True)
-        self.offers[offer_id] = NotServedError(f"{self.name} only lists {offer_id}", listed, is_lasting=is_lasting)
+    def says(self, what: Offers | Exception, hidden: Offers | None = None) -> None:
+        """List these offers or refuse to; `hidden` can be asked for all the same."""
+        self.refusal = what if isinstance(what, Exception) else None
+        self.offers = self.offers if isinstance(what, Exception) else what
+        self.hidden = hidden or {}
 
     def ids(self) -> list[str]:
         """What was asked for."""
@@ -144,6 +153,11 @@ class World:
         """All sources, because the settings name none."""
         return self.run(*unnamed({"id": "contoso", "offers": offers}), **collection)
 
+    def real_sources(self, client: Callable[[str], Any]) -> None:
+        """Ask by the sources of the package, each by the client that is made for its name."""
+        known = {one.name: one(client(one.name), self.telemetry, one.settings()) for one in SOURCES}  # type: ignore[call-arg]
+        self.connections.sources = {"default": known}
+
     def refresh(self, later: float = 60) -> PublisherRecord:
         """Refresh some seconds later."""
         self.clock.now += later
@@ -162,26 +176,42 @@ class World:
     def of(self, offer_id: str) -> OfferRecord:
         return next(one for one in self.record.offers if one.offer_id == offer_id)
 
-    def shown(self) -> dict[str, str]:
-        """Who told each offer, and its status, as "source status"; empty where nobody did."""
-        return {
-            one.offer_id: f"{one.offer.source} {one.offer.status}" if one.offer else "" for one in self.record.offers
-        }
+    def see(
+        self, later: float = 60, **sources: Offers | Exception | tuple[Offers | Exception, Offers]
+    ) -> dict[str, str]:
+        """What is known after a refresh some seconds later, when the sources say what is given here.
 
-    def told_by(self) -> dict[str, str]:
-        return {one.offer_id: one.offer.source if one.offer else "" for one in self.record.offers}
-
-    def reasons(self) -> dict[str, str]:
-        return {one.offer_id: one.failure.reason for one in self.record.offers if one.failure}
-
-    def sources(self) -> dict[str, str]:
-        """Why each source could not be read, "up" if it could."""
-        return {one.source: one.failure.reason if one.failure else "up" for one in self.record.sources}
+        Of each offer who tells it and its status, as "cloud running", with the reason in parentheses if it was not read now;
+        of the sources those that could not be read; of the publisher the reason if it is not up.
+        """
+        for name, what in sources.items():
+            getattr(self, name).says(*(what if isinstance(what, tuple) else (what,)))
+        record = self.refresh(later)
+        failed = {SHORT[one.source]: one for one in record.sources if one.failure}
+        return (
+            {one.offer_id: _shown(one) for one in record.offers}
+            | {name: _reason(one) if one.is_expected else f"away, {_reason(one)}" for name, one in failed.items()}
+            | ({record.publisher_id: _reason(record)} if record.failure else {})
+        )
 
     def counted(self) -> dict[str, float]:
         """All reasons of failures that were counted."""
         samples = next(iter(self.telemetry.refresh_failures_total.collect())).samples
         return {one.labels["reason"]: one.value for one in samples if one.value}
+
+
+SHORT = dict(zip(ORDER, ("cloud", "center", "ingestion"), strict=True))
+
+
+def _shown(record: OfferRecord) -> str:
+    offer, failure = record.offer, f"({_reason(record)})" if record.failure else ""
+    told = f"{SHORT[offer.source]} {'listed' if offer.is_listed_only else offer.status}" if offer else ""
+    return " ".join(filter(None, (told, failure)))
+
+
+def _reason(record: OfferRecord | SourceRecord | PublisherRecord) -> str:
+    assert record.failure is not None
+    return record.failure.reason
 
 
 @pytest.fixture
