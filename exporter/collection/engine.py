@@ -106,18 +106,13 @@ class Engine:
                 about = {"publisher_id": one.publisher.id, "sources": ",".join(one.publisher.sources)}
                 log.warning("not all APIs are asked: publishers share an account", **about, remedy=SHARED)
         known = {record.publisher_id: record for record in before.publishers}
-        self._show(
-            Snapshot(
-                tuple(
-                    self._adopted(one, known.get(one.id, PublisherRecord(one.id, None)))
-                    for one in self._settings.publishers
-                )
-            )
-        )
+        records = (self._adopted(one, known.get(one.id)) for one in self._settings.publishers)
+        self._show(Snapshot(tuple(records)))
 
-    def _adopted(self, target: PublisherSettings, record: PublisherRecord) -> PublisherRecord:
+    def _adopted(self, target: PublisherSettings, before: PublisherRecord | None) -> PublisherRecord:
         """Lists that were worked off for another selection tell nothing of what this one leaves out."""
         rules = self._settings.collection
+        record = not_later(before or PublisherRecord(target.id, None), self._clock())
         selection = Selection.of(target, rules.shard)
         sources = tuple(
             replace(
@@ -129,7 +124,7 @@ class Engine:
             if one.source in target.sources
         )
         return replace(
-            not_later(record, self._clock()),
+            record,
             interval=rules.interval if rules.mode == "background" else None,
             sources=sources,
             offers=tuple(one for one in record.offers if selection.has(target.id, one.offer_id)),

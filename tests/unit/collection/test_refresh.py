@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.collection.snapshot import PublisherRecord, Snapshot
+from exporter.collection.snapshot import PublisherRecord, Snapshot, SourceRecord
 from exporter.config.selection import Selection
 from exporter.config.settings import ApiSettings, PublisherSettings
 from exporter.domain.errors import (
@@ -281,6 +281,9 @@ def test_a_clock_that_is_a_month_ahead_for_one_refresh(world: World) -> None:
     assert (publisher.last_refresh, publisher.last_success) == (now, now)
     assert b.since is not None
     assert (b.last_success, b.asked, b.tried, b.since.status) == (now,) * 4
+    ahead = replace(publisher, last_refresh=now + 9, sources=(SourceRecord("cloud_partner", (), now + 9),))
+    world.run().adopt(Snapshot((ahead,)))  # as from a state file
+    assert world.record.last_refresh == world.record.sources[0].last_success == now
 
 
 @pytest.mark.parametrize(
