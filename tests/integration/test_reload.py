@@ -1,7 +1,8 @@
-"""Reloading by signal and by request, well and badly, once and two hundred times."""
+"""Reloading by signal and by request, well and badly, once and many times."""
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 import time
@@ -88,55 +89,49 @@ def start(simulator: StartSimulator, command: Path, write_settings: WriteSetting
     return build
 
 
-@pytest.mark.parametrize("by", ["POST", "SIGHUP"])
-def test_reload(start: Start, by: str) -> None:
+def test_reload(start: Start) -> None:
     """New publishers are collected from now on, and what is known of the old ones stays."""
     site = start()
     site.exporter.wait_for_sample(UP, 1)
     known = {name: value for name, value in site.exporter.samples().items() if "_since_" in name}
     site.rewrite(publishers=["contoso", "fabrikam"])
-    site.reload(by)
+    site.reload("POST")
     site.exporter.wait_for_sample(OTHER, 1)
     samples = site.exporter.samples()
     assert samples[WELL] == 1
     assert {name: samples[name] for name in known} == known
     assert "configuration reloaded" in site.exporter.log
     site.rewrite(publishers=["fabrikam"])
-    site.reload(by)
+    site.reload("SIGHUP")
     wait_until(lambda: UP not in site.exporter.samples(), "contoso is gone")
     assert not [name for name in site.exporter.samples() if "contoso" in name]
 
 
-@pytest.mark.parametrize("by", ["POST", "SIGHUP"])
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        ("publishers: [", "is not YAML"),
-        ("publisher: [contoso]", "did you mean publishers?"),
-        ("{publishers: [contoso], collection: {interval: 0s}}", "collection.interval"),
-        ("{publishers: [contoso], auth: {token_file: /nonexistent}}", "cannot read /nonexistent"),
-        ("{}", "nothing to watch"),
-        (None, "No such file"),
-    ],
-    ids=["no YAML", "unknown key", "wrong value", "missing secret", "no publishers", "no file"],
-)
-def test_bad_file(start: Start, by: str, content: str | None, complaint: str) -> None:
-    """The old settings stay in force, and everybody is told; a good file heals it."""
+BAD = {
+    "publishers: [": "is not YAML",
+    "publisher: [contoso]": "did you mean publishers?",
+    "{publishers: [contoso], collection: {interval: 0s}}": "collection.interval",
+    "{publishers: [contoso], auth: {token_file: /nonexistent}}": "cannot read /nonexistent",
+    "{}": "nothing to watch",
+    None: "No such file",
+}
+
+
+def test_a_bad_file_leaves_the_old_settings_in_force(start: Start) -> None:
+    """Everybody is told, whoever asked; a good file heals it."""
     site = start()
     site.exporter.wait_for_sample(UP, 1)
     when, good = site.exporter.samples()[WHEN], site.file.read_text(encoding="utf-8")
-    site.file.unlink() if content is None else site.file.write_text(content, encoding="utf-8")
-    if by == "POST":
-        answer = site.post()
-        assert answer.status_code == 500
-        assert complaint in answer.text
-    else:
-        site.exporter.signal(signal.SIGHUP)
-    site.exporter.wait_for_sample(WELL, 0)
-    assert site.exporter.samples()[WHEN] == when
-    line = next(line for line in site.exporter.log.splitlines() if "configuration not reloaded" in line)
-    assert "level=error" in line
-    assert complaint in line
+    for number, (content, complaint) in enumerate(BAD.items()):
+        site.file.unlink() if content is None else site.file.write_text(content, encoding="utf-8")
+        if number % 2:
+            site.exporter.signal(signal.SIGHUP)
+        else:
+            answer = site.post()
+            assert answer.status_code == 500
+            assert complaint in answer.text
+        site.exporter.wait_for_text(f"level=error .*configuration not reloaded.*{re.escape(complaint)}")
+        assert (site.exporter.samples()[WELL], site.exporter.samples()[WHEN]) == (0, when)
     refreshes = site.exporter.samples()[REFRESHES]
     wait_until(lambda: site.exporter.samples()[REFRESHES] > refreshes, "the old settings at work")
     assert site.exporter.samples()[UP] == 1
@@ -145,7 +140,7 @@ def test_bad_file(start: Start, by: str, content: str | None, complaint: str) ->
     assert site.exporter.samples()[WELL] == 1
 
 
-def test_two_hundred_reloads(start: Start) -> None:
+def test_many_reloads_leave_nothing_behind(start: Start) -> None:
     """No thread, file or connection is left behind, and the process is well throughout."""
     site = start(collection={"interval": "1h", "stale_after": "1d"})
     site.exporter.wait_for_sample(UP, 1)
@@ -160,7 +155,7 @@ def test_two_hundred_reloads(start: Start) -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        for number in range(200):
+        for number in range(60):
             site.rewrite(collection={"timeout": f"{number + 10}s"})
             assert site.post().status_code == 200
             if number == 20:
@@ -173,7 +168,7 @@ def test_two_hundred_reloads(start: Start) -> None:
     assert late["threads"] <= early["threads"] + 1
     assert late["files"] <= early["files"] + 2
     assert set(health) == {200}
-    assert 1 <= site.exporter.samples()[REFRESHES] <= 201, "each engine refreshes once, unless the next one comes first"
+    assert 1 <= site.exporter.samples()[REFRESHES] <= 61, "each engine refreshes once, unless the next one comes first"
     site.exporter.wait_for_sample(UP, 1)
     assert "Traceback" not in site.exporter.log
 
@@ -189,29 +184,18 @@ def settled(site: Site) -> dict[str, int]:
     return lowest
 
 
-def test_reload_without_a_change(start: Start) -> None:
-    """Nothing is asked anew."""
+def test_reload_while_a_refresh_hangs(start: Start) -> None:
+    """The new settings begin at once; what the old refresh finds in the end is never shown."""
     site = start(collection={"interval": "1h", "stale_after": "1d"})
     site.exporter.wait_for_sample(UP, 1)
-    for _ in range(3):
-        site.reload("POST")
-    assert site.exporter.samples()[REFRESHES] == 1
-    assert "changed=False" in site.exporter.log or "changed=false" in site.exporter.log
-
-
-@pytest.mark.parametrize("mode", ["background", "on_scrape"])
-def test_reload_while_a_refresh_hangs(start: Start, mode: str) -> None:
-    """The new settings begin at once; what the old refresh finds in the end is never shown."""
-    site = start(collection={"interval": "1h", "stale_after": "1d", "mode": mode})
-    site.exporter.wait_for_sample(UP, 1)
-    site.api.control("POST", "faults", json={"kind": "slow", "seconds": 2, "times": 1, "operation": "list_offers"})
+    site.api.control("POST", "faults", json={"kind": "slow", "seconds": 1, "times": 1, "operation": "list_offers"})
     site.rewrite(collection={"timeout": "11s"})
     site.post()
     wait_until(lambda: site.api.control("GET", "faults").json()[0]["hits"], "a slow refresh under way")
     site.rewrite(publishers=["fabrikam"])
     assert site.post().status_code == 200
     site.exporter.wait_for_sample(OTHER, 1)
-    end = time.monotonic() + 2.5
+    end = time.monotonic() + 1.5
     while time.monotonic() < end:
         samples = site.exporter.samples()
         assert samples[OTHER] == 1
@@ -219,19 +203,3 @@ def test_reload_while_a_refresh_hangs(start: Start, mode: str) -> None:
         time.sleep(0.05)
     assert site.exporter.get("/-/healthy").status_code == site.exporter.get("/-/ready").status_code == 200
     assert "Traceback" not in site.exporter.log
-
-
-def test_what_needs_a_restart(start: Start) -> None:
-    site = start()
-    site.exporter.wait_for_sample(UP, 1)
-    site.rewrite(log={"level": "debug"})
-    site.reload("POST")
-    assert "changes of web, log and collection.state_file need a restart" in site.exporter.log
-
-
-def test_reload_is_not_for_everybody(start: Start) -> None:
-    site = start(web={"enable_lifecycle": False})
-    answer = site.post()
-    assert answer.status_code == 403
-    assert "--web.enable-lifecycle" in answer.text
-    assert requests.get(site.exporter.url + "/-/reload", timeout=10).status_code == 405

@@ -201,13 +201,6 @@ def test_weekends_count_if_the_record_shows_that_they_matter() -> None:
         assert hours(one, pools, now=friday) == pytest.approx((expected, expected), abs=3)
 
 
-def test_it_is_the_same_each_time() -> None:
-    rng = random.Random(2)
-    pools = [pool(name, [rng.uniform(1, 9) * DAY for _ in range(50)]) for name in "ab"]
-    one = published(step("a", BUSY), step("b", TO_COME), since=NOW - DAY)
-    assert len({outlook(one, *pools).expected for _ in range(3)}) == 1  # type: ignore[union-attr]  # there is one
-
-
 def test_it_holds_for_half_an_hour_while_nothing_happens_and_it_is_far_off() -> None:
     def again(before: OfferRecord, later: float, pools: tuple[Pool, ...], **changes: Any) -> Outlook | None:
         blank = replace(before, outlook=None, **changes)
