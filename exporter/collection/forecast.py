@@ -66,29 +66,31 @@ class Basis:
         return advanced(time, seconds) if self.in_working_time else time + seconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
-    """Past durations of a step since they last changed their nature, in the time that fits them."""
+    """Past durations of a step since they last changed their nature, in the time that fits them; `name` tells whose."""
 
+    name: str
     since: float
     in_working_time: bool
     durations: tuple[Duration, ...]
 
     @classmethod
-    def of(cls, durations: Sequence[Duration], context: Record | None = None) -> Record:
+    def of(cls, name: str, durations: Sequence[Duration], context: Record | None = None) -> Record:
         """Learn from durations, the newest last; those of one offer are seen in the context of those of its type."""
         rests = _rests_at_weekends(durations) if context is None else context.in_working_time
         known = [one for one in durations if context is None or one.ended >= context.since]
         place = changed_at([_seconds(one, in_working_time=rests) for one in known], ENOUGH)
-        return cls(known[place].ended if place else float("-inf"), rests, tuple(known[place:]))
+        return cls(name, known[place].ended if place else float("-inf"), rests, tuple(known[place:]))
 
-    def basis(self, name: str) -> Basis | None:
+    @cached_property
+    def basis(self) -> Basis | None:
         """What is known by it, if it is long enough."""
         if len(self.durations) < ENOUGH:
             return None
         plain = Recorded([one.seconds for one in self.durations])
         working = [_seconds(one, in_working_time=True) for one in self.durations] if self.in_working_time else ()
-        usual = Usual(float(round(plain.quantile(0.5))), float(round(plain.quantile(0.95))), name)
+        usual = Usual(float(round(plain.quantile(0.5))), float(round(plain.quantile(0.95))), self.name)
         return Basis(Recorded(working) if working else plain, self.in_working_time, usual)
 
 
@@ -109,8 +111,8 @@ class Outlooks:
     def __init__(self, pools: Sequence[Pool], now: float) -> None:
         self._now = now
         self._pools = {(one.source, one.offer_type, one.step_id): one for one in pools}
-        self._of_type: dict[tuple[str, str, str], tuple[Record, Basis | None]] = {}
-        self._of_all: dict[tuple[str, str], Basis | None] = {}
+        self._of_type: dict[tuple[str, str, str], Record] = {}
+        self._of_all: dict[tuple[str, str], Record] = {}
 
     def seen(self, record: OfferRecord, before: OfferRecord | None = None) -> OfferRecord:
         """The record with its outlook, which may be that of `before`: None for an offer that is not being published or of which nothing can be said."""
@@ -153,23 +155,21 @@ class Outlooks:
         return tuple(sorted(known - shown))
 
     def _basis(self, offer: Offer, step: Step, own: Sequence[Duration]) -> Basis | None:
-        record, of_type = self._type(offer.source, offer.offer_type, step.step_id)
-        of_offer = Record.of(own, record).basis("offer") if len(own) >= ENOUGH else None
-        return of_offer or of_type or self._all(offer.source, step.step_id) or _estimated(step)
+        of_type = self._type(offer.source, offer.offer_type, step.step_id)
+        of_offer = Record.of("offer", own, of_type)
+        return of_offer.basis or of_type.basis or self._all(offer.source, step.step_id).basis or _estimated(step)
 
-    def _type(self, *key: str) -> tuple[Record, Basis | None]:
-        source, offer_type, step_id = key
+    def _type(self, source: str, offer_type: str, step_id: str) -> Record:
         if (source, offer_type, step_id) not in self._of_type:
             pool = self._pools.get((source, offer_type, step_id))
-            record = Record.of(pool.unpacked() if pool else ())
-            self._of_type[source, offer_type, step_id] = record, record.basis("type")
+            self._of_type[source, offer_type, step_id] = Record.of("type", pool.unpacked() if pool else ())
         return self._of_type[source, offer_type, step_id]
 
-    def _all(self, source: str, step_id: str) -> Basis | None:
+    def _all(self, source: str, step_id: str) -> Record:
         if (source, step_id) not in self._of_all:
             pools = (one for key, one in self._pools.items() if (key[0], key[2]) == (source, step_id))
             durations = sorted(chain.from_iterable(one.unpacked() for one in pools))
-            self._of_all[source, step_id] = Record.of(durations[-DURATIONS:]).basis("all")
+            self._of_all[source, step_id] = Record.of("all", durations[-DURATIONS:])
         return self._of_all[source, step_id]
 
     def _expected(

@@ -225,44 +225,30 @@ def _infos(family: Info[Any], rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _states(family: States[Any], rows: Sequence[Row]) -> Iterator[str]:
-    head, tail = _around(family)
+    blocks = {
+        active: "".join(
+            _template(family, {family.extra[0]: state}) + ("1.0\n" if state == active else "0.0\n")
+            for state in family.values
+        ).format
+        for active in family.values
+    }
     read = family.read
-    until = {state: family.values[: number + 1] for number, state in enumerate(family.values)}
-    after = {state: family.values[number + 1 :] for number, state in enumerate(family.values)}
     for ids, row in rows:
         state = read(row)
-        if state is None:
-            continue
-        start, end = head(*ids), tail(*ids)
-        between = f"{end}0.0\n{start}"
-        yield f"{start}{between.join(until[state])}{end}1.0\n"
-        if after[state]:
-            yield f"{start}{between.join(after[state])}{end}0.0\n"
+        if state is not None:
+            yield blocks[state](*ids)
 
 
 def _counts(family: Counts[Any], rows: Sequence[Row]) -> Iterator[str]:
-    head, tail = _around(family)
-    some = "".join(
+    block = "".join(
         _template(family, {family.extra[0]: value}) + f"{{{place}}}\n"
         for place, value in enumerate(family.values, start=len(family.ids))
     ).format
     read, number = family.read, _Numbers()
     for ids, row in rows:
         counts = read(row)
-        if counts is None:
-            continue
-        if any(counts):
-            yield some(*ids, *map(number.__getitem__, counts))
-        else:
-            start, end = head(*ids), tail(*ids)
-            between = f"{end}0.0\n{start}"
-            yield f"{start}{between.join(family.values)}{end}0.0\n"
-
-
-def _around(family: Family[Any]) -> tuple[Callable[..., str], Callable[..., str]]:
-    """Split the sample line at the value of the one label that varies within a row."""
-    head, tail = _template(family, {family.extra[0]: "\0"}).split("\0")
-    return head.format, tail.format
+        if counts is not None:
+            yield block(*ids, *map(number.__getitem__, counts))
 
 
 class _Escaped(dict[str, str]):
