@@ -88,7 +88,8 @@ def test_every_source_has_to_give_its_list_once(house: House, error: SourceError
 def test_a_list_that_was_asked_for_other_offers_does_not_count(
     house: House, before: dict[str, Any], after: dict[str, Any]
 ) -> None:
-    first = house.run(*before.pop("offers", ()), **before)
+    settings = dict(before)
+    first = house.run(*settings.pop("offers", ()), **settings)
     house.cloud.refusal = house.center.refusal = UpstreamError("down")
     wanted = after.get("sources", BOTH[:1])
     assert house.known(**after)[0] == wanted
