@@ -163,20 +163,6 @@ def test_a_file_that_cannot_be_used_is_set_aside(exporter: StartExporter, tmp_pa
     wait_until(state.exists, "a new state file")
 
 
-def test_once_leaves_what_it_knows(
-    simulator: StartSimulator, run: Callable[..., Process], write_settings: WriteSettings, tmp_path: Path
-) -> None:
-    """A cron job with --once keeps since-times from run to run."""
-    api = simulator()
-    api.put_offer("contoso", "vm", OFFER)
-    state = {"state_file": str(tmp_path / "state.json")}
-    settings = write_settings({"api": {"base_url": api.url}, "collection": state})
-    outputs = [run(f"--config.file={settings}", "--once").output for _ in range(2)]
-    kept = [[line for line in output.splitlines() if "_since_timestamp_seconds{" in line] for output in outputs]
-    assert kept[0]
-    assert kept[0] == kept[1]
-
-
 def test_sigterm_during_a_refresh(simulator: StartSimulator, exporter: StartExporter, tmp_path: Path) -> None:
     """What was known before is written; the refresh that is cut off changes nothing."""
     api = simulator()
