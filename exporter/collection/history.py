@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since, SourceRecord
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since
 from exporter.domain.offers import Offer, Step
 
 __all__ = ["not_later", "trace"]
@@ -35,7 +35,7 @@ def not_later(record: PublisherRecord, now: float) -> PublisherRecord:
         record,
         last_refresh=_clamp(record.last_refresh, now),
         last_success=_clamp(record.last_success, now),
-        sources=tuple(_source(one, now) for one in record.sources),
+        sources=tuple(replace(one, last_success=_clamp(one.last_success, now)) for one in record.sources),
         offers=tuple(_offer(one, now) for one in record.offers),
         departed=tuple(_offer(one, now) for one in record.departed),
         pools=record.pools if (record.last_refresh or 0) <= now else tuple(one.until(now) for one in record.pools),
@@ -44,10 +44,6 @@ def not_later(record: PublisherRecord, now: float) -> PublisherRecord:
 
 def _clamp(time: float | None, now: float) -> float | None:
     return None if time is None else min(time, now)
-
-
-def _source(record: SourceRecord, now: float) -> SourceRecord:
-    return record if (record.last_success or 0) <= now else replace(record, last_success=now)
 
 
 def _offer(record: OfferRecord, now: float) -> OfferRecord:

@@ -112,11 +112,8 @@ class Past:
     @property
     def last(self) -> PastPublication | None:
         """The publication that ended last."""
-        return (
-            PastPublication.unpacked(self.publications[self.publications.rfind(" ") + 1 :])
-            if self.publications
-            else None
-        )
+        newest = self.publications.rpartition(" ")[2]
+        return PastPublication.unpacked(newest) if newest else None
 
     def durations(self, source: str) -> Mapping[str, tuple[Duration, ...]]:
         """How long each step took the last times, the newest last."""
@@ -285,11 +282,9 @@ def _told(step: Step, now: float) -> Duration | None:
 
 
 def _observed(begun: float | None, now: float, *, is_seen: bool) -> Duration | None:
-    return (
-        Duration(round(now), round(now - begun), is_told=False)
-        if is_seen and begun is not None and begun <= now
-        else None
-    )
+    if not is_seen or begun is None or begun > now:
+        return None
+    return Duration(round(now), round(now - begun), is_told=False)
 
 
 def _with_told(past: Past, offer: Offer, now: float) -> Past:

@@ -15,7 +15,7 @@ _NO_PARTS = frozenset({"", ".", ".."})
 
 
 def is_target(publisher_id: str, offer_id: str) -> bool:
-    """Tell whether these ids can be written as `publisher/offer`, which is split at the first slash, and asked for.
+    """Whether these ids can be written as `publisher/offer`, which is split at the first slash, and asked for.
 
     An offer id may hold whatever can be printed, slashes too, for it is quoted in the path of a request; but none of its
     parts may be one that leads to another path, should a server on the way undo that.
@@ -28,7 +28,7 @@ def _is_id(value: str) -> bool:
 
 
 def targets(publisher: PublisherRecord) -> Iterator[OfferRecord]:
-    """Give the offers that can be asked for: those of the settings, seen or not, or else all that the lists told."""
+    """The offers that can be asked for: those of the settings, seen or not, or else all that the lists told."""
     return (one for one in _offers(publisher) if is_target(one.publisher_id, one.offer_id))
 
 

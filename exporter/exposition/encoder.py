@@ -55,11 +55,11 @@ class Packed:
     size: int
 
     def plain(self, tail: bytes) -> Body:
-        """Give the text, with `tail` (the exporter's own metrics) at its end."""
+        """The text, with `tail` (the exporter's own metrics) at its end."""
         return Body(self.size + len(tail), lambda: chain(self._inflated(), (tail,)))
 
     def gzipped(self, tail: bytes) -> Body:
-        """Give the same as one gzip member; only `tail` is compressed now."""
+        """The same as one gzip member; only `tail` is compressed now."""
         packer = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
         end = packer.compress(tail) + packer.flush()
         crc = zlib.crc32(tail, self.crc)
@@ -201,7 +201,7 @@ def _head(family: Family[Any], *, openmetrics: bool) -> str:
 
 
 def _template(family: Family[Any], marks: dict[str, str]) -> str:
-    """Write the start of a sample line; `marks` stand for label values, labels without one are ids, by position."""
+    """The start of a sample line; `marks` stand for label values, labels without one are ids, by position."""
     marks = {label: f"{{{position}}}" for position, label in enumerate(family.ids)} | marks
     labels = ",".join(f'{label}="{marks[label]}"' for label in sorted(family.labels))
     return f"{family.name}{{{{{labels}}}}} "

@@ -294,7 +294,7 @@ def families(*, message_text: bool) -> tuple[Family[Any], ...]:
 
 
 def documented() -> tuple[Documented, ...]:
-    """List every metric that the exporter defines: those of the snapshot, then its own."""
+    """Every metric that the exporter defines: those of the snapshot, then its own."""
     snapshot = (
         Documented(
             one.name, one.kind, one.help, {label: one.values if label in one.extra else () for label in one.labels}
