@@ -103,6 +103,8 @@ def test_by_the_estimate_of_microsoft(estimate: str, since: float, expected: tup
     assert found == (expected and pytest.approx(expected, abs=0.1))
     told = outlook(one)
     assert told is None or told.usual == {}
+    if since == NOW:
+        assert hours(published(step("a", TO_COME, estimate))) == found
 
 
 def test_the_step_under_way_counts_what_has_passed() -> None:

@@ -105,7 +105,8 @@ def test_offers_that_the_settings_name_need_no_list(house: House, error: SourceE
     house.run("offer-1")
     house.cloud.refusal = error
     assert house.known("offer-1", "phantom", "offer-1") == ((), ["offer-1", "phantom"])
-    assert [one.offer is None for one in house.world.record.offers] == [False, True]
+    for offers in (house.world.record.offers, targets(house.world.record)):
+        assert [one.offer is None for one in offers] == [False, True]
 
 
 @pytest.mark.parametrize("named", [(), NAMES])
