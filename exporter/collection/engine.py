@@ -36,7 +36,7 @@ log = structlog.get_logger("exporter.collection")
 class Engine:
     """Collects what the settings name.
 
-    `publish` gets each new snapshot, `save` the last one of each refresh; after `retire` or `stop` neither gets any.
+    `publish` gets each new snapshot, `save` the last one of each refresh; after `stop` neither gets any.
     `clock` is Unix time, `monotonic` measures durations, both in seconds.
 
     Raises:

@@ -31,15 +31,13 @@ class Fetch:
     stale_after: float
     terminal_interval: float
 
-    def ask(self, source: Source, before: OfferRecord, candidate: Candidate, deadline: Deadline) -> Answer:
-        """Fetch the offer; raises SourceError."""
+    def ask(self, source: Source, before: OfferRecord, listed: Offer | None, deadline: Deadline) -> Answer:
+        """Fetch the offer, of which `listed` is the entry in a list, if any has one; raises SourceError."""
         told = before.offer if before.told_by == source.name else None
-        query = OfferQuery(
-            before.publisher_id, before.offer_id, candidate.listed, told, may_reuse=self._details_hold(before)
-        )
+        query = OfferQuery(before.publisher_id, before.offer_id, listed, told, may_reuse=self._details_hold(before))
         return source.fetch_offer(query, deadline)
 
-    def told(self, before: OfferRecord, candidate: Candidate, answer: Answer) -> OfferRecord:
+    def told(self, before: OfferRecord, listed: Offer | None, answer: Answer) -> OfferRecord:
         """The record of an offer that a source told; details that are not there are no failure, others that failed are."""
         for gap in answer.gaps:
             self.count(gap)
@@ -47,14 +45,13 @@ class Fetch:
         is_reused = self._details_hold(before) and before.offer is not None and answer.offer.reuses(before.offer)
         asked = before.asked if is_reused else self.clock()
         failure = failures[0] if failures else None
-        return self._record(before, answer.offer, candidate, failure, asked=None if answer.gaps else asked)
+        return self._record(before, answer.offer, listed, failure, asked=None if answer.gaps else asked)
 
     def untold(self, inquiry: Inquiry) -> OfferRecord:
         """The record of an offer that no source told: its entry in a list if that is all there ever was, else as before."""
-        before, listed = inquiry.before, inquiry.only_listed
-        if listed is not None:
-            candidate = Candidate(listed.listed.source, inquiry.entry)
-            return self._record(before, listed.listed, candidate, asked=self.clock() if listed.is_lasting else None)
+        before, only = inquiry.before, inquiry.only_listed
+        if only is not None:
+            return self._record(before, only.listed, inquiry.entry, asked=self.clock() if only.is_lasting else None)
         failure = inquiry.failure
         if not inquiry.was_asked:
             return replace(before, failure=failure)  # counted and logged with the list that is missing
@@ -75,7 +72,7 @@ class Fetch:
         self,
         before: OfferRecord,
         offer: Offer,
-        candidate: Candidate,
+        listed: Offer | None,
         failure: Failure | None = None,
         *,
         asked: float | None,
@@ -87,7 +84,7 @@ class Fetch:
             before.publisher_id,
             before.offer_id,
             offer,
-            listed=candidate.listed,
+            listed=listed,
             asked=asked,
             since=trace(offer, before, now),
             last_success=now,

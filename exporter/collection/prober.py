@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import structlog
 
 from exporter.collection.fetch import Fetch
-from exporter.collection.merge import Candidate
 from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Snapshot
 from exporter.collection.targets import is_target
 from exporter.collection.workers import Workers
@@ -42,7 +41,6 @@ class UnknownOfferError(TargetError):
 class _Target:
     publisher_id: str
     offer_id: str
-    credential: str
     source: str
 
 
@@ -50,8 +48,8 @@ class Prober:
     """Fetches single offers by the workers of their source; two that ask for the same one at once share the fetch.
 
     Only publishers in the settings can be probed, with the offers named there if any are: whoever reaches the exporter
-    must not be able to send its credentials elsewhere. Sources and their workers come by credential and name. Where none are named, the lists tell which offers there are, as soon
-    as all of them are known: an id that somebody has made up must not cost a request. Each probe has at most `seconds`, or
+    must not be able to send its credentials elsewhere. Sources and their workers come by credential and name. Where no offers
+    are named, the lists tell which there are, as soon as all of them are known: an id that somebody has made up must not cost a request. Each probe has at most `seconds`, or
     as long as its caller waits if that is shorter: what nobody waits for must not keep others out.
     """
 
@@ -68,9 +66,8 @@ class Prober:
         monotonic: Callable[[], float],
     ) -> None:
         self._selections = {one.id: Selection.of(one, shard) for one in publishers}
-        self._credentials = {one.id: one.credential for one in publishers}
-        self._sources = sources
-        self._workers = workers
+        self._sources = {one.id: sources[one.credential] for one in publishers}
+        self._workers = {one.id: workers[one.credential] for one in publishers}
         self._fetch = fetch
         self._latest = latest
         self._seconds = seconds
@@ -93,7 +90,7 @@ class Prober:
             if flight is not None:
                 return flight
             deadline = Deadline(min(seconds, self._seconds), self._monotonic)
-            flight = self._workers[wanted.credential][wanted.source].submit("probes", self._ask, wanted, deadline)
+            flight = self._workers[wanted.publisher_id][wanted.source].submit("probes", self._ask, wanted, deadline)
             self._flights[wanted] = flight
         flight.add_done_callback(lambda _: self._flights.pop(wanted, None))
         return flight
@@ -110,8 +107,7 @@ class Prober:
         if source is not None and source not in selection.sources:
             raise TargetError(f"{publisher_id} has no source of this name; it has {', '.join(selection.sources)}")
         record = self._known(publisher_id, offer_id, selection)
-        credential = self._credentials[publisher_id]
-        return _Target(publisher_id, offer_id, credential, source or _usual_source(selection, record))
+        return _Target(publisher_id, offer_id, source or _usual_source(selection, record))
 
     def _known(self, publisher_id: str, offer_id: str, selection: Selection) -> OfferRecord | None:
         """What a refresh has seen of the offer; raises UnknownOfferError if it cannot be one of those here."""
@@ -124,17 +120,16 @@ class Prober:
         return record
 
     def _ask(self, target: _Target, deadline: Deadline) -> OfferRecord:
-        before = self._before(target)
-        candidate = Candidate(target.source, before.listed)
+        before, source = self._before(target), self._sources[target.publisher_id][target.source]
         try:
             deadline.check()  # it may have waited for a worker until its scraper had left
-            answer = self._fetch.ask(self._sources[target.credential][target.source], before, candidate, deadline)
+            answer = self._fetch.ask(source, before, before.listed, deadline)
         except SourceError as error:
             failure = Failure.of(error)
             about = {"publisher_id": target.publisher_id, "offer_id": target.offer_id}
             log.warning("probe failed", **about, reason=failure.reason, error=failure.text)
             return OfferRecord(target.publisher_id, target.offer_id, failure=failure)
-        record = self._fetch.told(before, candidate, answer)
+        record = self._fetch.told(before, before.listed, answer)
         with self._lock:
             self._kept[target] = record
             self._kept.move_to_end(target)

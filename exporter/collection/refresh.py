@@ -176,7 +176,7 @@ class Refresh:
     def _ask(self, inquiry: Inquiry, candidate: Candidate) -> Answer:
         if not self.deadline.remaining():
             raise _LeftOutError(OVER)
-        return self.fetch.ask(self.sources[candidate.source], inquiry.before, candidate, self.deadline)
+        return self.fetch.ask(self.sources[candidate.source], inquiry.before, candidate.listed, self.deadline)
 
     def _work_off(self) -> None:
         while self._running:
@@ -195,7 +195,7 @@ class Refresh:
             self._failed(run, error)
         else:
             self._answered.add(run.candidate.source)
-            self._settle(self.fetch.told(run.inquiry.before, run.candidate, answer))
+            self._settle(self.fetch.told(run.inquiry.before, run.candidate.listed, answer))
 
     def _failed(self, run: _Running, error: Exception) -> None:
         """Go on with the next source, while there is time."""
