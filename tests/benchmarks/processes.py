@@ -32,13 +32,13 @@ def simulator(offers: int) -> Iterator[str]:
 
 @contextlib.contextmanager
 def exporter(
-    api: str, publisher: str, interval: str = "1h", *, pace: int = 1000, state: Path | None = None
+    api: str, interval: str = "1h", *, pace: int = 1000, state: Path | None = None
 ) -> Iterator[tuple[int, int]]:
     """Run the exporter against that simulator, at `pace` requests per second; gives its process id and port."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "exporter.yaml"
         settings.write_text(
-            f"publishers: [{publisher}]\napi: {{base_url: '{api}', requests_per_second: {pace}}}\nauth: {{token: x}}\n"
+            f"publishers: [{PUBLISHER}]\napi: {{base_url: '{api}', requests_per_second: {pace}}}\nauth: {{token: x}}\n"
             f"collection: {{interval: {interval}, terminal_interval: 0s, stale_after: 1d, "
             f"state_file: {json.dumps(str(state)) if state else 'null'}}}\nweb: {{listen_address: '127.0.0.1:0'}}\n",
             encoding="utf-8",

@@ -27,7 +27,7 @@ from exporter.exposition.publication import Publication
 from exporter.telemetry.metrics import Telemetry
 from tests.benchmarks.forecast import forecast
 from tests.benchmarks.measure import alternate, percentile, process_cpu, process_rss, table
-from tests.benchmarks.processes import BIN, PUBLISHER, exporter, get, simulator, wait_until_ready
+from tests.benchmarks.processes import BIN, exporter, get, simulator, wait_until_ready
 from tests.benchmarks.sample import NOW, STALE, Reference, snapshot
 from tests.benchmarks.shards import shards
 
@@ -110,7 +110,7 @@ def latency() -> str:
 
 
 def _scrapes(api: str, interval: str, *, pace: int, state: Path, count: int = 600) -> tuple[list[float], float]:
-    with exporter(api, PUBLISHER, interval, pace=pace, state=state) as (pid, port):
+    with exporter(api, interval, pace=pace, state=state) as (pid, port):
         wait_until_ready(port)
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         assert len(get(connection, "/metrics")[1]) > 1_000_000, "there are no offers to measure"
@@ -129,7 +129,7 @@ def memory() -> str:
     """Resident memory of a real process after refreshes and scrapes."""
     rows = []
     for offers in (50, 1000, 10_000):
-        with simulator(offers) as api, exporter(api, PUBLISHER, "20s" if offers > 1000 else "2s") as (pid, port):
+        with simulator(offers) as api, exporter(api, "20s" if offers > 1000 else "2s") as (pid, port):
             wait_until_ready(port)
             peak = process_rss(pid)
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -154,7 +154,7 @@ def startup() -> str:
         subprocess.run(imports, check=True)
         bare.append(time.perf_counter() - started)
         started = time.perf_counter()
-        with exporter("http://127.0.0.1:9", PUBLISHER) as (_, port):
+        with exporter("http://127.0.0.1:9") as (_, port):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             assert get(connection, "/-/healthy")[0] == http.HTTPStatus.OK
             real.append(time.perf_counter() - started)
