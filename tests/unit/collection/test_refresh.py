@@ -217,7 +217,7 @@ def test_what_a_refresh_had_no_time_for_comes_first_in_the_next(world: World) ->
 
 
 def test_a_call_that_hangs_does_not_hold_the_refresh(world: World) -> None:
-    world.run(timeout="50ms")
+    world.run(timeout="500ms")
     release = threading.Event()
 
     def hang() -> Offer:

@@ -177,7 +177,7 @@ class TestOneSourceAsAWhole:
             release.wait(10)
             return world.cloud.offer("x", RUNNING)
 
-        world.all_sources(timeout="300ms")
+        world.all_sources(timeout="1s")
         slow, quick = ([f"{kind}-{number}" for number in range(20)] for kind in ("slow", "quick"))
         seen = world.see(cloud=dict.fromkeys(slow, hang), center=dict.fromkeys(quick, RUNNING))
         release.set()
