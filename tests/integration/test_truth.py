@@ -403,18 +403,15 @@ def test_an_offer_that_comes_back_keeps_its_times(watch: Watch) -> None:
 
 
 def test_offers_that_hang_hold_up_no_other_api(watch: Watch) -> None:
-    """B.11: twenty of them, at the default number of workers; each is asked for in vain, or left out and counted."""
+    """B.11: twenty of them, at the default number of workers, which is eight."""
     entries = [{**ENTRY, "id": f"slow-{number}"} for number in range(20)]
     hanging = [one["id"] for one in entries]
     answers = {CLOUD.format(one): Reply({}, after=30) for one in hanging}
     watched = watch({"collection": {"timeout": "3s"}}, **{CLOUD_LIST: entries}, **answers)
     samples = watched.look()
     assert [samples[of("offer_up", one)] for one in ("app", "saas")] == [1, 1]
-    failed = [one for one in hanging if samples.get(of("offer_up", one)) == 0]
-    left_out = samples['azure_marketplace_publisher_offers_left_out{publisher_id="contoso"}']
-    assert failed
-    assert left_out
-    assert len(failed) + left_out == len(entries)
+    assert {samples[of("offer_up", one)] for one in hanging} == {0}
+    assert samples['azure_marketplace_publisher_offers_left_out{publisher_id="contoso"}'] <= 12
 
 
 def test_a_pause_of_one_api_is_none_of_another(watch: Watch) -> None:
