@@ -404,8 +404,8 @@ def test_an_offer_that_comes_back_keeps_its_times(watch: Watch) -> None:
 
 def test_offers_that_hang_hold_up_no_other_api(watch: Watch) -> None:
     """B.11: twenty of them, at the default number of workers, which is eight."""
-    entries = [{**ENTRY, "id": f"slow-{number}"} for number in range(20)]
-    hanging = [one["id"] for one in entries]
+    hanging = [f"slow-{number}" for number in range(20)]
+    entries = [{**ENTRY, "id": one} for one in hanging]
     answers = {CLOUD.format(one): Reply({}, after=30) for one in hanging}
     watched = watch({"collection": {"timeout": "3s"}}, **{CLOUD_LIST: entries}, **answers)
     samples = watched.look()
