@@ -83,9 +83,15 @@ def _act(command: CommandLine, load: Callable[[], Settings]) -> int:
         return _healthcheck(command.web)
     if command.config.check:
         return _check(_demo_settings(command) if command.demo else load())
-    if command.demo:
-        return _demo(command)
-    return _once(load()) if command.once else _serve(load)
+    with _logs(command) as hidden, _upstream(command, load) as settings:
+        from exporter.service import Service
+
+        service = Service(settings(), settings)
+        hidden.append(service.secrets)
+        if command.once:
+            return _print(service)
+        service.run()
+    return 0
 
 
 def _settings(arguments: Sequence[str]) -> Settings:
@@ -105,17 +111,6 @@ def _version() -> int:
     return _say(f"azure-marketplace-exporter {package_version()} (Python {sys.version.split()[0]})\n")
 
 
-def _serve(load: Callable[[], Settings]) -> int:
-    settings = load()
-    with _logs(settings) as hidden:
-        from exporter.service import Service
-
-        service = Service(settings, load)
-        hidden.append(service.secrets)
-        service.run()
-    return 0
-
-
 def _check(settings: Settings) -> int:
     """Do what a start does with files and secrets, but listen nowhere, ask nobody and take nothing from who runs."""
     from exporter.collection.state import check
@@ -130,15 +125,6 @@ def _check(settings: Settings) -> int:
     if problems:
         raise ConfigError(problems)
     return _say("the settings are good\n")
-
-
-def _once(settings: Settings) -> int:
-    with _logs(settings) as hidden:
-        from exporter.service import Service
-
-        service = Service(settings, lambda: settings)
-        hidden.append(service.secrets)
-        return _print(service)
 
 
 def _print(service: Service) -> int:
@@ -161,17 +147,17 @@ def _demo_settings(command: CommandLine, api_url: str = "http://localhost") -> S
     return demo_settings(command, api_url)
 
 
-def _demo(command: CommandLine) -> int:
-    from exporter.service import Service
+@contextmanager
+def _upstream(command: CommandLine, load: Callable[[], Settings]) -> Iterator[Callable[[], Settings]]:
+    """How to load the settings; for the demo, those of a simulator that runs meanwhile."""
+    if not command.demo:
+        yield load
+        return
     from exporter.simulator import Simulator, demo, serve_in_thread
 
-    with _logs(command), serve_in_thread(Simulator(demo(epoch=time.time())).app) as simulator:
-        simulated = _demo_settings(command, simulator.url)
-        service = Service(simulated, lambda: simulated)
-        if command.once:
-            return _print(service)
-        service.run()
-    return 0
+    with serve_in_thread(Simulator(demo(epoch=time.time())).app) as simulator:
+        settings = _demo_settings(command, simulator.url)
+        yield lambda: settings
 
 
 @contextmanager

@@ -23,9 +23,10 @@ from starlette.requests import Request
 
 from exporter.pages.streaming import stream
 from exporter.web import server
+from exporter.web.listen import listen, url
 from exporter.web.live_config import LiveConfig
 from exporter.web.protocol import LimitedProtocol
-from exporter.web.server import listen, serve, url
+from exporter.web.server import serve
 from tests.certificates import Authority
 
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from exporter.domain.errors import ConfigError
 from exporter.web import tls
-from exporter.web.tls import allowed, server_context
+from exporter.web.tls import is_allowed, server_context
 from exporter.web.web_config import TlsServerConfig
 from tests.certificates import Authority, pem
 
@@ -180,11 +180,11 @@ def test_certificates_of_clients(authority: Authority, pair: dict[str, Path], tm
 def test_only_allowed_names_pass(authority: Authority, pair: dict[str, Path], name: str, *, fits: bool) -> None:
     names = {"prometheus.example", "10.0.0.1", "fe80::1", "a@example.org", "spiffe://example/prometheus"}
     context = server_context(config(pair, client_auth_type="VerifyClientCertIfGiven", client_ca_file=authority.file))
-    judge = allowed(frozenset(names))
-    assert judge(shake(context, client(authority, name, "DNS:and-another.example")).getpeercert()) is fits
+    shown = shake(context, client(authority, name, "DNS:and-another.example")).getpeercert()
+    assert is_allowed(frozenset(names), shown) is fits
 
 
 def test_without_a_list_everybody_passes() -> None:
-    assert allowed(frozenset())(None)
-    assert not allowed(frozenset({"a"}))(None)
-    assert not allowed(frozenset({"a"}))({"subjectAltName": (("IP Address", "<invalid>"), ("Registered ID", "a"))})
+    assert is_allowed(frozenset(), None)
+    assert not is_allowed(frozenset({"a"}), None)
+    assert not is_allowed(frozenset({"a"}), {"subjectAltName": (("IP Address", "<invalid>"), ("Registered ID", "a"))})
