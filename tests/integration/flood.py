@@ -19,7 +19,6 @@ REQUESTS = b"GET /nothing HTTP/1.1\r\nHost: exporter\r\n\r\n" * 20
 
 def main(host: str, port: str, source: str, connections: str, seconds: str) -> None:
     """Flood the address for so many seconds."""
-    address = host, int(port)
     poll = select.poll()
     crowd: dict[int, socket.socket] = {}
 
@@ -28,7 +27,7 @@ def main(host: str, port: str, source: str, connections: str, seconds: str) -> N
         one.bind((source, 0))
         one.settimeout(1)
         with contextlib.suppress(OSError):
-            one.connect(address)
+            one.connect((host, int(port)))
         one.setblocking(False)
         crowd[one.fileno()] = one
         poll.register(one, select.POLLIN | select.POLLOUT)

@@ -130,7 +130,21 @@ def done(found: OfferRecord) -> Future[OfferRecord]:
     return future
 
 
-def test_a_probe_gets_the_time_of_its_scrape() -> None:
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        (None, 9.5),
+        ("3", 2.5),
+        ("0.3", 0.1),
+        ("-1", 0.1),
+        ("60.6", 60.0),
+        ("1e9", 60.0),
+        ("inf", 9.5),
+        ("nan", 9.5),
+        ("soon", 9.5),
+    ],
+)
+def test_a_probe_gets_the_time_of_its_scrape(said: str | None, seconds: float) -> None:
     asked: list[tuple[str, str | None, float]] = []
 
     def probe(*about: Any) -> Future[OfferRecord]:
@@ -138,10 +152,9 @@ def test_a_probe_gets_the_time_of_its_scrape() -> None:
         return done(record("vm"))
 
     client = Client(application(snapshot(), probe=probe))
-    answer = client.get("/probe?target=contoso/vm")
-    assert (answer.status_code, "probe_success 1.0\n" in answer.text) == (200, True)
-    client.get("/probe?target=contoso/vm&source=partner_center", **{"x-prometheus-scrape-timeout-seconds": "3"})
-    assert asked == [("contoso/vm", None, 9.5), ("contoso/vm", "partner_center", 2.5)]
+    headers = {} if said is None else {"x-prometheus-scrape-timeout-seconds": said}
+    assert "probe_success 1.0\n" in client.get("/probe?target=contoso/vm&source=partner_center", **headers).text
+    assert asked == [("contoso/vm", "partner_center", seconds)]
 
 
 def test_a_probe_that_failed_is_told_as_such() -> None:
