@@ -90,42 +90,39 @@ def test_nobody_there_is_not_healthy() -> None:
     assert answer.text.startswith(f"no answer from {address}: ")
 
 
+class Tls:
+    """A web configuration in a file, and what a server makes of it; its certificate is for another name."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._authority = Authority(folder)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*self._authority.issue("server", "DNS:elsewhere.example"))
+
+    def ask_for_certificates(self, version: ssl.TLSVersion) -> None:
+        self.context.maximum_version = version
+        self.context.verify_mode = ssl.CERT_REQUIRED
+        self.context.load_verify_locations(self._authority.file)
+
+    def file(self, more: str = "") -> Path:
+        path = self._folder / "web.yml"
+        path.write_text(f"tls_server_config: {{cert_file: server.crt, key_file: server.key{more}}}", encoding="utf-8")
+        return path
+
+
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
+def tls(tmp_path: Path) -> Tls:
+    return Tls(tmp_path)
 
 
-def configuration(folder: Path, more: str = "") -> Path:
-    path = folder / "web.yml"
-    path.write_text(f"tls_server_config: {{cert_file: server.crt, key_file: server.key{more}}}", encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def context(authority: Authority) -> ssl.SSLContext:
-    one = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    one.load_cert_chain(*authority.issue("server", "DNS:elsewhere.example"))
-    return one
-
-
-def test_asks_over_tls_whatever_the_certificate_is_for(serve: Serve, context: ssl.SSLContext, tmp_path: Path) -> None:
-    assert healthcheck(web(serve(200, tls=context), configuration(tmp_path))).is_healthy
-
-
-MUTUAL = ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem"
+def test_asks_over_tls_whatever_the_certificate_is_for(serve: Serve, tls: Tls) -> None:
+    assert healthcheck(web(serve(200, tls=tls.context), tls.file())).is_healthy
+    assert not healthcheck(web(serve(200), tls.file())).is_healthy, "plain HTTP where TLS should be"
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_server_that_asks_for_a_certificate_lives(
-    serve: Serve, context: ssl.SSLContext, authority: Authority, tmp_path: Path, version: ssl.TLSVersion
-) -> None:
-    context.maximum_version = version
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(authority.file)
-    answer = healthcheck(web(serve(200, tls=context), configuration(tmp_path, MUTUAL)))
+def test_a_server_that_asks_for_a_certificate_lives(serve: Serve, tls: Tls, version: ssl.TLSVersion) -> None:
+    tls.ask_for_certificates(version)
+    file = tls.file(", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem")
+    answer = healthcheck(web(serve(200, tls=tls.context), file))
     assert answer == Health(is_healthy=True, text="alive; asks for a client certificate")
-
-
-def test_plain_http_where_tls_should_be_is_not_healthy(serve: Serve, authority: Authority, tmp_path: Path) -> None:
-    answer = healthcheck(web(serve(200), configuration(tmp_path)))
-    assert not answer.is_healthy
