@@ -47,8 +47,8 @@ def write(path: Path, config: Mapping[str, Any]) -> None:
 def start(command: Path, keep: Keep, web: Path) -> Start:
     def start_one(config: Mapping[str, Any], *arguments: str) -> Exporter:
         write(web, config)
-        line = [command, "--demo", "--web.listen-address=127.0.0.1:0", f"--web.config.file={web}", *arguments]
-        return keep(lambda folder: Exporter(line, folder))
+        line = "--demo", "--web.listen-address=127.0.0.1:0", f"--web.config.file={web}", *arguments
+        return keep(lambda folder: Exporter([command, *line], folder))
 
     return start_one
 

@@ -90,7 +90,7 @@ CASES = [
     file("_env_file: /etc/hostname", f"_env_file (@:1): {HELP}"),
     file("log:\n  levle: info", "log.levle (@:2): unknown; did you mean log.level?"),
     file("log: {3: x}", f"log[3] (@:1): {HELP}"),
-    file("log: debug", "log (@:1): takes a mapping of settings"),
+    ("log: debug", ["--log.level=info"], {}, ["log (@:1): takes a mapping of settings"]),
     file("publishers: [a]\nlog:", f"log (@:2): {BLANK}"),
     # Publishers.
     file("", "publishers: nothing to watch; name at least one publisher, such as contoso"),

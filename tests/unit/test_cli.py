@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import structlog
 
 from exporter.cli import main
 from exporter.collection.snapshot import Snapshot
@@ -86,6 +87,15 @@ def test_what_ends_it(
     monkeypatch.setattr(Service, "run", run)
     assert main(["--demo", "--log.level=error"]) == code
     assert capsys.readouterr() == ("", message)
+
+
+def test_the_log_hides_the_secrets_that_the_service_has_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Captured
+) -> None:
+    (tmp_path / "token").write_text("sesame", encoding="utf-8")
+    monkeypatch.setattr(Service, "run", lambda _: structlog.get_logger("exporter").error("it is sesame"))
+    assert main(["--publishers=contoso", f"--auth.token-file={tmp_path / 'token'}"]) == 0
+    assert "it is [hidden]" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("action", ["--help", "--once"])

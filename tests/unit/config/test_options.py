@@ -98,7 +98,7 @@ def as_flag(name: str, text: str) -> str:
 
 
 def as_file(texts: Mapping[str, str]) -> dict[str, Any]:
-    """The content of a file; YAML's own numbers and truths are no texts."""
+    """The content of a file in which every value is a text."""
     content: dict[str, Any] = {}
     for name, text in texts.items():
         *sections, key = name.split(".")

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -96,7 +97,8 @@ def serve_while(client: Callable[[], object], listener: socket.socket, **options
 
 
 def get(listener: socket.socket, path: str = "/") -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(*listener.getsockname(), timeout=10)
+    host, port = listener.getsockname()
+    connection = http.client.HTTPConnection(host, port, timeout=10)
     with contextlib.closing(connection):
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -107,6 +109,14 @@ def rubbish(listener: socket.socket) -> bytes:
     with socket.create_connection(listener.getsockname(), timeout=10) as one:
         one.sendall(b"rubbish\r\n\r\n")
         return b"".join(iter(lambda: one.recv(100), b""))
+
+
+def reset(listener: socket.socket) -> None:
+    """Be answered, and leave without a goodbye."""
+    with socket.create_connection(listener.getsockname(), timeout=10) as one:
+        one.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        one.recv(1000)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def test_serves_until_it_is_told_to_end(listener: socket.socket, caplog: pytest.LogCaptureFixture) -> None:
@@ -159,6 +169,7 @@ def test_a_connection_leaves_nothing_for_the_garbage_collector(listener: socket.
             for _ in range(5):
                 get(listener)
                 rubbish(listener)
+                reset(listener)
             return soon(lambda: not is_there(LimitedProtocol))
 
     assert serve_while(client, listener) == [True]
@@ -208,6 +219,7 @@ def test_handshakes_too_many_end_the_oldest(
     """And a plain request to a TLS port ends, too."""
     monkeypatch.setattr(server, "MAX_HANDSHAKES", 2)
     monkeypatch.setattr(server, "FAIR_TIME", 0.01)
+    monkeypatch.setattr(server, "HANDSHAKE_TIMEOUT", 60)
     wrap, file = plain_or_tls(tmp_path, with_tls=True)
 
     def client() -> list[bytes]:
