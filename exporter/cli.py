@@ -53,7 +53,7 @@ def _run(arguments: Sequence[str]) -> int:
         return _say(help_text(SOURCES))
     if "--healthcheck" in arguments:
         return _healthcheck(reachable(arguments, sources=SOURCES))
-    return _act(load(arguments, sources=SOURCES), lambda: _settings(arguments))
+    return _act(lambda: load(arguments, sources=SOURCES))
 
 
 def _say(text: str) -> int:
@@ -75,14 +75,15 @@ def _write(pieces: Iterable[bytes]) -> None:
         raise _OutputError("" if is_gone else f"cannot write to standard output: {error.strerror}") from error
 
 
-def _act(command: CommandLine, load: Callable[[], Settings]) -> int:
+def _act(load: Callable[[], CommandLine]) -> int:
     """Do what is asked; where the environment asks for serving, a flag for something else still wins."""
+    command = load()
     if command.version:
         return _version()
     if command.healthcheck:
         return _healthcheck(command.web)
     if command.config.check:
-        return _check(_demo_settings(command) if command.demo else load())
+        return _check(_demo_settings(command) if command.demo else _watching(command))
     with _logs(command) as hidden, _upstream(command, load) as settings:
         from exporter.service import Service
 
@@ -94,12 +95,8 @@ def _act(command: CommandLine, load: Callable[[], Settings]) -> int:
     return 0
 
 
-def _settings(arguments: Sequence[str]) -> Settings:
-    """Read the settings for an exporter that asks the real API."""
-    from exporter.config.options import load
-    from exporter.sources.registry import SOURCES
-
-    settings = load(arguments, sources=SOURCES)
+def _watching(settings: Settings) -> Settings:
+    """Refuse settings that name nothing to ask the real API for."""
     if not settings.publishers:
         raise ConfigError([("publishers", "nothing to watch; name at least one publisher, such as contoso")])
     return settings
@@ -148,10 +145,10 @@ def _demo_settings(command: CommandLine, api_url: str = "http://localhost") -> S
 
 
 @contextmanager
-def _upstream(command: CommandLine, load: Callable[[], Settings]) -> Iterator[Callable[[], Settings]]:
+def _upstream(command: CommandLine, load: Callable[[], CommandLine]) -> Iterator[Callable[[], Settings]]:
     """How to load the settings; for the demo, those of a simulator that runs meanwhile."""
     if not command.demo:
-        yield load
+        yield lambda: _watching(load())
         return
     from exporter.simulator import Simulator, demo, serve_in_thread
 
