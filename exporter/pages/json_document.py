@@ -15,7 +15,7 @@ from starlette.responses import Response
 from exporter.collection.snapshot import Snapshot
 from exporter.pages.headers import security_headers
 from exporter.pages.streaming import stream
-from exporter.pages.view import Lens
+from exporter.pages.wording import Lens
 
 __all__ = ["Json", "JsonDocument", "batched", "dump"]
 

@@ -11,8 +11,8 @@ from exporter.collection.snapshot import PublisherRecord, Snapshot, SourceRecord
 from exporter.domain.offers import Party
 from exporter.pages.filters import NO_DATA, Filters
 from exporter.pages.palette import look
-from exporter.pages.view import Lens, OfferView
-from exporter.pages.wording import Moment
+from exporter.pages.view import OfferView
+from exporter.pages.wording import Lens
 from exporter.sources.registry import SOURCES
 
 __all__ = ["PAGE_SIZE", "Card", "Overview", "PublisherView", "Urgency", "urgency"]
@@ -75,13 +75,6 @@ class PublisherView:
     number: int
     waiting: int
     is_unknown: bool
-    refreshed: Moment | None
-    succeeded: Moment | None
-
-    @property
-    def offers(self) -> int:
-        """How many of its offers are watched."""
-        return len(self.record.offers)
 
     @property
     def waiting_link(self) -> str:
@@ -106,7 +99,6 @@ class Overview:
 
     def __init__(self, snapshot: Snapshot, filters: Filters, lens: Lens) -> None:
         self.filters = filters
-        self._lens = lens
         self._snapshot = snapshot
         views = (
             OfferView(record, lens.fresh(record), lens)
@@ -119,7 +111,6 @@ class Overview:
     @cached_property
     def publishers(self) -> tuple[PublisherView, ...]:
         """All publishers, in the order of the settings."""
-        moment = self._lens.moment
         waiting = Counter(view.record.publisher_id for rank, view in self._all if rank is Urgency.PUBLISHER)
         told = {view.record.publisher_id for _, view in self._all if view.offer is not None}
         return tuple(
@@ -128,8 +119,6 @@ class Overview:
                 number,
                 waiting[one.publisher_id],
                 is_unknown=not one.up and one.publisher_id not in told,
-                refreshed=moment(one.last_refresh),
-                succeeded=moment(one.last_success),
             )
             for number, one in enumerate(self._snapshot.publishers, start=1)
         )

@@ -21,7 +21,7 @@ from exporter.pages.html import HtmlPages
 from exporter.pages.json_document import JsonDocument
 from exporter.pages.offers_json import write_offers
 from exporter.pages.render_limiter import RenderLimiter
-from exporter.pages.view import Lens
+from exporter.pages.wording import Lens
 
 __all__ = ["PageRoutes"]
 

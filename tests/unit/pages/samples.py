@@ -10,7 +10,8 @@ from exporter.collection.snapshot import Failure, OfferRecord, Outlook, Publishe
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
 from exporter.pages.filters import Filters
 from exporter.pages.overview import Overview
-from exporter.pages.view import Lens, OfferView
+from exporter.pages.view import OfferView
+from exporter.pages.wording import Lens
 
 NOW = 1_790_000_000.0
 STALE_AFTER = 3600.0

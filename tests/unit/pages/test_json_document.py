@@ -11,7 +11,7 @@ import pytest
 
 from exporter.collection.snapshot import Snapshot
 from exporter.pages.json_document import BATCH, JsonDocument, batched, dump
-from exporter.pages.view import Lens
+from exporter.pages.wording import Lens
 
 from .samples import LENS, NOW, STALE_AFTER, record, snapshot
 

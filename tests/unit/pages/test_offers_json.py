@@ -7,7 +7,7 @@ from typing import Any
 from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
 from exporter.domain.offers import Level
 from exporter.pages.offers_json import write_offers
-from exporter.pages.view import Lens
+from exporter.pages.wording import Lens
 
 from .samples import CERTIFY, LENS, NOW, STALE_AFTER, listed_only, message, publisher, record, snapshot
 
@@ -49,7 +49,8 @@ def test_the_whole_document() -> None:
         messages=(message("", ago=None),),
     )
     failure = Failure("forbidden", "no access")
-    sources = SourceRecord("cloud_partner", ("vm",), NOW - 30), SourceRecord("partner_center", failure=failure)
+    away = SourceRecord("partner_center", failure=failure, is_expected=False)
+    sources = SourceRecord("cloud_partner", ("vm",), NOW - 30), away
     down = publisher(publisher_id="northwind", failure=failure, last_success=None, sources=sources)
     assert written(Snapshot((publisher(one), down))) == {
         "rendered_timestamp_seconds": NOW,
@@ -116,6 +117,7 @@ def test_the_whole_document() -> None:
                     {
                         "source": "cloud_partner",
                         "up": True,
+                        "expected": True,
                         "failure": None,
                         "offers_listed": 1,
                         "last_success_timestamp_seconds": NOW - 30,
@@ -123,6 +125,7 @@ def test_the_whole_document() -> None:
                     {
                         "source": "partner_center",
                         "up": False,
+                        "expected": False,
                         "failure": {"reason": "forbidden", "text": "no access"},
                         "offers_listed": None,
                         "last_success_timestamp_seconds": None,
