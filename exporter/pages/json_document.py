@@ -23,9 +23,8 @@ Json: TypeAlias = dict[str, Any]
 
 BATCH = 50
 
-
 dump: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
-"""Writes ASCII only, so that even an id with a lone surrogate can be sent."""
+"""Writes one value, in ASCII only."""
 
 
 def batched(entries: Iterable[str]) -> Iterator[str]:

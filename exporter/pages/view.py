@@ -38,8 +38,7 @@ class OfferView:
     @property
     def path(self) -> str:
         """Where its page is, relative to the root; ids may hold any character."""
-        ids = (self.record.publisher_id, self.record.offer_id)
-        return "/".join(("offers", *(quote(one, safe="", errors="replace") for one in ids)))
+        return f"offers/{quote(self.record.publisher_id, safe='')}/{quote(self.record.offer_id, safe='')}"
 
     @property
     def partner_center(self) -> str:
