@@ -6,7 +6,7 @@ import pytest
 from exporter.collection.snapshot import OfferRecord
 from exporter.domain.offers import OfferStatus
 from exporter.pages.filters import NO_DATA
-from exporter.pages.overview import PAGE_SIZE, Urgency
+from exporter.pages.overview import PAGE_SIZE
 
 from .samples import AT_SIGNOFF, DAY, STALE_AFTER, STEPS, ids, listed_only, overview, record
 
@@ -30,14 +30,9 @@ def test_who_waits_for_the_publisher_comes_first_and_then_who_waits_longest() ->
 
 
 @pytest.mark.parametrize("chosen", [{}, {"waiting_on": "nobody"}, {"status": NO_DATA}, {"page": 7}])
-def test_offers_are_counted_by_urgency_whoever_has_to_act(chosen: dict[str, Any]) -> None:
-    assert overview(*ALL, **chosen).counts == {
-        Urgency.PUBLISHER: 2,
-        Urgency.NO_DATA: 3,
-        Urgency.OVERDUE: 1,
-        Urgency.MICROSOFT: 2,
-        Urgency.NOBODY: 1,
-    }
+def test_offers_are_counted_by_who_has_to_act_whichever_are_shown(chosen: dict[str, Any]) -> None:
+    counts = [(card.count, card.overdue) for card in overview(*ALL, **chosen).cards]
+    assert counts == [(2, 0), (3, 1), (1, 0), (3, 0)]
 
 
 @pytest.mark.parametrize("chosen", [{}, {"waiting_on": "microsoft"}, {"status": NO_DATA}])
