@@ -129,7 +129,7 @@ def test_links_lead_where_they_should_under_any_prefix() -> None:
 DENIED = Failure("forbidden", "no access")
 READ = SourceRecord("cloud_partner", ("a",), NOW - 30)
 DOWN = SourceRecord("partner_center", failure=DENIED)
-AWAY = replace(DOWN, is_expected=False)
+AWAY = SourceRecord("product_ingestion", failure=DENIED, is_expected=False)
 FAILING = publisher(failure=DENIED, last_success=None)
 NEW = publisher(publisher_id="new", last_refresh=None, last_success=None)
 BAD = [publisher(publisher_id=f"bad-{number}", failure=Failure("timeout", "x")) for number in range(12)]
@@ -195,11 +195,11 @@ UNKNOWN = "unknown waiting for the publisher unknown with Microsoft unknown wher
         ([publisher(record())], ["1 publisher, all up 1 offer"]),
         ([publisher(record()), NEW], ["2 publishers, 1 in the first refresh 1 offer"]),
         (
-            [publisher(failure=DENIED, sources=(READ, DOWN))],
-            ["contoso Failing partner_center: forbidden unknown unknown 30s ago"],
+            [publisher(failure=DENIED, sources=(READ, DOWN, AWAY))],
+            ["contoso Failing partner_center: forbidden Not available here: product_ingestion unknown unknown 30s ago"],
         ),
         ([publisher(failure=DENIED, sources=(DOWN,))], ["contoso Failing unknown unknown 30s ago"]),
-        ([publisher(sources=(READ, AWAY))], ["contoso Up Not available here: partner_center 0 0 30s ago"]),
+        ([publisher(sources=(READ, AWAY))], ["contoso Up Not available here: product_ingestion 0 0 30s ago"]),
         (
             [FAILING],
             [
