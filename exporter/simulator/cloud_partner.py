@@ -60,7 +60,7 @@ class CloudPartner:
         if publisher in self.world.scenario.forbidden:
             message = f"The principal has no access to the namespace of publisher {publisher!r}."
             raise ApiError(403, "Forbidden", message)
-        if publisher not in self.world.publishers():
+        if not self.world.knows(publisher):
             raise ApiError(404, "NotFound", f"There is no publisher {publisher!r}.")
         return publisher
 
