@@ -80,9 +80,5 @@ class Authority:
                 "issuer": f"{root}/v2.0",
                 "authorization_endpoint": f"{root}/oauth2/v2.0/authorize",
                 "token_endpoint": f"{root}/oauth2/v2.0/token",
-                "jwks_uri": f"{root}/discovery/v2.0/keys",
-                "response_types_supported": ["code"],
-                "subject_types_supported": ["pairwise"],
-                "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
             }
         )
