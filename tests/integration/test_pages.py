@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +15,8 @@ import pytest
 import requests
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.responses import HTMLResponse
+from starlette.routing import Mount, Route
 
 from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
 from exporter.domain.offers import Level, OfferStatus, StepStatus
@@ -114,26 +113,9 @@ def put(upstream: Simulator, offer: str, text: str) -> None:
 @contextmanager
 def served(html: str, headers: dict[str, str]) -> Iterator[str]:
     """Serve a page that is not the exporter's."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/" else 404)
-            for name, value in ({"Content-Type": "text/html; charset=utf-8"} | headers).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(html.encode())
-
-        def log_message(self, *arguments: object) -> None:
-            """Keep quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    app = Starlette(routes=[Route("/", lambda _: HTMLResponse(html, headers=headers))])
+    with serve_in_thread(app) as server:
+        yield server.url
 
 
 IS_PWNED = "return 'pwned' in document.documentElement.dataset"
