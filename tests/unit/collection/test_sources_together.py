@@ -138,6 +138,15 @@ class TestWhoServes:
         assert world.told_by() == {"vm": "product_ingestion"}
         assert [one.listed.product_id for one in world.ingestion.asked if one.listed] == ["guid-of-vm"]
 
+    def test_the_product_is_known_by_whichever_list_told_it_last(self, world: World) -> None:
+        """The Cloud Partner API tells no GUIDs, and the page of an offer leads to its product."""
+        world.cloud.offers = {"a": RUNNING}
+        world.center.offers = {"a": RUNNING}
+        for refusal in (None, UpstreamError("down")):
+            world.center.refusal = refusal
+            record = world.refresh(0).offers[0]
+            assert (record.told_by, record.listed and record.listed.product_id) == ("cloud_partner", "guid-of-a")
+
 
 class TestOneSourceAsAWhole:
     @pytest.mark.parametrize("error", [ForbiddenError, NotFoundError, CredentialError, UpstreamError, DeadlineError])
