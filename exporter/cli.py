@@ -53,7 +53,7 @@ def _run(arguments: Sequence[str]) -> int:
         return _say(help_text(SOURCES))
     if "--healthcheck" in arguments:
         return _healthcheck(reachable(arguments, sources=SOURCES))
-    return _act(load(arguments, sources=SOURCES), lambda: _settings(arguments))
+    return _act(lambda: load(arguments, sources=SOURCES))
 
 
 def _say(text: str) -> int:
@@ -75,25 +75,28 @@ def _write(pieces: Iterable[bytes]) -> None:
         raise _OutputError("" if is_gone else f"cannot write to standard output: {error.strerror}") from error
 
 
-def _act(command: CommandLine, load: Callable[[], Settings]) -> int:
+def _act(load: Callable[[], CommandLine]) -> int:
     """Do what is asked; where the environment asks for serving, a flag for something else still wins."""
+    command = load()
     if command.version:
         return _version()
     if command.healthcheck:
         return _healthcheck(command.web)
     if command.config.check:
-        return _check(_demo_settings(command) if command.demo else load())
-    if command.demo:
-        return _demo(command)
-    return _once(load()) if command.once else _serve(load)
+        return _check(_demo_settings(command) if command.demo else _watching(command))
+    with _logs(command) as hidden, _upstream(command, load) as settings:
+        from exporter.service import Service
+
+        service = Service(settings(), settings)
+        hidden.append(service.secrets)
+        if command.once:
+            return _print(service)
+        service.run()
+    return 0
 
 
-def _settings(arguments: Sequence[str]) -> Settings:
-    """Read the settings for an exporter that asks the real API."""
-    from exporter.config.options import load
-    from exporter.sources.registry import SOURCES
-
-    settings = load(arguments, sources=SOURCES)
+def _watching(settings: Settings) -> Settings:
+    """Refuse settings that name nothing to ask the real API for."""
     if not settings.publishers:
         raise ConfigError([("publishers", "nothing to watch; name at least one publisher, such as contoso")])
     return settings
@@ -103,17 +106,6 @@ def _version() -> int:
     from exporter.telemetry.metrics import package_version
 
     return _say(f"azure-marketplace-exporter {package_version()} (Python {sys.version.split()[0]})\n")
-
-
-def _serve(load: Callable[[], Settings]) -> int:
-    settings = load()
-    with _logs(settings) as hidden:
-        from exporter.service import Service
-
-        service = Service(settings, load)
-        hidden.append(service.secrets)
-        service.run()
-    return 0
 
 
 def _check(settings: Settings) -> int:
@@ -130,15 +122,6 @@ def _check(settings: Settings) -> int:
     if problems:
         raise ConfigError(problems)
     return _say("the settings are good\n")
-
-
-def _once(settings: Settings) -> int:
-    with _logs(settings) as hidden:
-        from exporter.service import Service
-
-        service = Service(settings, lambda: settings)
-        hidden.append(service.secrets)
-        return _print(service)
 
 
 def _print(service: Service) -> int:
@@ -161,17 +144,17 @@ def _demo_settings(command: CommandLine, api_url: str = "http://localhost") -> S
     return demo_settings(command, api_url)
 
 
-def _demo(command: CommandLine) -> int:
-    from exporter.service import Service
+@contextmanager
+def _upstream(command: CommandLine, load: Callable[[], CommandLine]) -> Iterator[Callable[[], Settings]]:
+    """How to load the settings; for the demo, those of a simulator that runs meanwhile."""
+    if not command.demo:
+        yield lambda: _watching(load())
+        return
     from exporter.simulator import Simulator, demo, serve_in_thread
 
-    with _logs(command), serve_in_thread(Simulator(demo(epoch=time.time())).app) as simulator:
-        simulated = _demo_settings(command, simulator.url)
-        service = Service(simulated, lambda: simulated)
-        if command.once:
-            return _print(service)
-        service.run()
-    return 0
+    with serve_in_thread(Simulator(demo(epoch=time.time())).app) as simulator:
+        settings = _demo_settings(command, simulator.url)
+        yield lambda: settings
 
 
 @contextmanager

@@ -26,9 +26,9 @@ from exporter.pages.routes import PageRoutes
 from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Telemetry, package_version
 from exporter.web.app import WebApp
-from exporter.web.listen import inherited
+from exporter.web.listen import inherited, listen
 from exporter.web.live_config import LiveConfig
-from exporter.web.server import listen, serve
+from exporter.web.server import serve
 
 __all__ = ["Service"]
 

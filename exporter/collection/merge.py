@@ -140,10 +140,12 @@ def _candidates(
     offer_id = before.offer_id
     origin = before.offer.source if before.offer is not None and is_held else ""
     known = next((one.offers[offer_id] for one in listings if _tells_product(one, offer_id)), None)
+    product_id = next((one.product_id for one in (known, before.listed) if one is not None), "")
     is_listed = any(offer_id in one.offers for one in listings)
     for one in listings:
         if offer_id in one.offers:
-            yield Candidate(one.source, one.offers[offer_id])
+            entry = one.offers[offer_id]
+            yield Candidate(one.source, replace(entry, product_id=entry.product_id or product_id))
         elif not one.is_whole and one.source == origin:
             yield Candidate(one.source, None)  # it may be the entry that could not be read
         elif one.is_askable and is_named and (one.refusal is not None or not is_listed):

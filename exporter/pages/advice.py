@@ -14,8 +14,6 @@ _AT_REST = {
     OfferStatus.NOT_STARTED: "Publishing has not been started.",
 }
 
-_PUZZLING = "The API tells a state that this exporter does not know. Look in Partner Center for what has to happen."
-
 
 def advice(view: OfferView) -> str:
     """Say who should do what; empty if there is no data, or no source tells enough."""
@@ -29,8 +27,9 @@ def advice(view: OfferView) -> str:
 def _publisher(view: OfferView) -> str:
     if view.awaits_signoff:
         return "The preview is ready: the publisher has to check it and sign off with \u201cGo live\u201d."
-    where = "the messages" if view.has_messages else "Partner Center"
-    steps = {step.step.status for step in view.steps}
+    offer_or_step = (view.offer, *(one.step for one in view.steps))
+    where = "the messages" if any(one is not None and one.messages for one in offer_or_step) else "Partner Center"
+    steps = {one.step.status for one in view.steps}
     if StepStatus.BLOCKED in steps and view.status is not OfferStatus.FAILED:
         return f"A step is blocked: look in {where} for what the publisher has to settle."
     if StepStatus.WAITING_FOR_PUBLISHER_REVIEW in steps and not view.went_wrong:
@@ -40,7 +39,7 @@ def _publisher(view: OfferView) -> str:
 
 def _microsoft(view: OfferView) -> str:
     if view.is_puzzling:
-        return _PUZZLING
+        return "The API tells a state that this exporter does not know. Look in Partner Center for what has to happen."
     if view.over:
         return "Microsoft is at work and over its own estimate. If this goes on, the publisher may ask its support."
     return "Microsoft is at work. The publisher has nothing to do."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from exporter.collection.snapshot import OfferRecord, Snapshot
 from exporter.collection.targets import targets
 from exporter.pages.json_document import Json, batched, dump
-from exporter.pages.view import Lens
+from exporter.pages.wording import Lens
 
 __all__ = ["missing_lists", "write_targets"]
 

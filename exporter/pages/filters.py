@@ -78,7 +78,7 @@ class Filters:
         """Write these filters, or changed ones, as the query part of a link."""
         other = replace(self, **changes)
         given = {field.name: getattr(other, field.name) for field in fields(other)}
-        return "?" + urlencode({key: value for key, value in given.items() if value not in {"", 1}}, errors="replace")
+        return "?" + urlencode({key: value for key, value in given.items() if value not in {"", 1}})
 
 
 def _one_of(name: str, value: str, known: list[str]) -> None:

@@ -11,9 +11,7 @@ from itertools import chain
 from exporter.collection.record import OUTCOMES, PastPublication
 from exporter.collection.snapshot import OfferRecord
 from exporter.pages.json_document import Json, dump
-from exporter.pages.palette import Look, look
-from exporter.pages.view import Lens
-from exporter.pages.wording import Moment
+from exporter.pages.wording import Lens
 
 __all__ = ["PublicationView", "publications_of", "write_csv", "write_json"]
 
@@ -28,9 +26,6 @@ class PublicationView:
     """A past publication with its place on the timeline; `x` and `width` are None where nobody saw its begin."""
 
     past: PastPublication
-    look: Look
-    begun: Moment | None
-    ended: Moment | None
     x: float | None
     width: float | None
 
@@ -41,13 +36,13 @@ def publications_of(record: OfferRecord, lens: Lens) -> tuple[PublicationView, .
     begins = [one.begun for one in past if one.begun is not None]
     start = min(begins, default=0)
     scale = WIDTH / max(lens.now - start, 1.0)
-    return tuple(_view(one, lens, start, scale) for one in reversed(past))
+    return tuple(_view(one, start, scale) for one in reversed(past))
 
 
-def _view(one: PastPublication, lens: Lens, start: float, scale: float) -> PublicationView:
+def _view(one: PastPublication, start: float, scale: float) -> PublicationView:
     x = None if one.begun is None else round((one.begun - start) * scale, 1)
     width = None if one.seconds is None else round(max(one.seconds * scale, LEAST_WIDTH), 1)
-    return PublicationView(one, look(one.outcome), lens.moment(one.begun), lens.moment(one.ended), x, width)
+    return PublicationView(one, x, width)
 
 
 def write_json(record: OfferRecord) -> str:

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.collection.snapshot import OfferRecord, Snapshot
 from exporter.domain.offers import OfferStatus, Party, StepStatus
+from exporter.domain.plain_text import plain_text
 from exporter.exposition.families import documented
 from exporter.pages.advice import advice
 from exporter.pages.filters import NO_DATA, Filters
 from exporter.pages.headers import page_headers
 from exporter.pages.history import publications_of
 from exporter.pages.overview import Overview
-from exporter.pages.palette import looks
+from exporter.pages.palette import look
 from exporter.pages.portal import PARTNER_CENTER
 from exporter.pages.reasons import reasons
 from exporter.pages.style import style_sheet
-from exporter.pages.view import MAX_MESSAGES, Lens, OfferView
-from exporter.pages.wording import duration
+from exporter.pages.view import OfferView
+from exporter.pages.wording import Lens, duration
 from exporter.telemetry.metrics import package_version
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HtmlPages"]
 
+MAX_MESSAGES = 20
 MAX_NAMED = 10
 
 
@@ -60,7 +62,12 @@ class HtmlPages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        environment.filters.update(duration=duration)
+        environment.filters.update(
+            duration=duration,
+            plain=plain_text,
+            words=lambda state: look(state).words,
+            tone=lambda state: look(state).colour.name,
+        )
         environment.globals.update(
             version=package_version(),
             style=Markup(self._style),  # noqa: S704 - our own file, and only its hash may apply
@@ -69,9 +76,9 @@ class HtmlPages:
             max_messages=MAX_MESSAGES,
             max_named=MAX_NAMED,
             no_data=NO_DATA,
-            statuses=looks(OfferStatus),
-            step_statuses=looks(StepStatus),
-            parties=looks(Party),
+            statuses=OfferStatus,
+            step_statuses=StepStatus,
+            parties=Party,
         )
         return environment
 
@@ -90,7 +97,6 @@ class HtmlPages:
             view=view,
             is_fresh=is_fresh,
             advice=advice(view) if is_fresh else "",
-            changed=lens.moment(record.offer.changed if record.offer else None),
             publications=publications_of(record, lens),
             publisher_link=Filters(publisher=record.publisher_id).link(),
         )
@@ -104,4 +110,4 @@ class HtmlPages:
         return self._render("message.html", lens, root=root, title=title, text=text)
 
     def _render(self, template: str, lens: Lens, **values: Any) -> str:
-        return self._environment.get_template(template).render(now=lens.moment(lens.now), **values)
+        return self._environment.get_template(template).render(lens=lens, now=lens.moment(lens.now), **values)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from exporter.collection.snapshot import Snapshot
 from exporter.pages.headers import security_headers
 from exporter.pages.streaming import stream
-from exporter.pages.view import Lens
+from exporter.pages.wording import Lens
 
 __all__ = ["Json", "JsonDocument", "batched", "dump"]
 
@@ -23,9 +23,8 @@ Json: TypeAlias = dict[str, Any]
 
 BATCH = 50
 
-
 dump: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
-"""Writes ASCII only, so that even an id with a lone surrogate can be sent."""
+"""Writes one value, in ASCII only."""
 
 
 def batched(entries: Iterable[str]) -> Iterator[str]:

@@ -11,8 +11,8 @@ from exporter.collection.snapshot import PublisherRecord, Snapshot, SourceRecord
 from exporter.domain.offers import Party
 from exporter.pages.filters import NO_DATA, Filters
 from exporter.pages.palette import look
-from exporter.pages.view import Lens, OfferView
-from exporter.pages.wording import Moment
+from exporter.pages.view import OfferView
+from exporter.pages.wording import Lens
 from exporter.sources.registry import SOURCES
 
 __all__ = ["PAGE_SIZE", "Card", "Overview", "PublisherView", "Urgency", "urgency"]
@@ -31,7 +31,6 @@ class Urgency(IntEnum):
 
 
 _URGENCY = {Party.PUBLISHER: Urgency.PUBLISHER, Party.MICROSOFT: Urgency.MICROSOFT, Party.NOBODY: Urgency.NOBODY}
-_PARTY = {rank: party for party, rank in _URGENCY.items()} | {Urgency.OVERDUE: Party.MICROSOFT}
 _WORDS = {
     Party.PUBLISHER: "waiting for the publisher",
     Party.MICROSOFT: "with Microsoft",
@@ -75,13 +74,6 @@ class PublisherView:
     number: int
     waiting: int
     is_unknown: bool
-    refreshed: Moment | None
-    succeeded: Moment | None
-
-    @property
-    def offers(self) -> int:
-        """How many of its offers are watched."""
-        return len(self.record.offers)
 
     @property
     def waiting_link(self) -> str:
@@ -106,7 +98,6 @@ class Overview:
 
     def __init__(self, snapshot: Snapshot, filters: Filters, lens: Lens) -> None:
         self.filters = filters
-        self._lens = lens
         self._snapshot = snapshot
         views = (
             OfferView(record, lens.fresh(record), lens)
@@ -119,7 +110,6 @@ class Overview:
     @cached_property
     def publishers(self) -> tuple[PublisherView, ...]:
         """All publishers, in the order of the settings."""
-        moment = self._lens.moment
         waiting = Counter(view.record.publisher_id for rank, view in self._all if rank is Urgency.PUBLISHER)
         told = {view.record.publisher_id for _, view in self._all if view.offer is not None}
         return tuple(
@@ -128,8 +118,6 @@ class Overview:
                 number,
                 waiting[one.publisher_id],
                 is_unknown=not one.up and one.publisher_id not in told,
-                refreshed=moment(one.last_refresh),
-                succeeded=moment(one.last_success),
             )
             for number, one in enumerate(self._snapshot.publishers, start=1)
         )
@@ -156,31 +144,31 @@ class Overview:
         """How many publishers are in their first refresh."""
         return sum(one.record.up is None for one in self.publishers)
 
-    @cached_property
-    def counts(self) -> Counter[Urgency]:
-        """How many offers there are of each urgency; the filters beside that count."""
-        parties = self.filters.beside
-        no_data = replace(parties, status="")
-        return Counter(
-            rank for rank, view in self._all if (no_data if rank is Urgency.NO_DATA else parties).keeps(view)
-        )
-
-    @cached_property
+    @property
     def cards(self) -> tuple[Card, ...]:
         """Who has to act on how many offers; without a card for missing data where none is missing or asked for."""
-        cards = (*(self._card(party) for party in Party), self._no_data_card())
-        return cards if cards[-1].count or cards[-1].is_active else cards[:-1]
+        beside = self.filters.beside
+        kept = [(rank, view.waiting_on) for rank, view in self._all if beside.keeps(view)]
+        counts = Counter(party for _, party in kept)
+        overdue = sum(rank is Urgency.OVERDUE for rank, _ in kept)
+        cards = tuple(
+            Card(
+                words=_WORDS[party],
+                colour=look(party).colour.name,
+                count=None if self.is_unknown else counts[party],
+                link=replace(beside, waiting_on=party).link(),
+                is_active=self.filters.waiting_on == party,
+                overdue=overdue if party is Party.MICROSOFT else 0,
+            )
+            for party in Party
+        )
+        missing = self._missing_card()
+        return (*cards, missing) if missing.count or missing.is_active else cards
 
-    def _card(self, party: Party) -> Card:
-        count = None if self.is_unknown else sum(self.counts[rank] for rank in Urgency if _PARTY.get(rank) is party)
-        link = replace(self.filters.beside, waiting_on=party).link()
-        overdue = self.counts[Urgency.OVERDUE] if party is Party.MICROSOFT else 0
-        return Card(_WORDS[party], look(party).colour.name, count, link, self.filters.waiting_on == party, overdue)
-
-    def _no_data_card(self) -> Card:
-        link = replace(self.filters.beside, status=NO_DATA).link()
-        count, is_active = self.counts[Urgency.NO_DATA], self.filters.status == NO_DATA
-        return Card("without current data", "red", count, link, is_active)
+    def _missing_card(self) -> Card:
+        beside = replace(self.filters.beside, status=NO_DATA)
+        count = sum(beside.keeps(view) for _, view in self._all)
+        return Card("without current data", "red", count, beside.link(), self.filters.status == NO_DATA)
 
     @property
     def is_mixed(self) -> bool:

@@ -12,13 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TypeVar
 
 from exporter.domain.offers import Level, OfferStatus, Party, StepStatus
 
 __all__ = ["COLOURS", "DARK_BACKGROUND", "KINDS", "LIGHT_BACKGROUND", "Colour", "Look", "look", "looks"]
-
-State = TypeVar("State", bound=StrEnum)
 
 LIGHT_BACKGROUND = "#f0f2f5"
 DARK_BACKGROUND = "#20262d"
@@ -60,47 +57,44 @@ COLOURS = MappingProxyType(
     }
 )
 
-_OFFER_STATUS = {
-    OfferStatus.NEVER_PUBLISHED: "grey",
-    OfferStatus.NOT_STARTED: "grey",
-    OfferStatus.WAITING_FOR_PUBLISHER_REVIEW: "orange",
-    OfferStatus.RUNNING: "blue",
-    OfferStatus.SUCCEEDED: "green",
-    OfferStatus.CANCELED: "dark-grey",
-    OfferStatus.FAILED: "red",
-    OfferStatus.UNKNOWN: "magenta",
-}
-_STEP_STATUS = {
-    StepStatus.NOT_STARTED: "grey",
-    StepStatus.IN_PROGRESS: "blue",
-    StepStatus.WAITING_FOR_PUBLISHER_REVIEW: "orange",
-    StepStatus.WAITING_FOR_APPROVAL: "blue",
-    StepStatus.BLOCKED: "purple",
-    StepStatus.REJECTED: "red",
-    StepStatus.COMPLETE: "green",
-    StepStatus.CANCELED: "dark-grey",
-    StepStatus.UNKNOWN: "magenta",
-}
-_PARTY = {Party.PUBLISHER: "orange", Party.MICROSOFT: "blue", Party.NOBODY: "grey"}
-_LEVEL = {Level.INFORMATION: "blue", Level.WARNING: "orange", Level.ERROR: "red", Level.UNKNOWN: "magenta"}
-
-KINDS: tuple[type[StrEnum], ...] = (OfferStatus, StepStatus, Party, Level)
-
-
-def _looks(kind: type[State], colours: Mapping[State, str]) -> tuple[Look, ...]:
-    return tuple(
-        Look(state.value, state.value.replace("_", " ").capitalize(), code, COLOURS[colours[state]])
-        for code, state in enumerate(kind)
-    )
+_COLOURS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
+    {
+        OfferStatus: {
+            OfferStatus.NEVER_PUBLISHED: "grey",
+            OfferStatus.NOT_STARTED: "grey",
+            OfferStatus.WAITING_FOR_PUBLISHER_REVIEW: "orange",
+            OfferStatus.RUNNING: "blue",
+            OfferStatus.SUCCEEDED: "green",
+            OfferStatus.CANCELED: "dark-grey",
+            OfferStatus.FAILED: "red",
+            OfferStatus.UNKNOWN: "magenta",
+        },
+        StepStatus: {
+            StepStatus.NOT_STARTED: "grey",
+            StepStatus.IN_PROGRESS: "blue",
+            StepStatus.WAITING_FOR_PUBLISHER_REVIEW: "orange",
+            StepStatus.WAITING_FOR_APPROVAL: "blue",
+            StepStatus.BLOCKED: "purple",
+            StepStatus.REJECTED: "red",
+            StepStatus.COMPLETE: "green",
+            StepStatus.CANCELED: "dark-grey",
+            StepStatus.UNKNOWN: "magenta",
+        },
+        Party: {Party.PUBLISHER: "orange", Party.MICROSOFT: "blue", Party.NOBODY: "grey"},
+        Level: {Level.INFORMATION: "blue", Level.WARNING: "orange", Level.ERROR: "red", Level.UNKNOWN: "magenta"},
+    }
+)
+KINDS: tuple[type[StrEnum], ...] = tuple(_COLOURS)
 
 
 # By type, not by member: "unknown" of one enumeration equals "unknown" of another.
-_LOOKS: MappingProxyType[type[StrEnum], tuple[Look, ...]] = MappingProxyType(
+_LOOKS = MappingProxyType(
     {
-        OfferStatus: _looks(OfferStatus, _OFFER_STATUS),
-        StepStatus: _looks(StepStatus, _STEP_STATUS),
-        Party: _looks(Party, _PARTY),
-        Level: _looks(Level, _LEVEL),
+        kind: tuple(
+            Look(state.value, state.value.replace("_", " ").capitalize(), code, COLOURS[colours[state]])
+            for code, state in enumerate(kind)
+        )
+        for kind, colours in _COLOURS.items()
     }
 )
 

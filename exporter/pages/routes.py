@@ -21,7 +21,7 @@ from exporter.pages.html import HtmlPages
 from exporter.pages.json_document import JsonDocument
 from exporter.pages.offers_json import write_offers
 from exporter.pages.render_limiter import RenderLimiter
-from exporter.pages.view import Lens
+from exporter.pages.wording import Lens
 
 __all__ = ["PageRoutes"]
 
@@ -81,8 +81,7 @@ class PageRoutes:
         if record is None:
             return PlainTextResponse("Not Found", HTTPStatus.NOT_FOUND, security_headers())
         if request.query_params.get("format") == "csv":
-            text = write_csv(record, self._lens()).encode("utf-8", "replace")
-            return Response(text, headers=security_headers(), media_type="text/csv")
+            return Response(write_csv(record, self._lens()), headers=security_headers(), media_type="text/csv")
         return Response(write_json(record), headers=security_headers(), media_type="application/json")
 
     async def docs(self, _: Request) -> Response:
@@ -116,8 +115,7 @@ class PageRoutes:
 
     async def _page(self, render: Callable[[Lens], str], status: HTTPStatus = HTTPStatus.OK) -> Response:
         def answer() -> Response:
-            html = render(self._lens()).encode("utf-8", "replace")
-            return Response(html, status, self.html.headers, "text/html; charset=utf-8")
+            return Response(render(self._lens()), status, self.html.headers, "text/html; charset=utf-8")
 
         return await self.limiter.respond(answer)
 

@@ -1,11 +1,14 @@
-"""Numbers and states as words for people."""
+"""Times and durations as words for people, and the moment from which they are seen. All are seconds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["Moment", "duration"]
+from exporter.collection.snapshot import OfferRecord
+from exporter.domain.offers import Offer
+
+__all__ = ["Lens", "Moment", "duration"]
 
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
@@ -22,7 +25,7 @@ def duration(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An instant as seen from `now`, both in Unix seconds."""
+    """An instant as seen from `now`, both in Unix seconds; one that no calendar has is written as nothing."""
 
     at: float
     now: float
@@ -34,24 +37,38 @@ class Moment:
 
     @property
     def utc(self) -> str:
-        """The instant in words, such as "2026-11-21 04:32:17 UTC"; empty for one that no calendar has."""
-        moment = self._moment()
-        return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
+        """The instant in words, such as "2026-11-21 04:32:17 UTC"."""
+        return self._written("%Y-%m-%d %H:%M:%S UTC")
 
     @property
     def day(self) -> str:
-        """Its day in UTC, such as "Thursday 26 November"; empty for one that no calendar has."""
-        moment = self._moment()
-        return f"{moment:%A} {moment.day} {moment:%B}" if moment else ""
+        """Its day in UTC, such as "Thursday 26 November"."""
+        return self._written("%A {0.day} %B")
 
     @property
     def iso(self) -> str:
-        """The instant for machines, in RFC 3339; empty for one that no calendar has."""
-        moment = self._moment()
-        return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else ""
+        """The instant for machines, in RFC 3339."""
+        return self._written("%Y-%m-%dT%H:%M:%SZ")
 
-    def _moment(self) -> datetime | None:
+    def _written(self, form: str) -> str:
         try:
-            return datetime.fromtimestamp(self.at, UTC)
+            moment = datetime.fromtimestamp(self.at, UTC)
         except (ValueError, OverflowError, OSError):
-            return None
+            return ""
+        return moment.strftime(form.format(moment))
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """From where things are seen: the present moment, and the age past which the data of an offer is not shown."""
+
+    now: float
+    stale_after: float
+
+    def moment(self, at: float | None) -> Moment | None:
+        """See an instant from here, if there is one."""
+        return None if at is None else Moment(at, self.now)
+
+    def fresh(self, record: OfferRecord) -> Offer | None:
+        """The offer of a record if its data is young enough to be shown as the present state."""
+        return record.offer if record.is_fresh(self.now, self.stale_after) else None

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from exporter.simulator.pipeline import CERTIFICATION, DAY, HOUR, SIGNOFF
-from exporter.simulator.scenario import DEMO_SPEED, Planner, Scenario
+from exporter.simulator.scenario import BIG_VERSION, DEMO_SPEED, Planner, Scenario
 from exporter.simulator.walk import Ending, OfferPlan
 
 __all__ = ["demo"]
 
 _DAILY = 12 * HOUR
-_BIG_VERSION = 1_252_868_275
 
 
 def demo(*, seed: int = 1, epoch: float, speed: float = DEMO_SPEED) -> Scenario:
@@ -40,9 +39,7 @@ def _contoso(planner: Planner) -> Iterator[OfferPlan]:
     def plan(offer: str, title: str, kind: str, **more: Any) -> OfferPlan:
         return planner.plan("contoso", offer, f"Contoso {title}", kind, **more)
 
-    yield plan(
-        "linux-hardened", "Hardened Linux", "vm", **seen | {"into": 0.1, "rest": _DAILY, "version": _BIG_VERSION}
-    )
+    yield plan("linux-hardened", "Hardened Linux", "vm", **seen | {"into": 0.1, "rest": _DAILY, "version": BIG_VERSION})
     yield plan("gateway-vm", "Gateway", "corevm", **center | stuck)
     yield plan("ingress", "Ingress for AKS", "container", **seen, into=0.35, rest=_DAILY, keeps_preview=True)
     yield plan(
@@ -102,12 +99,6 @@ def _fabrikam(planner: Planner) -> Iterator[OfferPlan]:
     )
     yield plan("mail-filter", "Mail Filter", "vm", **seen, into=0.8, ending=Ending.FAILED, ends_at="displayprovision")
     yield plan(
-        "assessment",
-        "2-Week Assessment",
-        "consulting",
-        **seen,
-        into=1.1,
-        ending=Ending.CANCELED,
-        ends_at=CERTIFICATION,
+        "assessment", "2-Week Assessment", "consulting", **seen, into=1.1, ending=Ending.CANCELED, ends_at=CERTIFICATION
     )
     yield plan("pilot", "Pilot", "saas", ending=Ending.NEVER_PUBLISHED, version=0, days=30)

@@ -10,7 +10,7 @@ from typing import Any
 from exporter.simulator.pipeline import DAY, KINDS
 from exporter.simulator.walk import OfferPlan
 
-__all__ = ["DEMO_SPEED", "Planner", "Scenario", "scale"]
+__all__ = ["BIG_VERSION", "DEMO_SPEED", "Planner", "Scenario", "scale"]
 
 DEMO_SPEED = DAY / 100
 """Simulated seconds per real second in the demo: a day takes 100 seconds, a whole pipeline some ten minutes."""
@@ -18,7 +18,7 @@ DEMO_SPEED = DAY / 100
 _SHORTEST = 6.0
 """No step is over in fewer real seconds, so that each can be seen at a demo's refresh interval."""
 
-_BIG_VERSION = 1_252_868_275
+BIG_VERSION = 1_252_868_275
 """Of the size that the real API shows: more than 2^30, and it grows."""
 
 
@@ -92,7 +92,7 @@ def _endless(planner: Planner, publisher: str, number: int) -> OfferPlan:
         f"Offer number {number}",
         "application",
         into=planner.chance(number).random(),
-        version=_BIG_VERSION + number,
+        version=BIG_VERSION + number,
         rest=DAY / 2,
         in_partner_center=True,
     )

@@ -33,17 +33,6 @@ class Listening:
         """Serve until told to stop; in the main thread SIGINT and SIGTERM do that."""
         self.server.run(sockets=[self.sock])
 
-    @contextmanager
-    def in_thread(self) -> Iterator[Listening]:
-        """Serve from a thread; at the end answers in flight have a second to end."""
-        thread = threading.Thread(target=self.run, name="simulator", daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.server.should_exit = True
-            thread.join(_JOIN_SECONDS)
-
 
 def listen(
     app: ASGIApp,
@@ -106,6 +95,12 @@ def _bind(host: str, port: int) -> socket.socket:
 
 @contextmanager
 def serve_in_thread(app: ASGIApp) -> Iterator[Listening]:
-    """Serve an application on a free port of the loopback; it accepts connections at once."""
-    with listen(app).in_thread() as listening:
+    """Serve an application on a free port of the loopback; at the end answers in flight have a second to end."""
+    listening = listen(app)
+    thread = threading.Thread(target=listening.run, name="simulator", daemon=True)
+    thread.start()
+    try:
         yield listening
+    finally:
+        listening.server.should_exit = True
+        thread.join(_JOIN_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -23,10 +24,12 @@ from exporter.exposition.negotiation import OPENMETRICS, TEXT, accepts_gzip, wan
 from exporter.exposition.publication import Publication
 from exporter.pages.routes import PageRoutes
 from exporter.pages.streaming import stream
-from exporter.web.scrape import joined, scrape_timeout
 
 __all__ = ["WebApp"]
 
+TIMEOUT_OFFSET = 0.5
+DEFAULT_TIMEOUT = 9.5
+MAX_TIMEOUT = 60.0  # a header of 1e9 must not hold a connection for ever
 NOT_IN_TIME = OfferRecord("", "", failure=Failure("deadline", "the time for this probe is over"))
 
 
@@ -66,16 +69,16 @@ class WebApp:
         """Answer a scrape in the format and encoding that its headers prefer."""
         flight = self.flight()
         if flight is not None:
-            await asyncio.wait([asyncio.wrap_future(flight)], timeout=scrape_timeout(request))
-        openmetrics = wants_openmetrics(joined(request, "accept"))
-        gzip = accepts_gzip(joined(request, "accept-encoding"))
+            await asyncio.wait([asyncio.wrap_future(flight)], timeout=_scrape_timeout(request))
+        openmetrics = wants_openmetrics(_joined(request, "accept"))
+        gzip = accepts_gzip(_joined(request, "accept-encoding"))
         body = self.publication.metrics(openmetrics=openmetrics, gzip=gzip)
         headers = {"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept, Accept-Encoding"}
         return stream(request, body, body.size, headers | ({"Content-Encoding": "gzip"} if gzip else {}))
 
     async def answer_probe(self, request: Request) -> Response:
         """Fetch one offer and show it: 200 with `probe_success`; 400 if it may not be probed, 404 if there is no such."""
-        started, seconds = time.monotonic(), scrape_timeout(request)
+        started, seconds = time.monotonic(), _scrape_timeout(request)
         target, source = request.query_params.get("target", ""), request.query_params.get("source")
         try:
             flight = self.probe(target, source, seconds)
@@ -84,7 +87,7 @@ class WebApp:
             return PlainTextResponse(f"{error}\n", HTTPStatus.NOT_FOUND if is_unknown else HTTPStatus.BAD_REQUEST)
         await asyncio.wait([asyncio.wrap_future(flight)], timeout=seconds)
         record = flight.result() if flight.done() and not flight.cancelled() else NOT_IN_TIME
-        openmetrics = wants_openmetrics(joined(request, "accept"))
+        openmetrics = wants_openmetrics(_joined(request, "accept"))
         body = self.publication.probe(record, time.monotonic() - started, openmetrics=openmetrics)
         return Response(body, headers={"Content-Type": OPENMETRICS if openmetrics else TEXT, "Vary": "Accept"})
 
@@ -112,6 +115,20 @@ class WebApp:
         except ConfigError as error:
             return PlainTextResponse(f"{error}\n", HTTPStatus.INTERNAL_SERVER_ERROR)
         return PlainTextResponse("reloaded\n")
+
+
+def _scrape_timeout(request: Request) -> float:
+    """How many seconds a scrape may take: what Prometheus says, less half a second for the way back; at most a minute."""
+    try:
+        seconds = float(request.headers.get("x-prometheus-scrape-timeout-seconds", ""))
+    except ValueError:
+        seconds = math.nan
+    return min(max(seconds - TIMEOUT_OFFSET, 0.1), MAX_TIMEOUT) if math.isfinite(seconds) else DEFAULT_TIMEOUT
+
+
+def _joined(request: Request, name: str) -> str:
+    """The value of a header; several fields of one name are one list (RFC 9110, section 5.3)."""
+    return ",".join(request.headers.getlist(name))
 
 
 def _is_foreign(request: Request) -> bool:

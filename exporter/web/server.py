@@ -9,6 +9,7 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import structlog
 import uvicorn
@@ -16,13 +17,13 @@ from starlette.types import ASGIApp
 
 from exporter.web.access import HEALTH_PATHS, AccessMiddleware
 from exporter.web.limits import raise_file_limit, return_memory, tune
-from exporter.web.listen import bound, listen, url
+from exporter.web.listen import bound, url
 from exporter.web.live_config import LiveConfig
 from exporter.web.notify import notify, watchdog
 from exporter.web.protocol import KEEP_ALIVE, LimitedProtocol
-from exporter.web.tls import allowed
+from exporter.web.tls import is_allowed
 
-__all__ = ["listen", "serve", "url"]
+__all__ = ["serve"]
 
 GRACE = 5
 HANDSHAKE_TIMEOUT = 5.0
@@ -119,7 +120,7 @@ class _Server(uvicorn.Server):
 
     def _protocol(self) -> LimitedProtocol:
         names = self._web_config.config.tls_server_config.client_allowed_sans
-        return LimitedProtocol(self.config, self.server_state, admits=allowed(names))
+        return LimitedProtocol(self.config, self.server_state, admits=partial(is_allowed, names))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         notify("STOPPING=1")

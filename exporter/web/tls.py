@@ -7,14 +7,14 @@ import ipaddress
 import os
 import ssl
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from exporter.domain.errors import ConfigError
 from exporter.web.web_config import WHERE, TlsServerConfig
 
-__all__ = ["allowed", "server_context"]
+__all__ = ["is_allowed", "server_context"]
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
@@ -139,13 +139,9 @@ def _memory() -> Any:
     return os.fdopen(os.memfd_create("pem"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
 
 
-def allowed(names: frozenset[str]) -> Callable[[Mapping[str, Any] | None], bool]:
-    """The judge of client certificates for `client_allowed_sans`: one name must match exactly; without any, all pass."""
-
-    def judge(certificate: Mapping[str, Any] | None) -> bool:
-        return not names or any(name in names for name in _names(certificate or {}))
-
-    return judge
+def is_allowed(names: frozenset[str], certificate: Mapping[str, Any] | None) -> bool:
+    """Judge a client's certificate by `client_allowed_sans`: one name must match exactly; without any, all pass."""
+    return not names or any(name in names for name in _names(certificate or {}))
 
 
 def _names(certificate: Mapping[str, Any]) -> Iterator[str]:

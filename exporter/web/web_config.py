@@ -10,18 +10,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
 from exporter.config.durations import Duration
+from exporter.config.fields import Section
 from exporter.config.problems import dotted, words
 from exporter.config.yaml_file import read_mapping
 from exporter.domain.errors import ConfigError
@@ -32,38 +24,31 @@ WHERE = "web.config.file"
 MAX_COST = 20
 
 
-def _without_blanks(value: Any) -> Any:
-    """Drop keys without a value, which the format takes for absent."""
-    return {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else value
-
-
-class Part(BaseModel):
-    """A mapping of the file: frozen, and without room for unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+class Part(Section):
+    """A mapping of the file."""
 
     @model_validator(mode="before")
     @classmethod
     def _blank_is_absent(cls, value: Any) -> Any:
-        return _without_blanks(value)
+        """Drop keys without a value, which the format takes for absent."""
+        return {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else value
 
 
-_UNVERIFIED = "verifies every certificate it asks for; use VerifyClientCertIfGiven or RequireAndVerifyClientCert"
-_CLIENT_AUTH = {
-    "RequestClientCert": _UNVERIFIED,
-    "RequireAnyClientCert": _UNVERIFIED,
-    "RequireClientCert": _UNVERIFIED,
-}
+_UNVERIFIED = "RequestClientCert", "RequireAnyClientCert", "RequireClientCert"
+_SWITCHED_OFF = "TLS10", "TLS11"
 
 
 def _client_auth(value: Any) -> Any:
-    if value in _CLIENT_AUTH:
-        raise ValueError(f"{value} cannot be had: Python {_CLIENT_AUTH[value]}")
+    if value in _UNVERIFIED:
+        raise ValueError(
+            f"{value} cannot be had: Python verifies every certificate it asks for; "
+            "use VerifyClientCertIfGiven or RequireAndVerifyClientCert"
+        )
     return value or "NoClientCert"
 
 
 def _version(value: Any) -> Any:
-    if value in {"TLS10", "TLS11"}:
+    if value in _SWITCHED_OFF:
         raise ValueError(f"{value} cannot be had: OpenSSL 3 has switched it off; use TLS12")
     return value
 
@@ -183,7 +168,9 @@ class HttpServerConfig(Part):
     """`http_server_config`; `http2` is accepted, and HTTP/1.1 is spoken either way."""
 
     http2: bool = True
-    headers: Annotated[dict[str, str], BeforeValidator(_scalars), AfterValidator(_headers)] = {}
+    headers: Annotated[dict[str, str], BeforeValidator(_scalars), AfterValidator(_headers)] = Field(
+        default_factory=dict
+    )
 
 
 class RateLimit(Part):
@@ -215,7 +202,7 @@ class WebConfig(Part):
     http_server_config: HttpServerConfig = HttpServerConfig()
     basic_auth_users: Annotated[
         dict[str, Annotated[SecretStr, AfterValidator(_hash)]], BeforeValidator(lambda value: value or {})
-    ] = {}
+    ] = Field(default_factory=dict)
     rate_limit: RateLimit = RateLimit()
 
 
@@ -225,7 +212,7 @@ def read(path: Path) -> WebConfig:
     Raises:
         ConfigError: it cannot be read or does not hold what it should; no secret is part of the message.
     """
-    content = read_mapping(WHERE, path)
+    content = read_mapping(WHERE, path).content
     try:
         config = WebConfig.model_validate(content)
     except ValidationError as error:

@@ -8,15 +8,18 @@ import socket
 import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-__all__ = ["Crowd", "Scraper", "resident_mebibytes"]
+__all__ = ["Crowd", "Scraper", "cut_off", "resident_mebibytes", "scrape"]
 
 PAUSE = 0.2
+DRIP_EVERY = 2.0
 TIMEOUT = 30.0
 """Seconds after which a scrape has failed: three times what Prometheus gives it, as the machine may be busy."""
+CUT_WITHIN = 60.0
+"""The longest limit is 22 s; on a busy machine a crowd takes long to open as well."""
 
 
 def resident_mebibytes(pid: int) -> float:
@@ -26,7 +29,11 @@ def resident_mebibytes(pid: int) -> float:
 
 
 class Crowd:
-    """Connections from one address to another; `send` goes over each of them when it is opened."""
+    """Connections from one address to another; `send` goes over each of them when it is opened.
+
+    Later each sends a byte of `drip` every two seconds, and takes `read` bytes, with a pause before the next; with `read` 0
+    nothing is read, so that only a reset is noticed.
+    """
 
     def __init__(
         self,
@@ -34,10 +41,14 @@ class Crowd:
         size: int,
         send: bytes = b"",
         *,
+        drip: bytes = b"",
+        read: int = 65536,
+        pause: float = 0.0,
         receive_buffer: int = 0,
         source: str = "127.0.0.1",
     ) -> None:
-        self.started = time.monotonic()
+        self._drip, self._read, self._pause = drip, read, pause
+        self._started = time.monotonic()
         self._open: dict[int, socket.socket] = {}
         self._cut: list[float] = []
         for _ in range(size):
@@ -50,7 +61,6 @@ class Crowd:
             one.setblocking(False)
             self._open[one.fileno()] = one
             self._send(one, send)
-        self.size = size
 
     def __enter__(self) -> Self:
         return self
@@ -67,41 +77,42 @@ class Crowd:
 
     def _gone(self, one: socket.socket) -> None:
         if self._open.pop(one.fileno(), None):
-            self._cut.append(time.monotonic() - self.started)
+            self._cut.append(time.monotonic() - self._started)
             one.close()
 
-    def wait_until_cut(
-        self, timeout: float, *, drip: bytes = b"", every: float = 2.0, read: int | None = 65536, pause: float = 0.0
-    ) -> tuple[float, float]:
-        """Wait until the other side has ended all connections: when it ended the first and the last, in seconds.
-
-        Meanwhile each sends one byte of `drip` in turn every few seconds, and takes `read` bytes, with a pause before the
-        next; with `read` None nothing is read, so that only a reset is noticed.
-        """
-        bytes_to_send = iter(drip)
-        next_byte = time.monotonic() + every
-        while self._open and time.monotonic() - self.started < timeout:
-            self._look(read)
-            time.sleep(pause)
-            if drip and time.monotonic() >= next_byte:
-                next_byte += every
+    def wait_until_cut(self) -> tuple[float, float]:
+        """Wait until the other side has ended all connections: when it ended the first and the last, in seconds."""
+        bytes_to_send = iter(self._drip)
+        next_byte = time.monotonic() + DRIP_EVERY
+        while self._open:
+            assert time.monotonic() - self._started < CUT_WITHIN, f"{len(self._open)} are still open"
+            self._look()
+            time.sleep(self._pause)
+            if self._drip and time.monotonic() >= next_byte:
+                next_byte += DRIP_EVERY
                 byte = bytes([next(bytes_to_send)])
                 for one in list(self._open.values()):
                     self._send(one, byte)
-        assert not self._open, f"{len(self._open)} of {self.size} are still open after {timeout} s"
         return min(self._cut), max(self._cut)
 
-    def _look(self, read: int | None) -> None:
+    def _look(self) -> None:
         poll = select.poll()
         for number in self._open:
-            poll.register(number, select.POLLIN if read else 0)
+            poll.register(number, select.POLLIN if self._read else 0)
         for number, event in poll.poll(200):
             one = self._open[number]
             try:
-                if event & (select.POLLERR | select.POLLHUP) or (read and not one.recv(read)):
+                if event & (select.POLLERR | select.POLLHUP) or (self._read and not one.recv(self._read)):
                     self._gone(one)
             except OSError:
                 self._gone(one)
+
+
+def cut_off(*crowds: Crowd) -> tuple[float, ...]:
+    """Wait until all of all crowds are cut off: when the first of all was, in seconds, and the last one of each."""
+    with ThreadPoolExecutor() as threads:
+        times = list(threads.map(Crowd.wait_until_cut, crowds))
+    return min(first for first, _ in times), *(last for _, last in times)
 
 
 class Scraper:
@@ -124,7 +135,7 @@ class Scraper:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
 

@@ -92,10 +92,7 @@ def urls(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
 
 @pytest.fixture(scope="module")
 def page(tool: Tool, tmp_path_factory: pytest.TempPathFactory, urls: dict[str, str]) -> Iterator[Page]:
-    with Stack(tmp_path_factory.mktemp("port")) as ports:
-        port = ports.port(0)
-    profile = tmp_path_factory.mktemp("profile")
-    with browser(tool("chromedriver"), tool("chromium"), port, profile) as one:
+    with browser(tool("chromedriver"), tool("chromium"), tmp_path_factory.mktemp("profile")) as one:
         watch(one)
         # A first visit, so that what Grafana says to newcomers does not stand in the way.
         one.go(urls["grafana"])

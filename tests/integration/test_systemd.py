@@ -31,6 +31,7 @@ SOCKET = UNITS / "azure-marketplace-exporter.socket"
 TEXT = SERVICE.read_text(encoding="utf-8")
 INSTALL = (UNITS.parent / "install.md").read_text(encoding="utf-8").partition("## systemd")[2]
 EXAMPLE = INSTALL.partition("```yaml\n")[2].partition("```")[0]
+QUOTED = set(re.findall("`[^`]*`", INSTALL))
 Tool = Callable[[str], Path]
 
 
@@ -58,8 +59,8 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 
 
 @pytest.fixture
-def demo(tool: Tool) -> list[str | Path]:
-    return [tool("azure-marketplace-exporter"), "--demo", "--web.listen-address=127.0.0.1:0"]
+def demo(command: Path) -> list[str | Path]:
+    return [command, "--demo", "--web.listen-address=127.0.0.1:0"]
 
 
 def test_notifies(manager: Manager, keep: Keep, demo: list[str | Path]) -> None:
@@ -91,18 +92,6 @@ def test_takes_over_a_socket(keep: Keep, demo: list[str | Path]) -> None:
     assert exporter.get("/-/healthy").ok
 
 
-def test_says_that_there_is_no_socket(tool: Tool) -> None:
-    ended = subprocess.run(
-        [tool("azure-marketplace-exporter"), "--demo", "--web.systemd-socket"],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert ended.returncode == 1
-    assert "systemd handed over no socket" in ended.stderr
-
-
 NO_WRITABLE_CODE = """
 import ctypes, os, sys
 if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
@@ -121,10 +110,6 @@ def test_runs_without_writable_code(keep: Keep, demo: list[str | Path]) -> None:
     assert requests.get(exporter.url + "/", timeout=10).ok
     assert exporter.terminate() == 0
     assert "Traceback" not in exporter.log
-
-
-def unit(path: Path) -> configparser.RawConfigParser:
-    return parsed(path.read_text(encoding="utf-8"))
 
 
 def parsed(text: str) -> configparser.RawConfigParser:
@@ -157,24 +142,25 @@ def credential(text: str) -> Path:
 
 def test_command_line_is_understood(tmp_path: Path) -> None:
     """Every option of the unit exists, the secret is the one that it loads, and the documentation has the other settings."""
-    service = unit(SERVICE)["Service"]
+    service = parsed(TEXT)["Service"]
     settings = settings_of(TEXT, tmp_path)
     assert settings.auth.method == "client_secret"
     assert settings.auth.client_secret_file == credential(TEXT)
     assert settings.collection.state_file
     assert settings.collection.state_file.parent == Path("/var/lib") / service["StateDirectory"]
-    assert unit(SOCKET)["Socket"]["ListenStream"] == settings.web.listen_address[0].removeprefix(":")
+    assert parsed(SOCKET.read_text(encoding="utf-8"))["Socket"]["ListenStream"] == settings.web.listen_address[
+        0
+    ].removeprefix(":")
 
 
 def test_threads_for_many_publishers() -> None:
     """Each publisher is refreshed in a thread of its own; the documentation promises 300 of them."""
     assert "`TasksMax=512`" in (UNITS.parent / "web.md").read_text(encoding="utf-8")
-    assert int(unit(SERVICE)["Service"]["TasksMax"]) == 512
+    assert int(parsed(TEXT)["Service"]["TasksMax"]) == 512
 
 
 def test_with_a_token(tmp_path: Path) -> None:
-    assert "`auth: {method: token}`" in INSTALL
-    assert "`sed -i s/client-secret/token/g`" in INSTALL
+    assert {"`auth: {method: token}`", "`sed -i s/client-secret/token/g`"} <= QUOTED
     changed = TEXT.replace("client-secret", "token")
     assert settings_of(changed, tmp_path, method="token").auth.token_file == credential(changed)
     with pytest.raises(ConfigError, match="does not use client_secret_file"):
@@ -182,8 +168,7 @@ def test_with_a_token(tmp_path: Path) -> None:
 
 
 def test_with_a_managed_identity(tmp_path: Path) -> None:
-    assert "`auth: {method: managed_identity}`" in INSTALL
-    assert "`sed -i /client-secret/d`" in INSTALL
+    assert {"`auth: {method: managed_identity}`", "`sed -i /client-secret/d`"} <= QUOTED
     changed = "".join(line for line in TEXT.splitlines(keepends=True) if "client-secret" not in line)
     assert "LoadCredential" not in changed
     assert settings_of(changed, tmp_path, method="managed_identity").collection.state_file
@@ -192,7 +177,7 @@ def test_with_a_managed_identity(tmp_path: Path) -> None:
 def test_with_a_certificate(tmp_path: Path) -> None:
     flag = "--auth.certificate-file=%d/client.pem"
     line = "LoadCredential=client.pem:/etc/azure-marketplace-exporter/client.pem"
-    assert f"`{flag}`, `{line}`" in INSTALL
+    assert {f"`{flag}`", f"`{line}`"} <= QUOTED
     changed = re.sub(r"^LoadCredential=.*$", line, TEXT, flags=re.MULTILINE)
     changed = changed.replace("--auth.client-secret-file=%d/client-secret", flag)
     auth = yaml.safe_load(EXAMPLE)["auth"] | {"method": "client_certificate"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -52,9 +53,18 @@ class Page:
         """Run a script in the page, and give what it returns."""
         return self._post("execute/sync", script=text, args=list(arguments))
 
+    def console(self) -> list[str]:
+        """What came on the console since the last call: also what the browser refused or could not load."""
+        return [line["message"] for line in self._post("se/log", type="browser")]
+
     def devtools(self, command: str, **parameters: Any) -> None:
         """Give a command of the browser's developer tools."""
         self._post("goog/cdp/execute", cmd=command, params=parameters)
+
+    def prefer(self, scheme: str) -> None:
+        """Like light or dark pages."""
+        wanted = {"name": "prefers-color-scheme", "value": scheme}
+        self.devtools("Emulation.setEmulatedMedia", features=[wanted])
 
     def wait(self, condition: str, what: str, seconds: float = TIMEOUT) -> None:
         """Wait until a script returns something that is true."""
@@ -70,29 +80,21 @@ class Page:
 
 
 @contextmanager
-def browser(driver: Path, chromium: Path, port: int, profile: Path) -> Iterator[Page]:
+def browser(driver: Path, chromium: Path, profile: Path) -> Iterator[Page]:
     """Run a browser with an empty profile."""
-    process = subprocess.Popen([str(driver), f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        end = time.monotonic() + TIMEOUT
-        while not _is_ready(url):
-            assert process.poll() is None
-            assert time.monotonic() < end, "the browser's driver"
-            time.sleep(0.1)
-        options = {"binary": str(chromium), "args": [*OPTIONS, f"--user-data-dir={profile}"]}
-        wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
-        answer = requests.post(f"{url}/session", json=wanted, timeout=TIMEOUT).json()["value"]
-        page = Page(f"{url}/session/{answer['sessionId']}")
-        yield page
-        requests.delete(page.session, timeout=TIMEOUT)
-    finally:
-        process.terminate()
-        process.wait(TIMEOUT)
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return bool(requests.get(f"{url}/status", timeout=5).json()["value"]["ready"])
-    except requests.ConnectionError:
-        return False
+    with subprocess.Popen(
+        [str(driver), "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            ports = (re.search(r"successfully on port (\d+)", line) for line in process.stdout)
+            url = next(f"http://127.0.0.1:{port[1]}" for port in ports if port)
+            options = {"binary": str(chromium), "args": [*OPTIONS, f"--user-data-dir={profile}"]}
+            wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+            body = {"capabilities": {"alwaysMatch": wanted}}
+            answer = requests.post(f"{url}/session", json=body, timeout=TIMEOUT).json()["value"]
+            page = Page(f"{url}/session/{answer['sessionId']}")
+            yield page
+            requests.delete(page.session, timeout=TIMEOUT)
+        finally:
+            process.terminate()

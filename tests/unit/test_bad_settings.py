@@ -82,24 +82,20 @@ CASES = [
         "api: {timeout: 1s}\nlog: {}\napi:\n  base_url: https://api.example.com",
         "config.file: @ has 'api' twice, on lines 1 and 3; join them",
     ),
-    file("log:\n  level: debug\n  level: info", "config.file: @ has 'level' twice, on lines 2 and 3; join them"),
     # Keys.
     file("publisher: [a]", "publisher (@:1): unknown; did you mean publishers?"),
     file("publishers: [a]\nwep: {}", "wep (@:2): unknown; did you mean web?"),
     file("zzz: 1\npublishers: [a]\ndemo: true", f"zzz (@:1): {HELP}", f"demo (@:3): {HELP}"),
-    file("config: {file: x}", f"config (@:1): {HELP}"),
     file("1: 2", f"1 (@:1): {HELP}"),
     file("_env_file: /etc/hostname", f"_env_file (@:1): {HELP}"),
     file("log:\n  levle: info", "log.levle (@:2): unknown; did you mean log.level?"),
     file("log: {3: x}", f"log[3] (@:1): {HELP}"),
-    file("log: debug", "log (@:1): takes a mapping of settings"),
+    ("log: debug", ["--log.level=info"], {}, ["log (@:1): takes a mapping of settings"]),
     file("publishers: [a]\nlog:", f"log (@:2): {BLANK}"),
     # Publishers.
     file("", "publishers: nothing to watch; name at least one publisher, such as contoso"),
-    file("publishers: []", "publishers: nothing to watch; name at least one publisher, such as contoso"),
     file("publishers:", f"publishers (@:1): {BLANK}"),
     file("publishers: {id: contoso}", "publishers (@:1): takes a list"),
-    file("publishers: 17", "publishers (@:1): takes a list"),
     file(
         "publishers:\n- a\n-\n- 17\n- [x]\n- true",
         f"publishers[1] (@:3): {BLANK}",
@@ -109,7 +105,6 @@ CASES = [
     ),
     file("publishers: [contoso, '']", f"publishers[1].id (@:1): '' {NO_ID}"),
     file("publishers:\n- contoso/", f"publishers[0].offers[0] (@:2): '' {NO_ID}"),
-    file("publishers:\n- a\n- /vm", f"publishers[1].id (@:3): '' {NO_ID}"),
     file("publishers:\n- a/b/c", f"publishers[0].offers[0] (@:2): 'b/c' {NO_ID}"),
     file("publishers: [a/..]", f"publishers[0].offers[0] (@:1): '..' {NO_ID}"),
     file('publishers: ["lone\\ud83dsurrogate"]', f"publishers[0].id (@:1): 'lone\\ud83dsurrogate' {NO_ID}"),
@@ -251,7 +246,6 @@ CASES = [
     ),
     file("auth: {method: token}", "auth (@:1): method token needs token or token_file"),
     file("auth: {method: token, token: x, token_file: /x}", "auth (@:1): token and token_file are both set; keep one"),
-    file("auth: {token: x, token_file: /x}", "auth (@:1): token and token_file are both set; keep one"),
     file("auth: {method: client_secret}", "auth (@:1): method client_secret needs tenant_id"),
     file(
         "auth: {method: client_secret, tenant_id: t, client_id: c}",
@@ -277,10 +271,6 @@ CASES = [
         "auth: {token: !sesame x}",
         "config.file: @ is not YAML: could not determine a constructor for the tag something at line 1, column 15",
     ),
-    file(
-        "publishers: [a]\nauth:\n  token_file: /no/such/token",
-        "auth: cannot read /no/such/token: No such file or directory",
-    ),
     flags("--auth.token=sesame", secret("auth.token")),
     flags("--auth.client-secret|sesame", secret("auth.client_secret")),
     # A credential on an open road.
@@ -293,7 +283,6 @@ CASES = [
     flags("config.check", "config.check: is no option; did you mean --config.check?"),
     flags("contoso", "contoso: is no option; options are written as --name=value"),
     flags("-config.check", "-config.check: unknown; did you mean --config.check?"),
-    flags("-x", f"-x: {HELP}"),
     flags("--wep.listen-address=:1", "--wep.listen-address: unknown; did you mean --web.listen-address?"),
     flags("--no-such|thing|--nor=this", f"--no-such: {HELP}", f"--nor: {HELP}"),
     flags("--log.level", "--log.level: has no value; write --log.level=..."),
@@ -317,7 +306,11 @@ CASES = [
         "auth: /dev/null is empty",
         "collection.state_file: / is no regular file",
     ),
-    flags("--web.config.file=/no/such", "web.config.file: cannot read /no/such: No such file or directory"),
+    flags(
+        "--web.config.file=/no/such|--auth.token-file=/no",
+        "web.config.file: cannot read /no/such: No such file or directory",
+        "auth: cannot read /no: No such file or directory",
+    ),
     # All at once.
     (
         "publishers: [a/b/c]\nweb:\n  telemetry_path: x\n  tls: true\npublisers: []",
@@ -349,24 +342,7 @@ def test_refusal(case: Case, tmp_path: Path, capsys: Captured, monkeypatch: pyte
     assert "sesame" not in err.replace(str(path), "")
 
 
-STRANGE: list[Any] = [
-    None,
-    "",
-    [],
-    {},
-    -1,
-    10**30,
-    float("nan"),
-    True,
-    "x\0y",
-    [[1]],
-    [None],
-    {1: 2},
-    "\ud800",
-    "x" * 300,
-    [{}],
-    2.5,
-]
+STRANGE: list[Any] = [None, "", [], {}, -1, 10**30, float("nan"), True, "x\0y", [[1]], [None], {1: 2}, "\ud800", [{}]]
 FOREIGN = re.compile("Input|valid|pydantic|Error|Keys should|Field required|cannot be used")
 
 

@@ -87,6 +87,14 @@ class TestWhoTells:
         assert seen == {"vm": "ingestion running", "contoso": "not_found"}
         assert [one.listed.product_id for one in world.ingestion.asked if one.listed] == ["guid-of-vm"]
 
+    def test_the_product_is_known_by_whichever_list_told_it_last(self, world: World) -> None:
+        """The Cloud Partner API tells no GUIDs, and the page of an offer leads to its product."""
+        for center in ({"a": RUNNING}, DOWN):
+            assert world.see(cloud={"a": RUNNING}, center=center)["a"] == "cloud running"  # type: ignore[arg-type]
+            listed = world.of("a").listed
+            assert listed is not None
+            assert listed.product_id == "guid-of-a"
+
 
 class TestOneSourceAsAWhole:
     @pytest.mark.parametrize("error", [FORBIDDEN, GONE, EXPIRED, DOWN, LATE, ZeroDivisionError("a bug")])

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from exporter.collection.snapshot import Failure, OfferRecord, PublisherRecord, Since, Snapshot
+from exporter.collection.record import Duration, Past, PastPublication
+from exporter.collection.snapshot import Failure, OfferRecord, Outlook, PublisherRecord, Since, Snapshot, Usual
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
 from exporter.pages.filters import Filters
 from exporter.pages.overview import Overview
-from exporter.pages.view import Lens, OfferView
+from exporter.pages.view import OfferView
+from exporter.pages.wording import Lens
 
 NOW = 1_790_000_000.0
 STALE_AFTER = 3600.0
+DAY = 86400
 LENS = Lens(NOW, STALE_AFTER)
 
 DONE = Step("validate", "Validation", StepStatus.COMPLETE, progress=1.0)
@@ -56,6 +59,20 @@ def record(
 def listed_only(offer_id: str = "listed", **fields: Any) -> OfferRecord:
     """Make a record of an offer of which no source tells more than that it exists."""
     return record(offer_id, OfferStatus.UNKNOWN, (), is_listed_only=True, tells_messages=False, **fields)
+
+
+def with_past(offer_id: str = "past") -> OfferRecord:
+    """Make a record of an offer that has been published before, and is expected to be live soon."""
+    end = int(NOW)
+    past = (
+        Past()
+        .with_duration("cloud_partner", "certify", Duration(end - 8 * DAY, 2 * DAY, is_told=False))
+        .with_duration("cloud_partner", '=cmd,"', Duration(end - 8 * DAY, 60, is_told=True))
+        .with_end(PastPublication(None, end - 10 * DAY, OfferStatus.FAILED, None, is_told=False))
+        .with_end(PastPublication(end - 9 * DAY, end - 4 * DAY, OfferStatus.SUCCEEDED, 7, is_told=True))
+    )
+    outlook = Outlook((NOW + DAY, NOW + 3 * DAY), {"certify": Usual(2 * DAY, 5 * DAY, "offer")})
+    return replace(record(offer_id), past=past, outlook=outlook)
 
 
 def publisher(*records: OfferRecord, publisher_id: str = "contoso", **fields: Any) -> PublisherRecord:

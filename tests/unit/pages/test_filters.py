@@ -78,4 +78,3 @@ def test_an_offer_that_is_only_listed_is_found_among_those_without_data() -> Non
 def test_links_carry_only_what_is_asked_for() -> None:
     assert Filters().link() == "?"
     assert Filters(q="a&b /é", page=3).link(status="running", page=1) == "?q=a%26b+%2F%C3%A9&status=running"
-    assert Filters(publisher="\udc80").link(page=2) == "?publisher=%3F&page=2"

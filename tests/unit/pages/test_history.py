@@ -4,34 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import replace
 
-from exporter.collection.record import Duration, Past, PastPublication
-from exporter.collection.snapshot import OfferRecord, Outlook, Usual
-from exporter.domain.offers import OfferStatus
+from exporter.collection.snapshot import OfferRecord
 from exporter.pages.history import publications_of, write_csv, write_json
 from exporter.pages.html import HtmlPages
 
-from .samples import LENS, NOW, record, view
+from .samples import DAY, LENS, NOW, record, with_past
 
-DAY = 86400
 END = int(NOW)
-PAST = (
-    Past()
-    .with_duration("cloud_partner", "certify", Duration(END - 8 * DAY, 2 * DAY, is_told=False))
-    .with_duration("cloud_partner", '=cmd,"', Duration(END - 8 * DAY, 60, is_told=True))
-    .with_end(PastPublication(None, END - 10 * DAY, OfferStatus.FAILED, None, is_told=False))
-    .with_end(PastPublication(END - 9 * DAY, END - 4 * DAY, OfferStatus.SUCCEEDED, 7, is_told=True))
-)
-OUTLOOK = Outlook((NOW + DAY, NOW + 3 * DAY), {"certify": Usual(2 * DAY, 5 * DAY, "offer")})
-ONE = replace(record(), past=PAST, outlook=OUTLOOK)
+ONE = with_past()
 BLANK = OfferRecord("contoso", "new")
 
 
 def test_json() -> None:
     assert json.loads(write_json(ONE)) == {
         "publisher_id": "contoso",
-        "offer_id": "vm",
+        "offer_id": "past",
         "expected_live_timestamp_seconds": {"0.5": NOW + DAY, "0.8": NOW + 3 * DAY},
         "usual_durations": {"certify": {"median_seconds": 2 * DAY, "late_seconds": 5 * DAY, "record_of": "offer"}},
         "publications_total": {"succeeded": 1, "failed": 1, "canceled": 0},
@@ -108,8 +96,6 @@ def test_page() -> None:
     assert "<span>Usually <b>2d</b></span>" in html
     assert "Last time 2d</span>" in html
     assert html.count("<rect") == 1
-    assert '<a href="../../api/v1/offers/contoso/vm/history?format=csv">CSV</a>' in html
+    assert '<a href="../../api/v1/offers/contoso/past/history?format=csv">CSV</a>' in html
     plain = pages.offer(record(), LENS)
     assert not any(words in plain for words in ("Expected live", "Usually", "Past publications"))
-    assert view(ONE).expected is not None
-    assert view(record()).expected is None

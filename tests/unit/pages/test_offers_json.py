@@ -4,14 +4,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from exporter.collection.snapshot import Failure, OfferRecord, Snapshot, SourceRecord
 from exporter.domain.offers import Level
 from exporter.pages.offers_json import write_offers
-from exporter.pages.view import Lens
+from exporter.pages.wording import Lens
 
 from .samples import CERTIFY, LENS, NOW, STALE_AFTER, listed_only, message, publisher, record, snapshot
 
 NO_STATE: dict[str, Any] = {
+    "failure": None,
+    "last_success_timestamp_seconds": None,
+    "display_name": None,
+    "offer_type": None,
+    "source": None,
     "version": None,
     "changed_timestamp_seconds": None,
     "status": None,
@@ -49,7 +56,8 @@ def test_the_whole_document() -> None:
         messages=(message("", ago=None),),
     )
     failure = Failure("forbidden", "no access")
-    sources = SourceRecord("cloud_partner", ("vm",), NOW - 30), SourceRecord("partner_center", failure=failure)
+    away = SourceRecord("partner_center", failure=failure, is_expected=False)
+    sources = SourceRecord("cloud_partner", ("vm",), NOW - 30), away
     down = publisher(publisher_id="northwind", failure=failure, last_success=None, sources=sources)
     assert written(Snapshot((publisher(one), down))) == {
         "rendered_timestamp_seconds": NOW,
@@ -116,6 +124,7 @@ def test_the_whole_document() -> None:
                     {
                         "source": "cloud_partner",
                         "up": True,
+                        "expected": True,
                         "failure": None,
                         "offers_listed": 1,
                         "last_success_timestamp_seconds": NOW - 30,
@@ -123,6 +132,7 @@ def test_the_whole_document() -> None:
                     {
                         "source": "partner_center",
                         "up": False,
+                        "expected": False,
                         "failure": {"reason": "forbidden", "text": "no access"},
                         "offers_listed": None,
                         "last_success_timestamp_seconds": None,
@@ -134,57 +144,49 @@ def test_the_whole_document() -> None:
     }
 
 
-def test_nothing_to_tell_is_a_document_too() -> None:
-    assert written(Snapshot())["publishers"] == []
+FAILED = Failure("timeout", "no answer")
 
 
-def test_an_offer_that_was_never_fetched_has_no_state() -> None:
-    (one,) = written(snapshot(OfferRecord("contoso", "new")))["publishers"][0]["offers"]
-    assert one == NO_STATE | {
-        "offer_id": "new",
-        "up": False,
-        "fresh": False,
-        "failure": None,
-        "last_success_timestamp_seconds": None,
-        "display_name": None,
-        "offer_type": None,
-        "source": None,
-    }
-
-
-def test_stale_data_is_left_out_as_in_the_metrics() -> None:
-    old = record(fetched=STALE_AFTER, failure=Failure("timeout", "no answer"), messages=(message("old"),))
-    (one,) = written(snapshot(old))["publishers"][0]["offers"]
-    assert one == NO_STATE | {
-        "offer_id": "vm",
-        "up": False,
-        "fresh": False,
-        "failure": {"reason": "timeout", "text": "no answer"},
-        "last_success_timestamp_seconds": NOW - STALE_AFTER,
-        "display_name": "",
-        "offer_type": "",
-        "source": "cloud_partner",
-    }
-
-
-def test_an_offer_that_is_only_listed_has_no_status_and_waits_on_no_party_as_in_the_metrics() -> None:
-    (one,) = written(snapshot(listed_only(display_name="Listed", offer_type="vm")))["publishers"][0]["offers"]
-    assert one == NO_STATE | {
-        "offer_id": "listed",
-        "up": True,
-        "fresh": True,
-        "failure": None,
-        "last_success_timestamp_seconds": NOW - 60,
-        "display_name": "Listed",
-        "offer_type": "vm",
-        "source": "cloud_partner",
-    }
+@pytest.mark.parametrize(
+    ("one", "about"),
+    [
+        (OfferRecord("contoso", "new"), {"offer_id": "new", "up": False, "fresh": False}),
+        (
+            record(fetched=STALE_AFTER, failure=FAILED, messages=(message("old"),), offer_type="vm"),
+            {
+                "offer_id": "vm",
+                "up": False,
+                "fresh": False,
+                "failure": {"reason": "timeout", "text": "no answer"},
+                "last_success_timestamp_seconds": NOW - STALE_AFTER,
+                "display_name": "",
+                "offer_type": "vm",
+                "source": "cloud_partner",
+            },
+        ),
+        (
+            listed_only(display_name="Listed", offer_type="vm"),
+            {
+                "offer_id": "listed",
+                "up": True,
+                "fresh": True,
+                "last_success_timestamp_seconds": NOW - 60,
+                "display_name": "Listed",
+                "offer_type": "vm",
+                "source": "cloud_partner",
+            },
+        ),
+    ],
+    ids=["never fetched", "stale", "only listed"],
+)
+def test_an_offer_without_a_state_has_none_as_in_the_metrics(one: OfferRecord, about: dict[str, Any]) -> None:
+    (told,) = written(snapshot(one))["publishers"][0]["offers"]
+    assert told == NO_STATE | about
 
 
 def test_a_start_that_is_not_known_is_null() -> None:
     (one,) = written(snapshot(replace(record(), since=None)))["publishers"][0]["offers"]
-    assert one["status"] == "running"
-    assert one["status_since_timestamp_seconds"] is None
+    assert (one["status"], one["status_since_timestamp_seconds"]) == ("running", None)
     assert [step["status_since_timestamp_seconds"] for step in one["steps"]] == [None] * 3
 
 

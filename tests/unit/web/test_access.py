@@ -73,7 +73,7 @@ def test_users_must_say_who_they_are() -> None:
     one = access(config(basic_auth_users={"alice": HASH}))
     (good,) = ask(one, "/", authorization=basic("alice", "good"))
     assert good.text == "hello"
-    for answer in (*ask(one, "/", "/-/healthy", "/nothing"), *ask(one, "/", authorization=basic("alice", "bad"))):
+    for answer in (*ask(one, "/-/healthy", "/nothing"), *ask(one, "/", authorization=basic("alice", "bad"))):
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == 'Basic realm="azure-marketplace-exporter", charset="UTF-8"'
         assert answer.headers["X-Frame-Options"] == "deny"

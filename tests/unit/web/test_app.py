@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future
+from threading import Timer
 from typing import Any
 
 import httpx
@@ -80,13 +81,13 @@ def test_health_is_that_of_the_process_and_readiness_that_of_the_first_refresh()
 
 
 def test_a_scrape_waits_for_the_refresh_that_it_asks_for_but_not_for_ever() -> None:
-    done: Future[None] = Future()
-    done.set_result(None)
-    flights = [done, Future[None]()]
+    under_way, stuck = Future[None](), Future[None]()
+    flights = [under_way, stuck]
     client = Client(application(snapshot(), flight=lambda: flights.pop(0)))
-    for _ in range(2):
-        assert client.get("/metrics", **{"x-prometheus-scrape-timeout-seconds": "0.6"}).status_code == 200
-    assert flights == []
+    Timer(0.1, under_way.set_result, (None,)).start()
+    assert client.get("/metrics").status_code == 200
+    assert under_way.done()
+    assert client.get("/metrics", **{"x-prometheus-scrape-timeout-seconds": "0.6"}).status_code == 200
 
 
 def test_settings_are_reloaded_only_where_that_is_enabled() -> None:
@@ -130,7 +131,19 @@ def done(found: OfferRecord) -> Future[OfferRecord]:
     return future
 
 
-def test_a_probe_gets_the_time_of_its_scrape() -> None:
+LEAST, MOST, DEFAULT = 0.1, 60.0, 9.5
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("3", 2.5),
+        *[(said, LEAST) for said in ("0.3", "-1")],
+        *[(said, MOST) for said in ("60.6", "1e9")],
+        *[(said, DEFAULT) for said in (None, "inf", "nan", "soon")],
+    ],
+)
+def test_a_probe_gets_the_time_of_its_scrape(said: str | None, seconds: float) -> None:
     asked: list[tuple[str, str | None, float]] = []
 
     def probe(*about: Any) -> Future[OfferRecord]:
@@ -138,27 +151,19 @@ def test_a_probe_gets_the_time_of_its_scrape() -> None:
         return done(record("vm"))
 
     client = Client(application(snapshot(), probe=probe))
-    answer = client.get("/probe?target=contoso/vm")
-    assert (answer.status_code, "probe_success 1.0\n" in answer.text) == (200, True)
-    client.get("/probe?target=contoso/vm&source=partner_center", **{"x-prometheus-scrape-timeout-seconds": "3"})
-    assert asked == [("contoso/vm", None, 9.5), ("contoso/vm", "partner_center", 2.5)]
+    headers = {} if said is None else {"x-prometheus-scrape-timeout-seconds": said}
+    assert "probe_success 1.0\n" in client.get("/probe?target=contoso/vm&source=partner_center", **headers).text
+    assert asked == [("contoso/vm", "partner_center", seconds)]
 
 
-def test_a_probe_that_failed_is_told_as_such() -> None:
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
+def test_a_probe_that_failed_is_told_as_such_in_the_format_asked_for(accept: str) -> None:
     failed = OfferRecord("contoso", "vm", failure=Failure("timeout", "no answer"))
-    answer = Client(application(snapshot(), probe=lambda *_: done(failed))).get("/probe?target=contoso/vm")
+    client = Client(application(snapshot(), probe=lambda *_: done(failed)))
+    answer = client.get("/probe?target=contoso/vm", accept=accept)
     assert (answer.status_code, "probe_success 0.0\n" in answer.text) == (200, True)
-
-
-def test_a_probe_comes_in_the_format_asked_for() -> None:
-    client = Client(application(snapshot(), probe=lambda *_: done(record("vm"))))
-    for accept, kind in (
-        ("text/plain", "text/plain;"),
-        ("application/openmetrics-text", "application/openmetrics-text;"),
-    ):
-        answer = client.get("/probe?target=contoso/vm", accept=accept)
-        assert answer.headers["content-type"].startswith(kind)
-        assert answer.headers["vary"] == "Accept"
+    assert answer.headers["content-type"].startswith(f"{accept};")
+    assert answer.headers["vary"] == "Accept"
 
 
 @pytest.mark.parametrize(

@@ -159,24 +159,26 @@ def test_who_has_gone_is_not_checked(checker: Checker) -> None:
     assert [password for password, _ in checker.asked] == [b"first", b"good"]
 
 
-def test_a_real_hash_is_checked() -> None:
-    real = {"alice": SecretStr(bcrypt.hashpw(b"pass:word", bcrypt.gensalt(4)).decode().replace("$2b$", "$2y$"))}
-    assert judge(BasicAuth(sleep=no_sleep), ("alice", "pass:word"), ("alice", "password"), users=real) == [
-        GRANTED,
-        DENIED,
-    ]
-
-
-def test_a_long_password_is_cut_as_elsewhere() -> None:
-    """Bcrypt uses 72 bytes; the library refuses longer ones, htpasswd and Go do not."""
-    real = {"alice": SecretStr(bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode())}
-    assert judge(BasicAuth(sleep=no_sleep), ("alice", "x" * 100), users=real) == [GRANTED]
+@pytest.mark.parametrize(
+    ("right", "given", "verdict"),
+    [
+        (b"pass:word", "pass:word", GRANTED),
+        (b"pass:word", "password", DENIED),
+        (
+            b"x" * 72,
+            "x" * 100,
+            GRANTED,
+        ),  # bcrypt uses 72 bytes; its library refuses longer ones, htpasswd and Go do not
+    ],
+)
+def test_a_real_hash_is_checked(right: bytes, given: str, verdict: Verdict) -> None:
+    real = {"alice": SecretStr(bcrypt.hashpw(right, bcrypt.gensalt(4)).decode().replace("$2b$", "$2y$"))}
+    assert judge(BasicAuth(sleep=no_sleep), ("alice", given), users=real) == [verdict]
 
 
 def test_what_the_library_refuses_is_denied() -> None:
-    assert judge(BasicAuth(sleep=no_sleep), ("alice", "a"), users={"alice": SecretStr("$2b$99$" + "." * 53)}) == [
-        DENIED
-    ]
+    odd = {"alice": SecretStr("$2b$99$" + "." * 53)}
+    assert judge(BasicAuth(sleep=no_sleep), ("alice", "a"), users=odd) == [DENIED]
 
 
 @pytest.mark.parametrize(

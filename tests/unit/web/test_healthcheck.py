@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import http.server
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,47 +14,22 @@ from exporter.web.healthcheck import Health, healthcheck
 from tests.certificates import Authority
 
 
-def handler(status: int, text: str) -> type[http.server.BaseHTTPRequestHandler]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            assert self.path == "/-/healthy"
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(text.encode())
+@contextmanager
+def answering(status: int, text: str = "healthy\n", tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Answer one request, or fail to shake hands; gives the address."""
 
-        def log_message(self, *_: object) -> None: ...
+    def answer() -> None:
+        with suppress(OSError), listener.accept()[0] as accepted:
+            accepted.settimeout(5)
+            with tls.wrap_socket(accepted, server_side=True) if tls else accepted as one:
+                if one.recv(1000).startswith(b"GET /-/healthy "):
+                    one.sendall(f"HTTP/1.1 {status} Said\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
 
-    return Handler
-
-
-class Server(http.server.HTTPServer):
-    """Shakes hands for each connection, so that a failure there ends only that one."""
-
-    tls: ssl.SSLContext | None = None
-
-    def get_request(self) -> tuple[socket.socket, str]:
-        connection, address = super().get_request()
-        connection.settimeout(5)
-        return (self.tls.wrap_socket(connection, server_side=True) if self.tls else connection), address
-
-
-Serve = Callable[..., str]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    with ExitStack() as stack:
-
-        def start(status: int, text: str = "healthy\n", tls: ssl.SSLContext | None = None) -> str:
-            server = stack.enter_context(Server(("127.0.0.1", 0), handler(status, text)))
-            server.tls = tls
-            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-            thread.start()
-            stack.callback(thread.join)
-            stack.callback(server.shutdown)
-            return f"127.0.0.1:{server.server_port}"
-
-        yield start
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
 
 
 def web(address: str, file: Path | None = None) -> WebSettings:
@@ -72,14 +46,15 @@ def web(address: str, file: Path | None = None) -> WebSettings:
         (429, "", Health(is_healthy=True, text="alive; answers 429 (web.open_health opens the health paths)")),
     ],
 )
-def test_judges_the_answer(serve: Serve, status: int, text: str, answer: Health) -> None:
-    assert healthcheck(web(serve(status, text))) == answer
+def test_judges_the_answer(status: int, text: str, answer: Health) -> None:
+    with answering(status, text) as address:
+        assert healthcheck(web(address)) == answer
 
 
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "localhost"])
-def test_asks_this_host(serve: Serve, host: str) -> None:
-    port = serve(200).rpartition(":")[2]
-    assert healthcheck(web(f"{host}:{port}")).is_healthy
+def test_asks_this_host(host: str) -> None:
+    with answering(200) as address:
+        assert healthcheck(web(address.replace("127.0.0.1", host))).is_healthy
 
 
 def test_nobody_there_is_not_healthy() -> None:
@@ -90,42 +65,42 @@ def test_nobody_there_is_not_healthy() -> None:
     assert answer.text.startswith(f"no answer from {address}: ")
 
 
+class Tls:
+    """A web configuration in a file, and what a server makes of it; its certificate is for another name."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._authority = Authority(folder)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*self._authority.issue("server", "DNS:elsewhere.example"))
+
+    def ask_for_certificates(self, version: ssl.TLSVersion) -> None:
+        self.context.maximum_version = version
+        self.context.verify_mode = ssl.CERT_REQUIRED
+        self.context.load_verify_locations(self._authority.file)
+
+    def file(self, more: str = "") -> Path:
+        path = self._folder / "web.yml"
+        path.write_text(f"tls_server_config: {{cert_file: server.crt, key_file: server.key{more}}}", encoding="utf-8")
+        return path
+
+
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
+def tls(tmp_path: Path) -> Tls:
+    return Tls(tmp_path)
 
 
-def configuration(folder: Path, more: str = "") -> Path:
-    path = folder / "web.yml"
-    path.write_text(f"tls_server_config: {{cert_file: server.crt, key_file: server.key{more}}}", encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def context(authority: Authority) -> ssl.SSLContext:
-    one = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    one.load_cert_chain(*authority.issue("server", "DNS:elsewhere.example"))
-    return one
-
-
-def test_asks_over_tls_whatever_the_certificate_is_for(serve: Serve, context: ssl.SSLContext, tmp_path: Path) -> None:
-    assert healthcheck(web(serve(200, tls=context), configuration(tmp_path))).is_healthy
-
-
-MUTUAL = ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem"
+def test_asks_over_tls_whatever_the_certificate_is_for(tls: Tls) -> None:
+    with answering(200, tls=tls.context) as address:
+        assert healthcheck(web(address, tls.file())).is_healthy
+    with answering(200) as address:
+        assert not healthcheck(web(address, tls.file())).is_healthy, "plain HTTP where TLS should be"
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_server_that_asks_for_a_certificate_lives(
-    serve: Serve, context: ssl.SSLContext, authority: Authority, tmp_path: Path, version: ssl.TLSVersion
-) -> None:
-    context.maximum_version = version
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(authority.file)
-    answer = healthcheck(web(serve(200, tls=context), configuration(tmp_path, MUTUAL)))
+def test_a_server_that_asks_for_a_certificate_lives(tls: Tls, version: ssl.TLSVersion) -> None:
+    tls.ask_for_certificates(version)
+    file = tls.file(", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem")
+    with answering(200, tls=tls.context) as address:
+        answer = healthcheck(web(address, file))
     assert answer == Health(is_healthy=True, text="alive; asks for a client certificate")
-
-
-def test_plain_http_where_tls_should_be_is_not_healthy(serve: Serve, authority: Authority, tmp_path: Path) -> None:
-    answer = healthcheck(web(serve(200), configuration(tmp_path)))
-    assert not answer.is_healthy

@@ -2,6 +2,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -17,25 +18,6 @@ def opened() -> Iterator[list[socket.socket]]:
         one.close()
 
 
-@pytest.mark.parametrize(
-    ("address", "prefix"),
-    [
-        ("127.0.0.1:0", "http://127.0.0.1:"),
-        ("localhost:0", "http://"),
-        (":0", "http://127.0.0.1:"),
-        ("[::1]:0", "http://[::1]:"),
-    ],
-)
-def test_listens_where_it_is_told(opened: list[socket.socket], address: str, prefix: str) -> None:
-    if "::1" in address and not has_ipv6():
-        pytest.skip("no IPv6 on this host")
-    opened += listen([address])
-    assert url(opened[0]).startswith(prefix)
-    host = url(opened[0]).partition("//")[2].rpartition(":")[0].strip("[]")
-    with socket.create_connection((host, opened[0].getsockname()[1]), timeout=5):
-        pass
-
-
 def has_ipv6() -> bool:
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6):
@@ -45,38 +27,39 @@ def has_ipv6() -> bool:
 
 
 @pytest.mark.parametrize(
-    ("address", "shown"),
-    [("127.0.0.1:0", r"127\.0\.0\.1"), ("0.0.0.0:0", r"0\.0\.0\.0"), (":0", r"(\[::\]|0\.0\.0\.0)")],
+    ("address", "where", "bound_to"),
+    [
+        ("127.0.0.1:0", r"https://127\.0\.0\.1", r"127\.0\.0\.1"),
+        ("0.0.0.0:0", r"https://127\.0\.0\.1", r"0\.0\.0\.0"),
+        (":0", r"https://127\.0\.0\.1", r"(\[::\]|0\.0\.0\.0)"),
+        ("localhost:0", r"https://(127\.0\.0\.1|\[::1\])", r"(127\.0\.0\.1|\[::1\])"),
+        ("[::1]:0", r"https://\[::1\]", r"\[::1\]"),
+    ],
 )
-def test_tells_a_loopback_from_all_addresses(opened: list[socket.socket], address: str, shown: str) -> None:
+def test_listens_where_it_is_told(opened: list[socket.socket], address: str, where: str, bound_to: str) -> None:
+    if "::1" in address and not has_ipv6():
+        pytest.skip("no IPv6 on this host")
     opened += listen([address])
-    assert re.fullmatch(rf"{shown}:[1-9]\d*", bound(opened[0]))
+    shown = url(opened[0], "https")
+    assert re.fullmatch(rf"{where}:[1-9]\d*", shown)
+    assert re.fullmatch(rf"{bound_to}:[1-9]\d*", bound(opened[0]))
+    host, _, port = shown.removeprefix("https://").rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
 
 
-def test_writes_the_scheme(opened: list[socket.socket]) -> None:
-    opened += listen(["127.0.0.1:0"])
-    assert url(opened[0], "https").startswith("https://127.0.0.1:")
-
-
-def test_all_addresses_work_on_a_host_without_ipv6(
-    opened: list[socket.socket], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("has_dualstack", [False, True])
+def test_all_addresses_work_without_ipv6(
+    opened: list[socket.socket], monkeypatch: pytest.MonkeyPatch, *, has_dualstack: bool
 ) -> None:
-    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
-    opened += listen([":0"])
-    assert opened[0].family is socket.AF_INET
-
-
-def test_all_addresses_work_where_ipv6_is_switched_off(
-    opened: list[socket.socket], monkeypatch: pytest.MonkeyPatch
-) -> None:
+    """On a host that has none, and on one where it is switched off."""
     create = socket.create_server
 
-    def create_server(address: tuple[str, int], **options: object) -> socket.socket:
+    def create_server(address: tuple[str, int], **options: Any) -> socket.socket:
         if options.get("family") is socket.AF_INET6:
             raise OSError("address family not supported")
-        return create(address, backlog=1)
+        return create(address, **options)
 
-    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: True)
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: has_dualstack)
     monkeypatch.setattr(socket, "create_server", create_server)
     opened += listen([":0"])
     assert opened[0].family is socket.AF_INET
@@ -109,12 +92,9 @@ def test_tells_that_there_is_no_socket(bad: dict[str, str]) -> None:
         inherited(bad)
 
 
-def test_refuses_what_does_not_listen(opened: list[socket.socket]) -> None:
+def test_refuses_what_does_not_listen_and_what_is_no_socket(opened: list[socket.socket]) -> None:
     opened += socket.socketpair()
     with pytest.raises(ServeError, match="is no listening TCP socket"):
         inherited(environ(), first=opened[0].fileno())
-
-
-def test_refuses_what_is_no_socket() -> None:
     with pytest.raises(ServeError, match="cannot be used: Bad file descriptor"):
         inherited(environ(), first=10_000)

@@ -3,6 +3,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 import structlog
@@ -59,17 +60,11 @@ def test_a_sign_of_life_is_due_twice_as_often_as_wanted(environ: dict[str, str],
 def test_signs_of_life_stop_with_the_collection(manager: socket.socket, tmp_path: Path) -> None:
     manager.bind(str(tmp_path / "notify"))
     environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "20000000"}
-    alive = iter([True, False, True])
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        if len(slept) == 3:
-            raise asyncio.CancelledError
-
+    alive = Mock(side_effect=[True, False, True])
+    sleep = AsyncMock(side_effect=[None, None, asyncio.CancelledError()])
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(watchdog(lambda: next(alive), environ=environ, sleep=sleep))
-    assert slept == [10.0] * 3
+        asyncio.run(watchdog(alive, environ=environ, sleep=sleep))
+    assert [call.args for call in sleep.await_args_list] == [(10.0,)] * 3
     assert [manager.recv(100) for _ in range(2)] == [b"WATCHDOG=1"] * 2
     manager.setblocking(False)
     with pytest.raises(BlockingIOError):
