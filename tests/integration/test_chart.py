@@ -165,7 +165,7 @@ def test_pods_meet_the_restricted_profile(case: Path) -> None:
         assert pod["seccompProfile"] == {"type": "RuntimeDefault"}, name
         assert spec["automountServiceAccountToken"] is False, name
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
-        allowed = {"configMap", "emptyDir", "secret", "persistentVolumeClaim"}
+        allowed = {"configMap", "emptyDir", "secret", "projected", "persistentVolumeClaim"}
         assert all(set(volume) - {"name"} <= allowed for volume in spec.get("volumes", []))
         for container in spec["containers"] + spec.get("initContainers", []):
             context = container["securityContext"]

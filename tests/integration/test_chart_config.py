@@ -4,6 +4,7 @@ import re
 import subprocess
 import threading
 from base64 import b64decode
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,9 +29,13 @@ WEBHOOK = {
 }
 
 
-def container(case: Path) -> dict[str, Any]:
+def pod(case: Path) -> dict[str, Any]:
     (spec,) = (item["spec"] for item in rendered(case) if item["kind"] in {"Deployment", "StatefulSet"})
-    return {**spec["template"]["spec"]["containers"][-1 if "extraContainers" not in case.read_text("utf-8") else 0]}
+    return {**spec["template"]["spec"]}
+
+
+def container(case: Path) -> dict[str, Any]:
+    return {**pod(case)["containers"][0]}
 
 
 def certificate() -> bytes:
@@ -59,10 +64,18 @@ def files(case: Path, folder: Path) -> None:
             (folder / "web/web-config.yaml").write_bytes(b64decode(item["data"]["web-config.yaml"]))
         if item["kind"] == "ConfigMap" and "config.yaml" in item.get("data", {}):
             (folder / "config/config.yaml").write_text(item["data"]["config.yaml"], "utf-8")
-    for name in ("client-secret", "token"):
-        (folder / "auth" / name).write_text("sample", "utf-8")
-    (folder / "auth/exporter.pem").write_bytes(certificate())
     (folder / "web/tls.pem").write_bytes(certificate())
+    for name, item in mounted_secrets(case):
+        path = folder / name / item["path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(certificate() if path.suffix == ".pem" else b"sample")
+
+
+def mounted_secrets(case: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the volume of each key of a secret that the pod mounts, and the key with its path."""
+    for volume in pod(case)["volumes"]:
+        for source in (volume, *volume.get("projected", {}).get("sources", ())):
+            yield from ((volume["name"], item) for item in source.get("secret", {}).get("items", ()))
 
 
 def environment(case: Path) -> dict[str, str]:
@@ -95,7 +108,9 @@ def test_the_exporter_accepts_the_rendered_configuration(case: Path, tmp_path: P
 def test_the_settings_that_the_chart_keeps_for_itself_exist() -> None:
     """Else `config.web.telemetry_paht` or a setting that was renamed would slip through."""
     text = (CHART / "templates/_validate.tpl").read_text("utf-8")
-    kept = set(re.findall(r'"((?:auth|web|collection)\.[a-z_]+)" "', text)) - {"web.config"}
+    (auth,) = re.findall(r"range \$key, \$instead := dict (.*) }}", text)
+    kept = {f"auth.{key}" for key in re.findall(r'"([a-z_]+)" "', auth)}
+    kept |= set(re.findall(r'"((?:web|collection)\.[a-z_]+)" "', text)) - {"web.config"}
     assert kept <= {option.name for option in options(SOURCES)}
     assert len(kept) == 11
 

@@ -63,7 +63,7 @@ def test_the_quickstarts_are_scraped_by_kube_prometheus_stack(
 def test_every_example_of_the_readme_renders(tool: Callable[[str], Path], helm: str) -> None:
     headings = re.findall(r"(?m)^## (.*)$", (CHART / "README.md").read_text("utf-8"))
     found = [values for heading in headings for values in examples(CHART / "README.md", heading)]
-    assert len(found) == 3
+    assert len(found) == 4
     for values in found:
         complete = values if "config" in values else {"demo": {"enabled": True}, **values}
         assert objects(template(values=complete, helm=tool(helm)), "Deployment")

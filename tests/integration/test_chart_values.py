@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DEMO = ("demo.enabled=true",)
 REAL = ("config.publishers={contoso}",)
 SECRET = ("auth.method=clientSecret", "auth.tenantId=t", "auth.clientId=c")
+NAMED = ("credentials.a.method=clientSecret", "credentials.a.existingSecret.name=b")
 IDENTITY = ("auth.method=workloadIdentity", "auth.workloadIdentity.clientId=c")
 CLAIM = "state.volume=persistentVolumeClaim"
 BUDGET = "podDisruptionBudget.enabled=true"
@@ -42,6 +43,36 @@ BUDGET = "podDisruptionBudget.enabled=true"
         (
             (*REAL, "config.web.listen_address={:1}"),
             "config.web.listen_address is set by the chart: use the value cont",
+        ),
+        (
+            (*REAL, "config.credentials.a.client_secret=x"),
+            "config.credentials.a.client_secret is set by the chart: use the value credentials.a.existingSecret instead",
+        ),
+        (
+            (*REAL, *NAMED, "config.credentials.a.method=token"),
+            "config.credentials.a.method is set by the chart: use the value credentials.a.method instead",
+        ),
+        (
+            (*REAL, *NAMED, "extraEnv[0].name=MARKETPLACE_EXPORTER_CREDENTIALS__A__METHOD", "extraEnv[0].value=token"),
+            "extraEnv sets MARKETPLACE_EXPORTER_CREDENTIALS__A__METHOD, which the chart sets itself",
+        ),
+        ((*REAL, *NAMED), "credentials.a.method clientSecret needs credentials.a.tenantId, or credentials.a.exist"),
+        ((*REAL, *NAMED), "credentials.a.method clientSecret needs credentials.a.clientId, or credentials.a.exist"),
+        (
+            (*REAL, *NAMED, "credentials.a.existingSecret.name="),
+            "credentials.a.method clientSecret needs credentials.a.existingSecret.name\n",
+        ),
+        (
+            (*REAL, *NAMED, "credentials.a.method=token", "credentials.a.clientId=c"),
+            'for clientSecret and clientCertificate, credentials.a.method is "token": drop them\n',
+        ),
+        (
+            (*REAL, "credentials.A.method=token", "credentials.A.existingSecret.name=b"),
+            "credentials.A is no name for a credential: small letters and digits only",
+        ),
+        (
+            (*REAL, "credentials.default.method=token", "credentials.default.existingSecret.name=b"),
+            "credentials.default is no name for a credential",
         ),
         ((*REAL, "config.collection.shard=0/2"), "config.collection.shard is set by the chart: use the value sharding"),
         (
@@ -281,6 +312,8 @@ def test_every_bare_key_at_the_top_is_told_or_allowed() -> None:
         ("probe.targets={contoso}", "- probe.targets.0: Does not match pattern"),
         ("prometheusRule.overrides.A.fro=1h", "- prometheusRule.overrides.A: Additional property fro is not allowed"),
         ("commonLabels.number=1", "- commonLabels.number: Invalid type. Expected: string, given: integer"),
+        ("credentials.a.method=token", "- credentials.a: existingSecret is required"),
+        ("credentials.a.method=managedIdentity", "- credentials.a.method: credentials.a.method must be one of"),
         ("auth.method=azureCli", "- auth.method: auth.method must be one of the following"),
         ("scrapeConfig.mode=metrics", "- scrapeConfig: Additional property mode is not allowed"),
         ("podMonitor.interval=60", "- podMonitor.interval: Invalid type"),
