@@ -49,7 +49,8 @@ def documents(text: str) -> tuple[Object, ...]:
 def rendered(case: Path, chart: Path = CHART, helm: str | Path = "helm") -> tuple[Object, ...]:
     """Return the objects that one file of values makes."""
     done = run(helm, "template", "marketplace", chart, "--namespace", "monitoring", "--values", case)
-    return documents(done.stdout or done.stderr)
+    assert done.returncode == 0, done.stderr
+    return documents(done.stdout)
 
 
 def template(

@@ -176,7 +176,8 @@ def chart_with_notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @each_case
 def test_notes_name_the_next_command(chart_with_notes: Path, case: Path) -> None:
     done = run("helm", "template", "m", chart_with_notes, "--show-only", "templates/notes.yaml", "--values", case)
-    (item,) = documents(done.stdout or done.stderr)
+    assert done.returncode == 0, done.stderr
+    (item,) = documents(done.stdout)
     values = yaml.safe_load(case.read_text("utf-8"))
     expected = {
         "port-forward service/": True,

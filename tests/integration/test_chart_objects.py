@@ -107,6 +107,15 @@ def plain(name: str, value: str) -> dict[str, Any]:
                 plain("COLLECTION__SHARD", "$(POD_INDEX)/3"),
             ],
         ),
+        # the way to the service that hands out the tokens of managed identities
+        ("ci/managed-identity", "NetworkPolicy", "spec.egress.2.to.0.ipBlock.cidr", "169.254.169.254/32"),
+        # pods are spread by their own labels
+        (
+            "ci/sharded",
+            "StatefulSet",
+            "pod.topologySpreadConstraints.0.labelSelector.matchLabels",
+            {"app.kubernetes.io/instance": "marketplace"},
+        ),
         # TLS reaches probes, service and monitor; the kubelet has no client certificate
         ("ci/web-config", "Deployment", "container.startupProbe.httpGet", {"scheme": "HTTPS"}),
         ("ci/web-config", "Deployment", "container.readinessProbe.httpGet", {"scheme": "HTTPS"}),
