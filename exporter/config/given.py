@@ -132,14 +132,16 @@ def _has(values: Mapping[str, Any], path: Sequence[str]) -> bool:
 
 
 def _anchor(values: dict[Any, Any], names: Sequence[str], folder: Path) -> None:
-    """Take relative paths from this folder."""
+    """Take relative paths from this folder; each once, though YAML aliases may share a mapping."""
+    anchored = set()
     for name in names:
         section, _, key = name.rpartition(".")
         part: Any = values
         for one in section.split("."):
             part = part.get(one) if isinstance(part, dict) else None
-        if isinstance(part, dict) and part.get(key) and isinstance(part[key], str):
+        if isinstance(part, dict) and part.get(key) and isinstance(part[key], str) and (id(part), key) not in anchored:
             part[key] = str(folder / part[key])
+            anchored.add((id(part), key))
 
 
 def _unknown_keys(file: Document, options: Sequence[Option]) -> Iterator[Problem]:

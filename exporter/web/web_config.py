@@ -212,7 +212,7 @@ def read(path: Path) -> WebConfig:
     Raises:
         ConfigError: it cannot be read or does not hold what it should; no secret is part of the message.
     """
-    content = read_mapping(WHERE, path).content
+    content = read_mapping(WHERE, path)
     try:
         config = WebConfig.model_validate(content)
     except ValidationError as error:

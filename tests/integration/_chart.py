@@ -16,12 +16,21 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 CHART = ROOT / "helm/azure-marketplace-exporter"
 CASES = sorted(CHART.glob("ci/*-values.yaml"))
+DEMO = ("demo.enabled=true",)
+NAME = "marketplace-azure-marketplace-exporter"
 
 Object = dict[str, Any]
 
-# The tool, for `template`; both read values and check them each in its own way.
-each_helm = pytest.mark.parametrize("helm", ["helm", "helm-4"])
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda path: path.name.removesuffix("-values.yaml"))
+
+
+class _Strict(yaml.CSafeLoader):
+    """Refuses a key that stands twice, of which PyYAML would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        assert len(keys) == len(set(keys)), keys
+        return super().construct_mapping(node, deep)
 
 
 def run(*command: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -32,13 +41,14 @@ def run(*command: str | Path, stdin: str | None = None) -> subprocess.CompletedP
 
 def documents(text: str) -> tuple[Object, ...]:
     """Return the objects of a YAML stream."""
-    return tuple(document for document in yaml.safe_load_all(text) if document)
+    assert not text.startswith("Error"), text
+    return tuple(document for document in yaml.load_all(text, _Strict) if document)
 
 
 @functools.cache
-def rendered(case: Path, chart: Path = CHART) -> tuple[Object, ...]:
+def rendered(case: Path, chart: Path = CHART, helm: str | Path = "helm") -> tuple[Object, ...]:
     """Return the objects that one file of values makes."""
-    done = run("helm", "template", "marketplace", chart, "--namespace", "monitoring", "--values", case)
+    done = run(helm, "template", "marketplace", chart, "--namespace", "monitoring", "--values", case)
     assert done.returncode == 0, done.stderr
     return documents(done.stdout)
 
@@ -54,7 +64,21 @@ def template(
     return done.stdout if done.returncode == 0 else done.stderr
 
 
-def objects(text: str, kind: str) -> list[Object]:
+def objects(found: str | tuple[Object, ...], kind: str) -> list[Object]:
     """Return the objects of one kind."""
-    assert not text.startswith("Error"), text
-    return [item for item in documents(text) if item["kind"] == kind]
+    return [item for item in (documents(found) if isinstance(found, str) else found) if item["kind"] == kind]
+
+
+def workload(case: Path) -> Object:
+    """Return the Deployment or StatefulSet."""
+    (found,) = objects(rendered(case), "Deployment") + objects(rendered(case), "StatefulSet")
+    return found
+
+
+def part(found: Any, like: Any) -> Any:
+    """Return of an object what the other one speaks of; what is not there is None."""
+    if isinstance(found, dict) and isinstance(like, dict):
+        return {key: part(found.get(key), value) for key, value in like.items()}
+    if isinstance(found, list) and isinstance(like, list) and len(found) == len(like):
+        return [part(one, other) for one, other in zip(found, like, strict=True)]
+    return found

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.integration._chart import DEMO, NAME
 
-    from tests.integration._chart import Object
-
-DEMO = ("demo.enabled=true",)
 STATEFUL = (*DEMO, "workload.kind=StatefulSet")
 CLAIM = "state.volume=persistentVolumeClaim"
 DASHBOARDS = (
@@ -20,7 +15,6 @@ DASHBOARDS = (
     "dashboards.grafanaOperator.matchLabels.grafana=main",
 )
 ELSEWHERE = "dashboards.grafanaOperator.allowCrossNamespaceImport=true"
-NAME = "marketplace-azure-marketplace-exporter"
 NEW_DASHBOARDS = ("delete", "grafanadashboards", "--selector", "app.kubernetes.io/instance=marketplace")
 
 
@@ -101,45 +95,3 @@ REFUSED = {
         NEW_DASHBOARDS,
     ),
 }
-
-# What an update may change; all else of the spec must stay. From the validation of Kubernetes 1.34.
-_FREE = {
-    "StatefulSet": {
-        "replicas",
-        "ordinals",
-        "template",
-        "updateStrategy",
-        "persistentVolumeClaimRetentionPolicy",
-        "minReadySeconds",
-    },
-    "PersistentVolumeClaim": {"resources", "volumeAttributesClassName"},
-}
-
-
-def _rest(kind: str) -> Callable[[Object], Any]:
-    return lambda spec: {key: value for key, value in spec.items() if key not in _FREE[kind]}
-
-
-# GrafanaDashboard: the rules of its definition, .tools/crds.
-_FIXED: dict[str, Callable[[Object], Any]] = {
-    "Deployment": lambda spec: spec["selector"],
-    "StatefulSet": _rest("StatefulSet"),
-    "PersistentVolumeClaim": _rest("PersistentVolumeClaim"),
-    "Service": lambda spec: (spec.get("clusterIP"), spec.get("ipFamilies", [None])[0]),
-    "GrafanaDashboard": lambda spec: spec["instanceSelector"],
-}
-
-
-def changed(before: tuple[Object, ...], after: tuple[Object, ...]) -> set[str]:
-    """Return the kinds of the objects that an upgrade would change in a way that is refused."""
-    old = {(item["kind"], item["metadata"]["name"]): item.get("spec", {}) for item in before}
-    found = set()
-    for item in after:
-        kind, spec = item["kind"], old.get((item["kind"], item["metadata"]["name"]))
-        if spec is None or kind not in _FIXED:
-            continue
-        fixed = _FIXED[kind]
-        turned_off = spec.get("allowCrossNamespaceImport") and not item["spec"]["allowCrossNamespaceImport"]
-        if fixed(spec) != fixed(item["spec"]) or turned_off:
-            found.add(kind)
-    return found

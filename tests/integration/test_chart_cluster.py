@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from tests.conftest import find_tool
-from tests.integration._chart import CHART, each_case, rendered, run
+from tests.integration._chart import CHART, DEMO, NAME, each_case, rendered, run
 from tests.integration._cluster import Cluster
-from tests.integration._upgrades import ALLOWED, CLAIM, DEMO, NAME, REFUSED
+from tests.integration._upgrades import ALLOWED, CLAIM, REFUSED
 from tests.integration.processes import wait_until
 
 if TYPE_CHECKING:

@@ -10,18 +10,16 @@ import hashlib
 import json
 import os
 import shutil
-import signal
-import socket
 import stat
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .conftest import Keep
+from .processes import Exporter, wait_until
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".tools/image"
@@ -159,8 +157,7 @@ def test_our_layers_are_small(image: Path, base: str) -> None:
     with mounted(base) as below:
         known = files(below)
         size = sum(path.stat().st_size for name, path in files(image).items() if name not in known)
-    print(f"our layers: {size / 1e6:.1f} MB")
-    assert size <= LIMIT
+    assert size <= LIMIT, f"our layers: {size / 1e6:.1f} MB"
 
 
 def test_nothing_is_left_that_builds_or_installs(image: Path) -> None:
@@ -200,13 +197,6 @@ def test_the_same_source_gives_the_same_files(image: Path) -> None:
     buildah("rmi", second)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 # The mounts live in a mount namespace of their own and go with the process. Everything is exec, so the process that
 # is started is the exporter at last.
 RESTRICTED = """
@@ -225,56 +215,20 @@ def container_environment() -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in config["Env"])
 
 
-def answer(url: str, process: "subprocess.Popen[str]") -> str:
-    """Return the body, once the exporter answers."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as response:
-                body: str = response.read().decode()
-                return body
-        except (urllib.error.URLError, ConnectionError):
-            assert process.poll() is None, process.communicate()[1]
-            assert time.monotonic() < deadline, "no answer within 30 s"
-            time.sleep(0.05)
-
-
-@pytest.fixture
-def demo(image: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str], int]]:
-    """Run the demo in the image; yields process, environment and port."""
-    port = free_port()
-    variables = container_environment() | {"MARKETPLACE_EXPORTER_WEB__LISTEN_ADDRESS": f"127.0.0.1:{port}"}
-    process = subprocess.Popen(
-        restricted(image, "azure-marketplace-exporter", "--demo"),
-        env=variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    yield process, variables, port
-    process.kill()
-    process.communicate()
-
-
-def test_it_runs_restricted(image: Path, demo: tuple["subprocess.Popen[str]", dict[str, str], int]) -> None:
-    process, variables, port = demo
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 30
-    while "azure_marketplace_offer_status{" not in (body := answer(f"{url}/metrics", process)):
-        assert time.monotonic() < deadline, body
-        time.sleep(0.05)
-    status = dict(
-        line.split(":", 1)
-        for line in Path(f"/proc/{process.pid}/status").read_text("utf-8").splitlines()
-        if ":" in line
-    )
+def test_it_runs_restricted(image: Path, keep: Keep) -> None:
+    command = restricted(image, "azure-marketplace-exporter", "--demo", "--web.listen-address=127.0.0.1:0")
+    variables = container_environment()
+    exporter = keep(lambda folder: Exporter(command, folder, environ=variables))
+    wait_until(lambda: "azure_marketplace_offer_status{" in exporter.metrics(), "offers")
+    lines = Path(f"/proc/{exporter.pid}/status").read_text("utf-8").splitlines()
+    status = dict(line.split(":", 1) for line in lines if ":" in line)
     assert set(status["Uid"].split()) == set(status["Gid"].split()) == {"65532"}
     assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
     assert status["NoNewPrivs"].strip() == "1"
+    variables["MARKETPLACE_EXPORTER_WEB__LISTEN_ADDRESS"] = exporter.url.removeprefix("http://")
     healthcheck = restricted(image, "azure-marketplace-exporter", "--healthcheck")
     assert subprocess.run(healthcheck, env=variables, capture_output=True, check=False, timeout=30).returncode == 0
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert exporter.terminate() == 0
     assert subprocess.run(healthcheck, env=variables, capture_output=True, check=False, timeout=30).returncode == 1
 
 

@@ -74,12 +74,10 @@ def test_the_registries_of_grafana(tools_data: Callable[[str], Path], registry: 
     assert unknown not in ids
 
 
-@pytest.mark.parametrize("version", ["1.25.0", "1.31.0", "1.37.0"])
-@pytest.mark.parametrize("typo", ["", "intervall:", "instanceSelectors:", "targetPorts: metrics"])
-def test_kubeconform_is_strict(
-    tool: Callable[[str], Path], tools_data: Callable[[str], Path], version: str, typo: str
-) -> None:
-    schemas = f"{tools_data('kubernetes')}/{version}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+@pytest.mark.parametrize("typo", ["intervall:", "instanceSelectors:", "targetPorts: metrics"])
+def test_kubeconform_is_strict(tool: Callable[[str], Path], tools_data: Callable[[str], Path], typo: str) -> None:
+    """The tests of the chart show that what is right passes."""
+    schemas = f"{tools_data('kubernetes/1.37.0')}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
     key, colon, value = typo.partition(":")
     result = subprocess.run(
         [tool("kubeconform"), "-strict", "-summary", "-output", "json", "-schema-location", schemas],
@@ -88,8 +86,7 @@ def test_kubeconform_is_strict(
         text=True,
         check=False,
     )
-    invalid = int(bool(typo))
-    assert json.loads(result.stdout)["summary"] == {"valid": 3 - invalid, "invalid": invalid, "errors": 0, "skipped": 0}
+    assert json.loads(result.stdout)["summary"] == {"valid": 2, "invalid": 1, "errors": 0, "skipped": 0}
 
 
 @pytest.mark.parametrize("name", ["prometheus-3", "promtool-3"])

@@ -108,10 +108,13 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* Key of the secret that the method reads as a file; empty for the other methods. */}}
-{{- define "azure-marketplace-exporter.authKey" -}}
-{{- $secret := .Values.auth.existingSecret }}
-{{- get (dict "clientSecret" $secret.clientSecretKey "clientCertificate" $secret.certificateKey "token" $secret.tokenKey) .Values.auth.method }}
+{{/* Key of the secret that a credential's method reads as a file; empty for the other methods. For `auth` or one of `credentials` */}}
+{{- define "azure-marketplace-exporter.secretKey" -}}
+{{- $keys := .existingSecret }}
+{{- get (dict
+  "clientSecret" (default "client-secret" $keys.clientSecretKey)
+  "clientCertificate" (default "tls.pem" $keys.certificateKey)
+  "token" (default "token" $keys.tokenKey)) .method }}
 {{- end }}
 
 {{- define "azure-marketplace-exporter.scheme" -}}

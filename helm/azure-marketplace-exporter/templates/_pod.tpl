@@ -23,25 +23,34 @@
 {{- end }}
 
 {{- define "azure-marketplace-exporter.authArgs" -}}
-{{- $a := .Values.auth }}
-{{- with $a.method }}
-- --auth.method={{ snakecase . }}
+{{- $folder := ternary "auth" "" (not (empty (include "azure-marketplace-exporter.authFile" .))) }}
+{{- range include "azure-marketplace-exporter.credential" (dict "values" .Values.auth "folder" $folder) | fromYamlArray }}
+- --auth.{{ . }}
 {{- end }}
-{{- if has $a.method (list "clientSecret" "clientCertificate") }}
-{{- if not $a.existingSecret.tenantIdKey }}
-- --auth.tenant-id={{ $a.tenantId }}
-{{- end }}
-{{- if not $a.existingSecret.clientIdKey }}
-- --auth.client-id={{ $a.clientId }}
-{{- end }}
-{{- end }}
-{{- if eq $a.method "managedIdentity" }}
-{{- with $a.managedIdentity.clientId }}
+{{- if eq .Values.auth.method "managedIdentity" }}
+{{- with .Values.auth.managedIdentity.clientId }}
 - --auth.client-id={{ . }}
 {{- end }}
 {{- end }}
-{{- if include "azure-marketplace-exporter.authFile" . }}
-- --auth.{{ get (dict "clientSecret" "client-secret-file" "clientCertificate" "certificate-file" "token" "token-file") $a.method }}=/etc/azure-marketplace-exporter/auth/{{ include "azure-marketplace-exporter.authKey" . }}
+{{- end }}
+
+{{/* What the exporter is told of a credential, `setting=value` each; dict values (`auth` or one of `credentials`), folder (of its
+     file, or empty) */}}
+{{- define "azure-marketplace-exporter.credential" -}}
+{{- $values := .values }}
+{{- with $values.method }}
+- method={{ snakecase . }}
+{{- end }}
+{{- if has $values.method (list "clientSecret" "clientCertificate") }}
+{{- if not $values.existingSecret.tenantIdKey }}
+- tenant-id={{ $values.tenantId }}
+{{- end }}
+{{- if not $values.existingSecret.clientIdKey }}
+- client-id={{ $values.clientId }}
+{{- end }}
+{{- end }}
+{{- with .folder }}
+- {{ get (dict "clientSecret" "client-secret-file" "clientCertificate" "certificate-file" "token" "token-file") $values.method }}=/etc/azure-marketplace-exporter/{{ . }}/{{ include "azure-marketplace-exporter.secretKey" $values }}
 {{- end }}
 {{- end }}
 
@@ -59,19 +68,32 @@
       key: {{ .key }}
 {{- end }}
 
-{{- define "azure-marketplace-exporter.env" -}}
+{{/* Tenant and client id, where they are in the secret too; dict prefix, secret, keys */}}
+{{- define "azure-marketplace-exporter.idEnv" }}
+{{- range $id := list "tenantId" "clientId" }}
+{{- with get $.keys (printf "%sKey" $id) }}
+{{- include "azure-marketplace-exporter.secretEnv" (dict "name" (printf "%s__%s" $.prefix (snakecase $id | upper)) "secret" $.secret "key" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The variables that the chart sets itself. Credentials with a name have no flags. */}}
+{{- define "azure-marketplace-exporter.ownEnv" -}}
 {{- $secret := include "azure-marketplace-exporter.authSecret" . }}
-{{- $keys := .Values.auth.existingSecret }}
 {{- if and $secret (not .Values.demo.enabled) }}
-{{- if $keys.tenantIdKey }}
-{{- include "azure-marketplace-exporter.secretEnv" (dict "name" "MARKETPLACE_EXPORTER_AUTH__TENANT_ID" "secret" $secret "key" $keys.tenantIdKey) }}
-{{- end }}
-{{- if $keys.clientIdKey }}
-{{- include "azure-marketplace-exporter.secretEnv" (dict "name" "MARKETPLACE_EXPORTER_AUTH__CLIENT_ID" "secret" $secret "key" $keys.clientIdKey) }}
-{{- end }}
+{{- include "azure-marketplace-exporter.idEnv" (dict "prefix" "MARKETPLACE_EXPORTER_AUTH" "secret" $secret "keys" .Values.auth.existingSecret) }}
 {{- if .Values.auth.asEnv }}
 {{- $name := ternary "MARKETPLACE_EXPORTER_AUTH__TOKEN" "MARKETPLACE_EXPORTER_AUTH__CLIENT_SECRET" (eq .Values.auth.method "token") }}
-{{- include "azure-marketplace-exporter.secretEnv" (dict "name" $name "secret" $secret "key" (include "azure-marketplace-exporter.authKey" .)) }}
+{{- include "azure-marketplace-exporter.secretEnv" (dict "name" $name "secret" $secret "key" (include "azure-marketplace-exporter.secretKey" .Values.auth)) }}
+{{- end }}
+{{- end }}
+{{- range $name, $values := ternary dict .Values.credentials .Values.demo.enabled }}
+{{- $prefix := printf "MARKETPLACE_EXPORTER_CREDENTIALS__%s" (upper $name) }}
+{{- include "azure-marketplace-exporter.idEnv" (dict "prefix" $prefix "secret" $values.existingSecret.name "keys" $values.existingSecret) }}
+{{- range include "azure-marketplace-exporter.credential" (dict "values" $values "folder" (printf "credentials/%s" $name)) | fromYamlArray }}
+{{- $setting := splitn "=" 2 . }}
+- name: {{ $prefix }}__{{ $setting._0 | snakecase | upper }}
+  value: {{ $setting._1 | quote }}
 {{- end }}
 {{- end }}
 {{- if .Values.sharding.enabled }}
@@ -82,6 +104,10 @@
 - name: MARKETPLACE_EXPORTER_COLLECTION__SHARD
   value: $(POD_INDEX)/{{ .Values.sharding.totalShards }}
 {{- end }}
+{{- end }}
+
+{{- define "azure-marketplace-exporter.env" -}}
+{{- include "azure-marketplace-exporter.ownEnv" . }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
@@ -98,6 +124,11 @@
 {{- if include "azure-marketplace-exporter.authFile" . }}
 - name: auth
   mountPath: /etc/azure-marketplace-exporter/auth
+  readOnly: true
+{{- end }}
+{{- if and .Values.credentials (not .Values.demo.enabled) }}
+- name: credentials
+  mountPath: /etc/azure-marketplace-exporter/credentials
   readOnly: true
 {{- end }}
 {{- if include "azure-marketplace-exporter.webConfigSecret" . }}
@@ -135,8 +166,21 @@
     secretName: {{ include "azure-marketplace-exporter.authSecret" . }}
     defaultMode: 0440
     items:
-      - key: {{ include "azure-marketplace-exporter.authKey" . }}
-        path: {{ include "azure-marketplace-exporter.authKey" . }}
+      - key: {{ include "azure-marketplace-exporter.secretKey" .Values.auth }}
+        path: {{ include "azure-marketplace-exporter.secretKey" .Values.auth }}
+{{- end }}
+{{- if and .Values.credentials (not .Values.demo.enabled) }}
+- name: credentials
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- range $name, $values := .Values.credentials }}
+      - secret:
+          name: {{ $values.existingSecret.name }}
+          items:
+            - key: {{ include "azure-marketplace-exporter.secretKey" $values }}
+              path: {{ $name }}/{{ include "azure-marketplace-exporter.secretKey" $values }}
+      {{- end }}
 {{- end }}
 {{- with include "azure-marketplace-exporter.webConfigSecret" . }}
 - name: web

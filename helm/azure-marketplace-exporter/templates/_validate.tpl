@@ -48,16 +48,24 @@
 {{- if not (or $v.demo.enabled $existing $v.config.publishers) }}
 - "config.publishers is empty: name at least one publisher, or set demo.enabled=true for a first look without an account"
 {{- end }}
-{{- range $path, $instead := dict
-  "auth.method" "auth.method" "auth.tenant_id" "auth.tenantId" "auth.client_id" "auth.clientId"
-  "auth.client_secret" "auth.existingSecret" "auth.client_secret_file" "auth.existingSecret"
-  "auth.token" "auth.existingSecret" "auth.token_file" "auth.existingSecret" "auth.certificate_file" "auth.existingSecret"
-  "web.listen_address" "containerPort" "web.config" "webConfig" "collection.state_file" "state" "collection.shard" "sharding" }}
+{{- range $path, $instead := dict "web.listen_address" "containerPort" "web.config" "webConfig" "collection.state_file" "state" "collection.shard" "sharding" }}
 {{- $keys := splitList "." $path }}
 {{- if hasKey (default dict (get $v.config (first $keys))) (last $keys) }}
 - {{ printf "config.%s is set by the chart: use the value %s instead" $path $instead | quote }}
 {{- end }}
 {{- end }}
+{{- $credentials := dict "auth" $v.config.auth }}
+{{- range $name, $given := $v.config.credentials }}{{ $_ := set $credentials (printf "credentials.%s" $name) $given }}{{ end }}
+{{- range $path, $given := $credentials }}
+{{- $own := or (eq $path "auth") (hasKey $v.credentials (trimPrefix "credentials." $path)) }}
+{{- range $key, $instead := dict "method" "method" "tenant_id" "tenantId" "client_id" "clientId" "client_secret" "existingSecret" "client_secret_file" "existingSecret" "token" "existingSecret" "token_file" "existingSecret" "certificate_file" "existingSecret" }}
+{{- if and (hasKey (default dict $given) $key) (or $own (has $key (list "client_secret" "token"))) }}
+- {{ printf "config.%s.%s is set by the chart: use the value %s.%s instead" $path $key $path $instead | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $own := list }}
+{{- range include "azure-marketplace-exporter.ownEnv" . | fromYamlArray }}{{ $own = append $own .name }}{{ end }}
 {{- $names := list }}
 {{- range $v.extraEnv }}
 {{- if has .name $names }}
@@ -67,8 +75,8 @@
 {{- if not (or (kindIs "string" .value) (kindIs "invalid" .value)) }}
 - {{ printf "extraEnv gives %s the value %v, which is no text: quote it" .name .value | quote }}
 {{- end }}
-{{- if has .name (list "MARKETPLACE_EXPORTER_CONFIG__FILE" "MARKETPLACE_EXPORTER_AUTH__METHOD" "MARKETPLACE_EXPORTER_WEB__LISTEN_ADDRESS" "MARKETPLACE_EXPORTER_WEB__CONFIG__FILE" "MARKETPLACE_EXPORTER_COLLECTION__STATE_FILE" "MARKETPLACE_EXPORTER_COLLECTION__SHARD") }}
-- {{ printf "extraEnv sets %s, which the chart sets itself: use the chart's value (auth.method, containerPort, webConfig, state, sharding)" .name | quote }}
+{{- if has .name (concat $own (list "MARKETPLACE_EXPORTER_CONFIG__FILE" "MARKETPLACE_EXPORTER_AUTH__METHOD" "MARKETPLACE_EXPORTER_WEB__LISTEN_ADDRESS" "MARKETPLACE_EXPORTER_WEB__CONFIG__FILE" "MARKETPLACE_EXPORTER_COLLECTION__STATE_FILE" "MARKETPLACE_EXPORTER_COLLECTION__SHARD")) }}
+- {{ printf "extraEnv sets %s, which the chart sets itself: use the chart's value (auth, credentials, containerPort, webConfig, state, sharding)" .name | quote }}
 {{- end }}
 {{- end }}
 {{- if and $v.webConfig.existingSecret $v.webConfig.config }}
@@ -85,7 +93,7 @@
 {{- define "azure-marketplace-exporter.validate.auth" -}}
 {{- $a := .Values.auth }}
 {{- $secret := $a.existingSecret }}
-{{- if and $secret.name (not (include "azure-marketplace-exporter.authKey" .)) }}
+{{- if and $secret.name (not (include "azure-marketplace-exporter.secretKey" $a)) }}
 - {{ printf "auth.existingSecret.name is set, but auth.method %q reads no secret: set auth.method to clientSecret, clientCertificate or token, or drop the secret" $a.method | quote }}
 {{- end }}
 {{- if and $a.clientSecret (ne $a.method "clientSecret") }}
@@ -97,22 +105,13 @@
 {{- if and $a.asEnv (eq $a.method "clientCertificate") }}
 - "auth.asEnv cannot hand over a certificate: set auth.asEnv to false"
 {{- end }}
-{{- if has $a.method (list "clientSecret" "clientCertificate") }}
-{{- if not (or $a.tenantId $secret.tenantIdKey) }}
-- {{ printf "auth.method %s needs auth.tenantId, or auth.existingSecret.tenantIdKey" $a.method | quote }}
+{{- include "azure-marketplace-exporter.validate.credential" (dict "path" "auth" "values" $a) }}
+{{- range $name, $values := .Values.credentials }}
+{{- $path := printf "credentials.%s" $name }}
+{{- if or (eq $name "default") (not (regexMatch "^[a-z0-9]+([_-][a-z0-9]+)*$" $name)) }}
+- {{ printf "%s is no name for a credential: small letters and digits only, with single hyphens or underscores between them, and default is the one in auth" $path | quote }}
 {{- end }}
-{{- if not (or $a.clientId $secret.clientIdKey) }}
-- {{ printf "auth.method %s needs auth.clientId, or auth.existingSecret.clientIdKey" $a.method | quote }}
-{{- end }}
-{{- end }}
-{{- if and (eq $a.method "clientSecret") (not (or $secret.name $a.clientSecret)) }}
-- "auth.method clientSecret needs auth.existingSecret.name (or, for a trial, auth.clientSecret)"
-{{- end }}
-{{- if and (has $a.method (list "clientCertificate" "token")) (not $secret.name) }}
-- {{ printf "auth.method %s needs auth.existingSecret.name" $a.method | quote }}
-{{- end }}
-{{- if and (or $a.tenantId $a.clientId) (not (has $a.method (list "clientSecret" "clientCertificate"))) }}
-- {{ printf "auth.tenantId and auth.clientId are for clientSecret and clientCertificate, auth.method is %q: drop them, or use auth.workloadIdentity or auth.managedIdentity" $a.method | quote }}
+{{- include "azure-marketplace-exporter.validate.credential" (dict "path" $path "values" $values) }}
 {{- end }}
 {{- if and $a.managedIdentity.clientId (ne $a.method "managedIdentity") }}
 - "auth.managedIdentity.clientId is set: set auth.method to managedIdentity, or drop it"
@@ -128,6 +127,25 @@
 {{- if and (not $account.create) $a.workloadIdentity.clientId }}
 - "serviceAccount.create is false, so auth.workloadIdentity.clientId cannot become its annotation: annotate the account yourself and drop the value"
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What `auth` and each of `credentials` must have; dict path, values */}}
+{{- define "azure-marketplace-exporter.validate.credential" }}
+{{- $path := .path }}
+{{- $values := .values }}
+{{- if has $values.method (list "clientSecret" "clientCertificate") }}
+{{- range $id := list "tenantId" "clientId" }}
+{{- if not (or (get $values $id) (get $values.existingSecret (printf "%sKey" $id))) }}
+- {{ printf "%s.method %s needs %s.%s, or %s.existingSecret.%sKey" $path $values.method $path $id $path $id | quote }}
+{{- end }}
+{{- end }}
+{{- else if or $values.tenantId $values.clientId }}
+- {{ printf "%s.tenantId and %s.clientId are for clientSecret and clientCertificate, %s.method is %q: drop them%s" $path $path $path $values.method (ternary ", or use auth.workloadIdentity or auth.managedIdentity" "" (eq $path "auth")) | quote }}
+{{- end }}
+{{- $trial := and (eq $path "auth") (eq $values.method "clientSecret") }}
+{{- if and (include "azure-marketplace-exporter.secretKey" $values) (not (or $values.existingSecret.name (and $trial $values.clientSecret))) }}
+- {{ printf "%s.method %s needs %s.existingSecret.name%s" $path $values.method $path (ternary " (or, for a trial, auth.clientSecret)" "" $trial) | quote }}
 {{- end }}
 {{- end }}
 

@@ -182,6 +182,13 @@ def test_relative_paths_are_relative_to_what_names_them(write: Write) -> None:
     assert load(f"--config.file={path}").web.config.file == path.parent / "w"
 
 
+def test_a_path_in_a_mapping_with_two_names_is_relative_once(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write("auth: &same {method: token, token_file: token}\ncredentials: {other: *same}\n")
+    monkeypatch.chdir(path.parent.parent)
+    settings = load(f"--config.file={path.relative_to(path.parent.parent)}")
+    assert settings.auth.token_file == settings.credentials["other"].token_file == Path(path.parent.name) / "token"
+
+
 @pytest.mark.parametrize("content", ["", "# only a comment\n", "publishers: [contoso]\n", "\ufefflog: {level: info}\n"])
 def test_good_files(content: str, write: Write) -> None:
     assert load(f"--config.file={write(content)}").log.level == "info"
