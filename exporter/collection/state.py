@@ -2,7 +2,7 @@
 
 It is written atomically (a new file that only its owner may read, synced, renamed over the old one), carries its format and
 version, and belongs to one process at a time. A file that cannot be used is set aside under another name and never deleted.
-`zcat` shows two lines, what it is and what it holds, both JSON.
+`zcat` shows two lines, what it is and what it holds, both JSON. Version 1, which is still read, was not compressed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ __all__ = ["NoState", "StateFile", "check"]
 
 FORMAT = "azure-marketplace-exporter state"
 VERSION = 2
+READABLE = (1, 2)
 MAX_SIZE = 256 * 1024 * 1024
-FOREIGN = "it is not a state file of this exporter"
 _GZIP = 16 + zlib.MAX_WBITS
 
 _SNAPSHOT = TypeAdapter(Snapshot)
@@ -215,8 +215,8 @@ def _decode(content: bytes) -> Snapshot:
     except (ValueError, RecursionError):
         about = None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise ValueError(FOREIGN)
-    if about.get("version") != VERSION:
+        raise ValueError("it is not a state file of this exporter")
+    if about.get("version") not in READABLE:
         raise ValueError(f"its version is {about.get('version')!r}, this exporter writes {VERSION}")
     try:
         return _SNAPSHOT.validate_json(body)
@@ -227,7 +227,7 @@ def _decode(content: bytes) -> Snapshot:
 
 def _inflated(content: bytes) -> bytes:
     if not content.startswith(b"\x1f\x8b"):
-        raise ValueError(FOREIGN)
+        return content
     unpacker = zlib.decompressobj(wbits=_GZIP)
     try:
         plain = unpacker.decompress(content, MAX_SIZE)

@@ -26,7 +26,9 @@ from exporter.exposition.encoder import encode, render
 from exporter.exposition.publication import Publication
 from exporter.telemetry.metrics import Telemetry
 from tests.benchmarks.forecast import forecast
+from tests.benchmarks.forecast_cost import forecast_cost
 from tests.benchmarks.measure import alternate, percentile, process_cpu, process_rss, table
+from tests.benchmarks.playback import playback
 from tests.benchmarks.processes import BIN, exporter, get, simulator, wait_until_ready
 from tests.benchmarks.sample import NOW, STALE, Reference, snapshot
 from tests.benchmarks.shards import shards
@@ -93,7 +95,7 @@ def latency() -> str:
     """Scrapes of a real process, idle and while it refreshes without a rest at the default pace; rounds of both in turn."""
     idle: list[float] = []
     busy: list[float] = []
-    with simulator(1000) as api, tempfile.TemporaryDirectory() as folder:
+    with playback(1000) as api, tempfile.TemporaryDirectory() as folder:
         for _ in range(ROUNDS):
             state = Path(folder) / "state"
             times, idle_cpu = _scrapes(api, "1h", pace=1000, state=state)
@@ -165,7 +167,7 @@ def startup() -> str:
     return "## Start\n\n" + table(head, rows)
 
 
-ALL = (rendering, scraping, latency, memory, startup, shards, forecast)
+ALL = (rendering, scraping, latency, memory, startup, shards, forecast, forecast_cost)
 BENCHMARKS = {one.__name__: one for one in ALL}
 
 

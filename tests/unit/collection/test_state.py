@@ -15,12 +15,12 @@ from pydantic import TypeAdapter
 from structlog.testing import capture_logs
 
 from exporter.collection.record import Duration, Past, PastPublication, Pool, UnderWay
-from exporter.collection.snapshot import Failure, Outlook, PublisherRecord, Snapshot, SourceRecord, Usual
+from exporter.collection.snapshot import Failure, Outlook, PublisherRecord, Since, Snapshot, SourceRecord, Usual
 from exporter.collection.state import FORMAT, MAX_SIZE, VERSION, StateFile, check
 from exporter.config.selection import Selection
 from exporter.config.shards import Shard
 from exporter.domain.errors import ConfigError, StateFileError
-from exporter.domain.offers import Level, OfferStatus
+from exporter.domain.offers import Level, Offer, OfferStatus
 from tests.unit.make import NOW, failure, message, offer, record, snapshot, step
 
 PAST = replace(
@@ -75,6 +75,25 @@ def test_all_that_is_known_comes_back(path: Path, state: StateFile, shown: Snaps
     assert json.loads(body) == json.loads(TypeAdapter(Snapshot).dump_json(shown))
     modes = {one.name: one.stat().st_mode & 0o777 for one in path.parent.iterdir()}
     assert modes == {"state.json": 0o600, "state.json.lock": 0o600}
+
+
+def test_a_file_of_version_1_is_read(path: Path, state: StateFile) -> None:
+    """It was plain text, knew of lists only how long they were, and has none of what was added since."""
+    told = {"publisher_id": "contoso", "offer_id": "vm", "status": "running", "source": "cloud_partner"}
+    times = {"status": 1.0, "waiting_on": 2.0, "steps": {"certify": 3.0}}
+    known = {"publisher_id": "contoso", "offer_id": "vm", "offer": told, "since": times, "last_success": 4.0}
+    source = {"source": "cloud_partner", "listed": 1, "last_success": 5.0}
+    body = {"publisher_id": "contoso", "interval": 300.0, "offers": [known], "listed": 1, "sources": [source]}
+    head = {"format": FORMAT, "version": 1}
+    path.write_text(f"{json.dumps(head)}\n{json.dumps({'publishers': [body]})}\n", encoding="utf-8")
+    (publisher,) = state.load().publishers
+    (old,) = publisher.offers
+    assert (old.offer, old.since, old.last_success) == (
+        Offer("contoso", "vm", OfferStatus.RUNNING, "cloud_partner"),
+        Since(1.0, 2.0, {"certify": 3.0}),
+        4.0,
+    )
+    assert publisher.sources == (SourceRecord("cloud_partner", None, 5.0),)
 
 
 @pytest.mark.parametrize("is_known", [True, False])
