@@ -14,9 +14,10 @@ from typing import Any
 
 import yaml
 
+from grafana.rule_links import RULES
+
 __all__ = ["EVERY", "passes", "write_rules"]
 
-RULES = Path(__file__).resolve().parent / "rules" / "azure-marketplace.rules.yaml"
 EVERY = 300
 """Seconds between two evaluations."""
 

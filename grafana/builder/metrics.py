@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from exporter.exposition.families import documented
 
 __all__ = [
@@ -18,7 +20,6 @@ __all__ = [
 FOREIGN: frozenset[str] = frozenset(
     {
         "ALERTS",
-        "ALERTS_FOR_STATE",
         "process_cpu_seconds_total",
         "process_max_fds",
         "process_open_fds",
@@ -38,13 +39,12 @@ _OFFER = 'offer_id=~"$offer_id"'
 ALERTS = 'alertname=~"AzureMarketplace.*"'
 
 
+@cache
 def known_names() -> frozenset[str]:
-    """Give every name that an expression may use; a histogram goes by the names of its series."""
-    names = {one.name for one in documented()} | FOREIGN
-    for one in documented():
-        if one.kind == "histogram":
-            names |= {one.name + suffix for suffix in ("_bucket", "_count", "_sum")}
-    return frozenset(names)
+    """Give every name that an expression may use; a histogram is read by its buckets."""
+    metrics = documented()
+    buckets = {f"{one.name}_bucket" for one in metrics if one.kind == "histogram"}
+    return FOREIGN | {one.name for one in metrics} | buckets
 
 
 def offer_series(name: str, *matchers: str) -> str:
