@@ -64,10 +64,10 @@ def parse(text: str) -> list[Any]:
     return list(nodes(promql.parse(text)))
 
 
-def selectors(text: str) -> list[tuple[str, list[tuple[str, str, str]]]]:
-    """Each metric that is asked for, with its matchers as label, operator and value."""
+def selectors(text: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Each metric that is asked for, with its matchers as label and value."""
     return [
-        (node.name or "", [(one.name, str(one.op), one.value) for one in node.matchers.matchers])
+        (node.name or "", [(one.name, one.value) for one in node.matchers.matchers])
         for node in parse(text)
         if isinstance(node, promql.VectorSelector)
     ]
@@ -92,7 +92,7 @@ def check(text: str, *names: str) -> None:
     asked = selectors(text)
     for metric, matchers in asked:
         assert metric in known(), metric
-        for label, _, value in matchers:
+        for label, value in matchers:
             assert label in known()[metric], f"{metric} has no label {label}"
             values = known()[metric][label]
             is_open = not values or "$" in value or value.isupper()
