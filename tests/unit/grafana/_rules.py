@@ -74,6 +74,7 @@ def alerts() -> tuple[Alert, ...]:
     return read(RULES.read_text("utf-8"))
 
 
+@cache
 def recordings() -> dict[str, str]:
     """Read all recording rules: name and expression, in the order of the file."""
     return {rule["record"]: rule["expr"] for rule in _rules(RULES.read_text("utf-8")) if "record" in rule}
