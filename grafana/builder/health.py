@@ -9,7 +9,7 @@ from grafana.builder import columns
 from grafana.builder.alerts import OF_THE_EXPORTER, alerts_table, mark_alerts
 from grafana.builder.frame import EXPORTER, frame
 from grafana.builder.looks import good_or_bad, thresholds
-from grafana.builder.metrics import own_series, process_series, publisher_series
+from grafana.builder.metrics import own_series, process_series, replica_series
 from grafana.builder.panels import Query, Sizes, tile
 from grafana.builder.promql import age
 from grafana.builder.tables import table_of
@@ -20,7 +20,6 @@ from grafana.builder.verdict import verdict
 __all__ = ["health"]
 
 _TILE = Sizes(6, 3)
-_INSTANCE = 'instance=~"$instance"'
 
 
 def health() -> Dashboard:
@@ -60,7 +59,7 @@ def _complete() -> stat.Panel:
     return _share(
         "Read completely",
         "Share of the publishers whose last refresh got everything it asked for, in at least one replica.",
-        f"max by (publisher_id) ({publisher_series('publisher_up', _INSTANCE)})",
+        f"max by (publisher_id) ({replica_series('publisher_up')})",
     )
 
 
@@ -70,7 +69,7 @@ def _share(title: str, description: str, good: str) -> stat.Panel:
 
 
 def _oldest() -> stat.Panel:
-    success = publisher_series("publisher_last_success_timestamp_seconds", _INSTANCE)
+    success = replica_series("publisher_last_success_timestamp_seconds")
     panel = tile(
         "Oldest data",
         "Time since the last refresh that got everything, of the publisher and the replica where that is longest ago.",
@@ -95,9 +94,9 @@ def _publishers() -> table.Panel:
     by = "publisher_id, instance"
 
     def one(name: str) -> str:
-        return f"max by ({by}) ({publisher_series('publisher_' + name, _INSTANCE)})"
+        return f"max by ({by}) ({replica_series('publisher_' + name)})"
 
-    failing = f"count by ({by}) ({publisher_series('offer_up', _INSTANCE)} == 0) or 0 * {one('up')}"
+    failing = f"count by ({by}) ({replica_series('offer_up')} == 0) or 0 * {one('up')}"
     names = {
         "publisher_id": "Publisher",
         "instance": "Replica",
@@ -114,7 +113,7 @@ def _publishers() -> table.Panel:
         "that got everything; it is empty if there never was one.",
         [
             one("up"),
-            age(publisher_series("publisher_last_success_timestamp_seconds", _INSTANCE), by),
+            age(replica_series("publisher_last_success_timestamp_seconds"), by),
             one("refresh_interval_seconds"),
             one("refresh_duration_seconds"),
             one("offers"),
@@ -136,7 +135,7 @@ def _sources() -> table.Panel:
     by = "publisher_id, source"
 
     def of(name: str, *matchers: str) -> str:
-        return publisher_series("source_" + name, _INSTANCE, *matchers)
+        return replica_series("source_" + name, *matchers)
 
     expected = f"{of('up')} unless on (job, instance, {by}) {of('expected')} == 0"
     names = {

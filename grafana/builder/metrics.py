@@ -15,6 +15,7 @@ __all__ = [
     "own_series",
     "process_series",
     "publisher_series",
+    "replica_series",
 ]
 
 FOREIGN: frozenset[str] = frozenset(
@@ -60,6 +61,11 @@ def compared_series(name: str, *matchers: str) -> str:
 def publisher_series(name: str, *matchers: str) -> str:
     """Select the series of the chosen publishers."""
     return _series("azure_marketplace_" + name, _JOB, _PUBLISHER, *matchers)
+
+
+def replica_series(name: str, *matchers: str) -> str:
+    """Select the series that each of the chosen instances has of the chosen publishers."""
+    return publisher_series(name, _INSTANCE, *matchers)
 
 
 def own_series(name: str, *matchers: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from grafana_foundation_sdk.builders import timeseries
 
-from grafana.builder.metrics import own_series, process_series, publisher_series
+from grafana.builder.metrics import own_series, process_series, replica_series
 from grafana.builder.panels import Query, Sizes, lines
 from grafana.builder.promql import DAY
 
@@ -14,7 +14,6 @@ __all__ = ["credentials_panels", "process_panels", "refresh_panels", "upstream_p
 
 _HALF = Sizes(12, 8)
 _THIRD = Sizes(8, 8)
-_INSTANCE = 'instance=~"$instance"'
 
 
 _PER_MINUTE = "suffix:/min"
@@ -96,9 +95,9 @@ def upstream_panels() -> tuple[timeseries.Panel, ...]:
 
 def refresh_panels() -> tuple[timeseries.Panel, ...]:
     """Durations, failures, age."""
-    took = publisher_series("publisher_refresh_duration_seconds", _INSTANCE)
-    interval = publisher_series("publisher_refresh_interval_seconds", _INSTANCE)
-    success = publisher_series("publisher_last_success_timestamp_seconds", _INSTANCE)
+    took = replica_series("publisher_refresh_duration_seconds")
+    interval = replica_series("publisher_refresh_interval_seconds")
+    success = replica_series("publisher_last_success_timestamp_seconds")
     return (
         lines(
             "Data age",
