@@ -16,7 +16,7 @@ import yaml
 
 from grafana.rule_links import RULES
 
-__all__ = ["EVERY", "passes", "write_rules"]
+__all__ = ["passes", "write_rules"]
 
 EVERY = 300
 """Seconds between two evaluations."""
