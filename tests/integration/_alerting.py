@@ -35,7 +35,7 @@ __all__ = ["PATIENCE", "Notification", "Stack", "accelerate", "both", "offer", "
 SPEED = 100
 """Durations in the rules are that much shorter: ten minutes are six seconds."""
 
-DAY = 15
+DAY = 20
 """Seconds that a day lasts where the rules compare with since-timestamps."""
 
 STALE_AFTER = 15
