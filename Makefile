@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Scripts that write committed files; each understands --check.
-GENERATORS := docs/generate.py grafana/generate.py grafana/alerts_table.py helm/sync.py
+GENERATORS := docs/generate.py grafana/generate.py helm/sync.py
 # Folders as well: a deleted file changes only its folder.
 SOURCES := pyproject.toml LICENSE $(wildcard README.md) $(shell find exporter -not -path '*/__pycache__*')
 UV_VERSION := 0.13.8

@@ -1,8 +1,8 @@
-"""Write the dashboards, the page about them and Grafana's alerts, or check that they are as this program would write them.
+"""Write the dashboards, the pages about them and about alerts, and Grafana's alerts, or check that they are up to date.
 
-    python grafana/generate.py [--check] [--directory DIRECTORY]
+    python grafana/generate.py [--check]
 
-Exit code 1 if `--check` finds a file that is not up to date.
+Exit code 1 if `--check` finds a file that is not as this program would write it.
 """
 
 from __future__ import annotations
@@ -20,35 +20,27 @@ from grafana.builder.variants import files  # noqa: E402 - see above
 
 __all__ = ["main"]
 
+FOLDERS = ("grafana/dashboards", "grafana/import", "grafana/alerting")
+"""What else is in these is not ours any more."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check; gives the exit code."""
-    parser = argparse.ArgumentParser(prog="grafana/generate.py", description="Write the dashboards.")
+    parser = argparse.ArgumentParser(prog="grafana/generate.py", description="Write the dashboards and their like.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not up to date")
-    parser.add_argument("--directory", type=Path, default=ROOT, help="the project's folder")
-    options = parser.parse_args(arguments)
-    wanted = dict(files())
-    differing = [path for path, text in wanted.items() if _read(options.directory / path) != text]
-    stray = sorted(
-        str(path.relative_to(options.directory))
-        for folder in ("grafana/dashboards", "grafana/import", "grafana/alerting")
-        for path in (options.directory / folder).glob("*")
-        if str(path.relative_to(options.directory)) not in wanted
-    )
-    if options.check:
+    is_check = parser.parse_args(arguments).check
+    wanted = {ROOT / path: text for path, text in files()}
+    differing = [path for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
+    stray = [path for folder in FOLDERS for path in sorted((ROOT / folder).iterdir()) if path not in wanted]
+    if is_check:
         for path in (*differing, *stray):
-            print(f"not up to date: {path}; run make generate", file=sys.stderr)
+            print(f"not up to date: {path.relative_to(ROOT)}; run make generate", file=sys.stderr)
         return 1 if differing or stray else 0
     for path in differing:
-        (options.directory / path).parent.mkdir(parents=True, exist_ok=True)
-        (options.directory / path).write_text(wanted[path], encoding="utf-8")
+        path.write_text(wanted[path], "utf-8")
     for path in stray:
-        (options.directory / path).unlink()
+        path.unlink()
     return 0
-
-
-def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.exists() else None
 
 
 if __name__ == "__main__":

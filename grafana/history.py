@@ -1,6 +1,6 @@
 """The past of the simulated publishers, as the exporter would have shown it, for a demo stack that begins with some weeks.
 
-    python grafana/history.py DIRECTORY --config FILE --instance HOST:PORT [--days N] [--speed FACTOR] [--offers N]
+    python grafana/history.py DIRECTORY --config FILE --instance HOST:PORT [--days N] [--offers N]
 
 Runs the exporter's own collection against the simulator in accelerated time and writes below DIRECTORY
     day-NN.om    what Prometheus would have scraped, for `promtool tsdb create-blocks-from openmetrics`
@@ -34,7 +34,7 @@ from exporter.sources.registry import SOURCES  # noqa: E402
 from exporter.telemetry.metrics import Telemetry  # noqa: E402
 from grafana.past_rules import write_rules  # noqa: E402
 
-__all__ = ["DAYS", "SCRAPE", "SPEED", "main", "write"]
+__all__ = ["main"]
 
 DAY = 86400
 DAYS = 14
@@ -158,20 +158,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--offers", type=int, default=0, help="as many offers of the scale scenario instead of the demo's"
     )
-    parser.add_argument("--speed", type=float, default=SPEED)
     options = parser.parse_args(arguments)
     if options.once and (options.directory / "simulator").exists():
         return 0
     now = time.time()
     epoch = now - options.days * DAY
     scenario = (
-        scale(options.offers, seed=1, epoch=epoch, speed=options.speed)
-        if options.offers
-        else demo(epoch=epoch, speed=options.speed)
+        scale(options.offers, seed=1, epoch=epoch, speed=SPEED) if options.offers else demo(epoch=epoch, speed=SPEED)
     )
     directory: Path = options.directory
     write(directory, scenario, config=options.config, instance=options.instance, epoch=epoch, until=now)
-    goes_on = [f"--epoch={epoch!r}", f"--speed={options.speed:g}"]
+    goes_on = [f"--epoch={epoch!r}", f"--speed={SPEED:g}"]
     if options.offers:
         goes_on += ["--scenario=scale", f"--offers={options.offers}"]
     (directory / "simulator").write_text(" ".join(goes_on) + "\n", encoding="utf-8")

@@ -14,9 +14,10 @@ from typing import Any
 
 import yaml
 
-__all__ = ["EVERY", "passes", "write_rules"]
+from grafana.rule_links import RULES
 
-RULES = Path(__file__).resolve().parent / "rules" / "azure-marketplace.rules.yaml"
+__all__ = ["passes", "write_rules"]
+
 EVERY = 300
 """Seconds between two evaluations."""
 

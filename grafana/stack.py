@@ -32,17 +32,7 @@ sys.path.append(str(HOME.parent))
 from grafana.programs import Program, Stack, StackError, find, folders  # noqa: E402 - see above
 from grafana.rule_links import RULES, with_links  # noqa: E402
 
-__all__ = [
-    "Program",
-    "Stack",
-    "StackError",
-    "find",
-    "find_grafana",
-    "main",
-    "start_all",
-    "start_grafana",
-    "start_prometheus",
-]
+__all__ = ["Stack", "find_grafana", "main", "start_all", "start_grafana"]
 
 DAYS = 14
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -99,9 +89,8 @@ def start_all(stack: Stack, days: float = DAYS, *, offers: int = 0) -> None:
         runbook_url=f"{receiver.url}/runbooks",
         grafana_url=f"http://127.0.0.1:{grafana_port}" if grafana else None,
     )
-    prometheus = start_prometheus(
-        stack, [exporter.address], alertmanager.address, rules=stack.write("azure-marketplace.rules.yaml", rules)
-    )
+    rule_file = stack.write("azure-marketplace.rules.yaml", rules)
+    prometheus = start_prometheus(stack, exporter.address, alertmanager.address, rule_file)
     if grafana:
         start_grafana(stack, *grafana, prometheus.url, alertmanager.url, port=grafana_port)
 
@@ -148,27 +137,14 @@ def start_alertmanager(stack: Stack, receiver_url: str) -> Program:
     return stack.start("alertmanager", command, port, ready="/-/ready")
 
 
-def start_prometheus(
-    stack: Stack,
-    targets: Sequence[str],
-    alertmanager: str | None = None,
-    *,
-    rules: Path | None = None,
-    interval: str = "5s",
-    others: Sequence[str] = (),
-) -> Program:
-    """Start Prometheus with the configuration of the stack, or with other rules; it scrapes `others` as another job."""
+def start_prometheus(stack: Stack, exporter: str, alertmanager: str, rules: Path) -> Program:
+    """Start Prometheus with the configuration that compose.yaml mounts, its addresses replaced."""
     config: dict[str, Any] = yaml.safe_load((HOME / "prometheus" / "prometheus.yaml").read_text("utf-8"))
-    config["global"] = {"scrape_interval": interval, "evaluation_interval": interval}
-    config["rule_files"] = [str(rules)] if rules else [str(HOME / name) for name in config["rule_files"]]
-    config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]} if alertmanager else {}
+    config["global"] = {"scrape_interval": "5s", "evaluation_interval": "5s"}
+    config["rule_files"] = [str(rules)]
+    config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
     (job,) = config["scrape_configs"]
-    jobs = {job["job_name"]: targets, "others": others}
-    config["scrape_configs"] = [
-        {"job_name": name, "static_configs": [{"targets": list(addresses)}]}
-        for name, addresses in jobs.items()
-        if addresses
-    ]
+    config["scrape_configs"] = [{"job_name": job["job_name"], "static_configs": [{"targets": [exporter]}]}]
     port = stack.port(9090)
     command: list[str | Path] = [
         find("prometheus"),

@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from grafana.rule_links import RULES
+
 __all__ = ["PATH", "alerting"]
 
 PATH = "grafana/alerting/azure-marketplace.yaml"
-RULES = Path(__file__).resolve().parents[1] / "rules" / "azure-marketplace.rules.yaml"
 DATA_SOURCE = "prometheus"
 _PREFIX = "AzureMarketplace"
 _HEAD = f"""\

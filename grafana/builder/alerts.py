@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import table
+from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard
 
+from exporter.pages.palette import COLOURS
 from grafana.builder import columns
 from grafana.builder.frame import RUNBOOKS, offer_link, outside
 from grafana.builder.looks import SEVERITIES, severities
 from grafana.builder.metrics import ALERTS, offer_series
-from grafana.builder.panels import Query, Sizes
+from grafana.builder.panels import DATASOURCE, Sizes
 from grafana.builder.promql import OFFER, STEP
 from grafana.builder.steps import names
 from grafana.builder.tables import table_of
 
-__all__ = ["OF_OFFERS", "OF_THE_EXPORTER", "Scope", "alerts_table", "began_to_fire"]
+__all__ = ["OF_OFFERS", "OF_THE_EXPORTER", "Scope", "alerts_table", "mark_alerts"]
 
 _PREFIX = "AzureMarketplace"
 _SAME_ALERT = f"alertname, severity, {STEP}"
@@ -39,8 +41,14 @@ OF_OFFERS = Scope(('publisher_id=~"$publisher_id"', 'offer_id=~"$offer_id"'), of
 OF_THE_EXPORTER = Scope(('offer_id=""', 'job=~"$job|"', 'publisher_id=~"$publisher_id|"'))
 
 
-def began_to_fire(scope: Scope, severity: str) -> str:
-    """Find the alerts that began to fire within the last ten minutes."""
+def mark_alerts(dashboard: Dashboard, scope: Scope) -> None:
+    """Mark in all charts when alerts began to fire; what they tell lasts for days, and regions would cover whole charts."""
+    for title, severity, colour in (("Critical alerts", "critical", "red"), ("Warnings", "warning", "orange")):
+        mark = AnnotationQuery().name(title).datasource(DATASOURCE).enable(True).hide(True)
+        dashboard.annotation(mark.icon_color(COLOURS[colour].grafana).expr(_began_to_fire(scope, severity)))
+
+
+def _began_to_fire(scope: Scope, severity: str) -> str:
     firing = scope.series('alertstate="firing"', f'severity="{severity}"')
     by = f"alertname, {STEP}"
     return f"max by ({by}) ({firing}) unless max by ({by}) ({firing.replace('}', '} offset 10m', 1)})"
@@ -67,7 +75,7 @@ def alerts_table(title: str, description: str, scope: Scope, *, sizes: Sizes) ->
     panel = table_of(
         title,
         description,
-        [Query(short, "Severity")],
+        [short],
         columns=names_of_columns,
         sizes=sizes,
         sort_by=[("Severity", False)],

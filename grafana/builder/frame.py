@@ -1,12 +1,11 @@
-"""What the dashboards have in common: the frame itself, its links and the marks of alerts."""
+"""What the dashboards have in common: the frame itself, and links."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DashboardLinkType, VariableHide
-
-from exporter.pages.palette import COLOURS
-from grafana.builder.panels import DATASOURCE
 
 __all__ = [
     "DOCS",
@@ -19,7 +18,6 @@ __all__ = [
     "UIDS",
     "frame",
     "link_to",
-    "mark",
     "offer_link",
     "outside",
 ]
@@ -38,13 +36,15 @@ PORTAL = "https://partner.microsoft.com/dashboard/marketplace-offers/overview"
 # Classic dashboards are migrated upwards by every later Grafana; 39 is what Grafana 10.4 and 11 write themselves.
 SCHEMA_VERSION = 39
 
+Variable = builders.QueryVariable | builders.CustomVariable
+
 _HERE = "${datasource:queryparam}&${job:queryparam}&${__url_time_range}"
 
 
-def frame(uid: str, title: str, description: str, *, span: str, refresh: str) -> builders.Dashboard:
+def frame(uid: str, title: str, description: str, *, span: str, variables: Iterable[Variable]) -> builders.Dashboard:
     """Start a dashboard that shows the last `span`."""
     dashboard = builders.Dashboard(title).uid(uid).description(description).tags([TAG]).readonly()
-    dashboard.time(f"now-{span}", "now").refresh(refresh).timezone("browser").week_start("")
+    dashboard.time(f"now-{span}", "now").refresh("1m").timezone("browser").week_start("")
     dashboard.tooltip(DashboardCursorSync.CROSSHAIR)
     dashboard.with_variable(
         builders.DatasourceVariable("datasource")
@@ -54,6 +54,8 @@ def frame(uid: str, title: str, description: str, *, span: str, refresh: str) ->
         # There rarely are two; the address names another one, and the links between the dashboards keep it.
         .hide(VariableHide.HIDE_VARIABLE)
     )
+    for one in variables:
+        dashboard.with_variable(one)
     # One dropdown, so that all controls fit in one row on a laptop; the links that lead outside are those of panels.
     return dashboard.link(
         builders.DashboardLink("Dashboards")
@@ -68,15 +70,6 @@ def frame(uid: str, title: str, description: str, *, span: str, refresh: str) ->
 def outside(title: str, url: str) -> builders.DashboardLink:
     """Link from a panel to a page that is not of this Grafana."""
     return builders.DashboardLink(title).type(DashboardLinkType.LINK).target_blank(True).url(url)
-
-
-def mark(name: str, colour: str, expression: str) -> builders.AnnotationQuery:
-    """Mark in all charts when something began.
-
-    Regions would cover whole charts, because what these mark lasts for days.
-    """
-    query = builders.AnnotationQuery().name(name).datasource(DATASOURCE).enable(True).hide(True)
-    return query.icon_color(COLOURS[colour].grafana).expr(expression)
 
 
 def link_to(uid: str, title: str, *variables: str) -> dict[str, str]:

@@ -6,10 +6,10 @@ from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from grafana.builder import columns
-from grafana.builder.alerts import OF_THE_EXPORTER, alerts_table, began_to_fire
-from grafana.builder.frame import EXPORTER, frame, mark
+from grafana.builder.alerts import OF_THE_EXPORTER, alerts_table, mark_alerts
+from grafana.builder.frame import EXPORTER, frame
 from grafana.builder.looks import good_or_bad, thresholds
-from grafana.builder.metrics import own_series, process_series, publisher_series
+from grafana.builder.metrics import own_series, process_series, replica_series
 from grafana.builder.panels import Query, Sizes, tile
 from grafana.builder.promql import age
 from grafana.builder.tables import table_of
@@ -20,7 +20,6 @@ from grafana.builder.verdict import verdict
 __all__ = ["health"]
 
 _TILE = Sizes(6, 3)
-_INSTANCE = 'instance=~"$instance"'
 
 
 def health() -> Dashboard:
@@ -30,52 +29,47 @@ def health() -> Dashboard:
         "Azure Marketplace / Exporter",
         "The exporter itself: is what it shows fresh, what does Microsoft's API answer, which credential ends when.",
         span="6h",
-        refresh="1m",
+        variables=exporter_variables(),
     )
-    for one in exporter_variables():
-        dashboard.with_variable(one)
-    dashboard.annotation(mark("Critical alerts", "red", began_to_fire(OF_THE_EXPORTER, "critical")))
-    dashboard.annotation(mark("Warnings", "orange", began_to_fire(OF_THE_EXPORTER, "warning")))
+    mark_alerts(dashboard, OF_THE_EXPORTER)
     for panel in (verdict(), _up(), _complete(), _oldest(), _settings()):
         dashboard.with_panel(panel)
     dashboard.with_panel(_publishers()).with_panel(_sources()).with_panel(_replicas()).with_panel(_alerts())
     for title, panels in (("Microsoft's API", upstream_panels()), ("Refreshes", refresh_panels())):
         dashboard.with_row(Row(title))
-        for one_panel in panels:
-            dashboard.with_panel(one_panel)
+        for one in panels:
+            dashboard.with_panel(one)
     for title, panels in (("Credentials", credentials_panels()), ("Process and scrape", process_panels())):
         row = Row(title).collapsed(True)
-        for one_panel in panels:
-            row.with_panel(one_panel)
+        for one in panels:
+            row.with_panel(one)
         dashboard.with_row(row)
     return dashboard
 
 
 def _up() -> stat.Panel:
-    panel = tile(
+    return _share(
         "Replicas that answer",
         "Share of the exporters of the chosen job that answered the last scrape.",
-        [Query(f"avg({process_series('up')})", "Replicas that answer")],
-        unit="percentunit",
-        sizes=_TILE,
+        process_series("up"),
     )
-    return panel.thresholds(thresholds("red", (0.01, "orange"), (1, "green"))).decimals(0).no_value("None")
 
 
 def _complete() -> stat.Panel:
-    complete = f"max by (publisher_id) ({publisher_series('publisher_up', _INSTANCE)})"
-    panel = tile(
+    return _share(
         "Read completely",
         "Share of the publishers whose last refresh got everything it asked for, in at least one replica.",
-        [Query(f"avg({complete})", "Read completely")],
-        unit="percentunit",
-        sizes=_TILE,
+        f"max by (publisher_id) ({replica_series('publisher_up')})",
     )
+
+
+def _share(title: str, description: str, good: str) -> stat.Panel:
+    panel = tile(title, description, [Query(f"avg({good})", title)], unit="percentunit", sizes=_TILE)
     return panel.thresholds(thresholds("red", (0.01, "orange"), (1, "green"))).decimals(0).no_value("None")
 
 
 def _oldest() -> stat.Panel:
-    success = publisher_series("publisher_last_success_timestamp_seconds", _INSTANCE)
+    success = replica_series("publisher_last_success_timestamp_seconds")
     panel = tile(
         "Oldest data",
         "Time since the last refresh that got everything, of the publisher and the replica where that is longest ago.",
@@ -100,9 +94,9 @@ def _publishers() -> table.Panel:
     by = "publisher_id, instance"
 
     def one(name: str) -> str:
-        return f"max by ({by}) ({publisher_series('publisher_' + name, _INSTANCE)})"
+        return f"max by ({by}) ({replica_series('publisher_' + name)})"
 
-    failing = f"count by ({by}) ({publisher_series('offer_up', _INSTANCE)} == 0) or 0 * {one('up')}"
+    failing = f"count by ({by}) ({replica_series('offer_up')} == 0) or 0 * {one('up')}"
     names = {
         "publisher_id": "Publisher",
         "instance": "Replica",
@@ -118,12 +112,12 @@ def _publishers() -> table.Panel:
         "What the last refresh of each publisher brought, in each replica. Data age is the time since the last refresh "
         "that got everything; it is empty if there never was one.",
         [
-            Query(one("up"), "Last refresh"),
-            Query(age(publisher_series("publisher_last_success_timestamp_seconds", _INSTANCE), by), "Data age"),
-            Query(one("refresh_interval_seconds"), "Interval"),
-            Query(one("refresh_duration_seconds"), "Refresh took"),
-            Query(one("offers"), "Offers"),
-            Query(failing, "Cannot be read"),
+            one("up"),
+            age(replica_series("publisher_last_success_timestamp_seconds"), by),
+            one("refresh_interval_seconds"),
+            one("refresh_duration_seconds"),
+            one("offers"),
+            failing,
         ],
         columns=names,
         sizes=Sizes(24, 5),
@@ -141,7 +135,7 @@ def _sources() -> table.Panel:
     by = "publisher_id, source"
 
     def of(name: str, *matchers: str) -> str:
-        return publisher_series("source_" + name, _INSTANCE, *matchers)
+        return replica_series("source_" + name, *matchers)
 
     expected = f"{of('up')} unless on (job, instance, {by}) {of('expected')} == 0"
     names = {
@@ -158,10 +152,10 @@ def _sources() -> table.Panel:
         "Offers is what its list holds; an offer may be in several. Last read is the time since. Not available is one that the "
         "settings do not name, and that has never been read.",
         [
-            Query(f"min by ({by}) ({expected}) or 2 + min by ({by}) ({of('up')})", "State"),
-            Query(f"topk by ({by}) (1, max by ({by}, reason) ({of('failure')} == 1))"),
-            Query(f"max by ({by}) ({of('offers')})", "Offers"),
-            Query(age(of("last_success_timestamp_seconds"), by), "Last read"),
+            f"min by ({by}) ({expected}) or 2 + min by ({by}) ({of('up')})",
+            f"topk by ({by}) (1, max by ({by}, reason) ({of('failure')} == 1))",
+            f"max by ({by}) ({of('offers')})",
+            age(of("last_success_timestamp_seconds"), by),
         ],
         columns=names,
         sizes=Sizes(24, 6),
@@ -182,16 +176,16 @@ def _replicas() -> table.Panel:
         "Value #C": "Of",
     }
     by = "job, instance"
-    queries = [
-        Query(f"max by ({by}, version) ({own_series('build_info')})"),
-        Query(f"max by ({by}) ({own_series('shard_ordinal')})", "Shard"),
-        Query(f"max by ({by}) ({own_series('shards')})", "Of"),
+    expressions = [
+        f"max by ({by}, version) ({own_series('build_info')})",
+        f"max by ({by}) ({own_series('shard_ordinal')})",
+        f"max by ({by}) ({own_series('shards')})",
     ]
     panel = table_of(
         "Replicas",
         "Which version each replica runs, and which share of the offers it collects; shards count from 0. Choose a job to "
         "see only its replicas.",
-        queries,
+        expressions,
         columns=names,
         sizes=Sizes(24, 5),
         sort_by=[("Replica", False)],

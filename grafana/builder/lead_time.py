@@ -45,7 +45,7 @@ def lead_times(sizes: Sizes) -> table.Panel:
         "Lead time of each offer",
         "How long the last publication took that the exporter has seen begin and end, the longest first, and how many have "
         "ended how. Choose an offer to see which step takes the time.",
-        [Query(_took(), "Took"), *_ended()],
+        [_took(), *_ended().values()],
         columns=names,
         sizes=sizes,
         sort_by=[("Took", True)],
@@ -62,11 +62,12 @@ def _took() -> str:
     return f"max by ({OFFER}) ({offer_series('offer_last_publication_duration_seconds')}) / {DAY}"
 
 
-def _ended() -> list[Query]:
+def _ended() -> dict[str, str]:
+    """Count the publications of each offer by how they ended."""
     series = {
         word: offer_series("offer_publications_total", f'outcome="{state}"') for word, (state, _) in _OUTCOMES.items()
     }
-    return [Query(f"max by ({OFFER}) ({one})", word) for word, one in series.items()]
+    return {word: f"max by ({OFFER}) ({one})" for word, one in series.items()}
 
 
 def _usual(sizes: Sizes) -> table.Panel:
@@ -82,7 +83,7 @@ def _usual(sizes: Sizes) -> table.Panel:
         "How long each step takes by the record of the offer, else of its type, else of all, beside Microsoft's estimate: half "
         "of all times at most what it usually takes, and 95 of 100 within the last column. Told while the offer is being "
         "published, of steps with at least five durations on record.",
-        [Query(_usual_of("0.5"), "Usually"), Query(_usual_of("0.95"), "95 % within")],
+        [_usual_of("0.5"), _usual_of("0.95")],
         columns=names,
         sizes=sizes,
         sort_by=[("#", False)],
@@ -113,7 +114,7 @@ def _ended_ones(sizes: Sizes) -> stat.Panel:
     panel = tile(
         "Ended publications",
         "How many publications the exporter has seen end, by outcome; a state file keeps the numbers over restarts.",
-        _ended(),
+        [Query(expression, word) for word, expression in _ended().items()],
         sizes=sizes,
         text=BigValueTextMode.VALUE_AND_NAME,
     )

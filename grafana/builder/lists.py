@@ -9,7 +9,7 @@ from grafana.builder import columns
 from grafana.builder.frame import offer_link
 from grafana.builder.looks import good_or_bad
 from grafana.builder.metrics import offer_series
-from grafana.builder.panels import Query, Sizes
+from grafana.builder.panels import Sizes
 from grafana.builder.promql import DAY, OFFER, age, newest_since, offer_name, state_code
 from grafana.builder.steps import due, elapsed_of_estimate, expected_live, of_current_step, stands, with_microsoft
 from grafana.builder.tables import table_of
@@ -38,20 +38,20 @@ def offers_list(sizes: Sizes) -> table.Panel:
         "display_name": "Name",
     }
     waiting = newest_since("offer_waiting_on", label="party")
-    queries = [
-        Query(_listed(state_code("offer_waiting_on", Party, "party")), "Waiting for"),
-        Query(_listed(stands())),
-        Query(_listed(f"1000 * {waiting}"), "Waiting since"),
-        Query(_listed(f"(time() - {waiting}) / {DAY}"), "For"),
-        Query(_listed(f"max by ({OFFER}) ({elapsed_of_estimate()})"), "Of the estimate"),
-        Query(_listed(offer_name())),
+    expressions = [
+        _listed(state_code("offer_waiting_on", Party, "party")),
+        _listed(stands()),
+        _listed(f"1000 * {waiting}"),
+        _listed(f"(time() - {waiting}) / {DAY}"),
+        _listed(f"max by ({OFFER}) ({elapsed_of_estimate()})"),
+        _listed(offer_name()),
     ]
     panel = table_of(
         "Offers: ${party:text}",
         "Every offer; those that wait for you come first, the longest first. The figures above choose what is listed. Step "
         "is where the submission stands. Of the estimate tells how much of its estimate the slowest step has used that is "
         "in Microsoft's hands; it is empty where there is none. Choose an offer to see its steps.",
-        queries,
+        expressions,
         columns=names,
         sizes=sizes,
         sort_by=[("Waiting for", False), ("Waiting since", False)],
@@ -81,12 +81,12 @@ def with_microsoft_list(sizes: Sizes) -> table.Panel:
         "Value #E": "80 % by",
         "publisher_id": "Publisher",
     }
-    queries = [
-        Query(f"1000 * ({with_microsoft()})", "In it since"),
-        Query(f"1000 * {due()}", "Expected by"),
-        Query(f"({due()} - time()) / {DAY}", "Left"),
-        Query(f"1000 * ({expected_live('0.5')})", "Expected live"),
-        Query(f"1000 * ({expected_live('0.8')})", "80 % by"),
+    expressions = [
+        f"1000 * ({with_microsoft()})",
+        f"1000 * {due()}",
+        f"({due()} - time()) / {DAY}",
+        f"1000 * ({expected_live('0.5')})",
+        f"1000 * ({expected_live('0.8')})",
     ]
     panel = table_of(
         "With Microsoft: what is expected next",
@@ -94,7 +94,7 @@ def with_microsoft_list(sizes: Sizes) -> table.Panel:
         "estimate; left is negative, and red, past it; steps without an estimate stand at the end. Expected live is when the "
         "whole offer is, as likely before as after, and 80 % by is the day before whose end it is with 80 % certainty, by the "
         "exporter's own forecast from earlier publications.",
-        queries,
+        expressions,
         columns=names,
         sizes=sizes,
         sort_by=[("Expected by", False)],
@@ -121,19 +121,19 @@ def details_list(sizes: Sizes) -> table.Panel:
         "Value #E": "Version",
         "Value #F": "Data age",
     }
-    queries = [
-        Query(state_code("offer_status", OfferStatus), "State"),
-        Query(f"1000 * {newest_since('offer_status')}", "In this state since"),
-        Query(of_current_step("offer_step_progress_ratio"), "Progress"),
-        Query(f"max by ({OFFER}) ({offer_series('offer_live')})", "Live"),
-        Query(f"max by ({OFFER}) ({offer_series('offer_version')})", "Version"),
-        Query(age(offer_series("offer_last_success_timestamp_seconds"), OFFER), "Data age"),
-        Query(offer_name()),
+    expressions = [
+        state_code("offer_status", OfferStatus),
+        f"1000 * {newest_since('offer_status')}",
+        of_current_step("offer_step_progress_ratio"),
+        f"max by ({OFFER}) ({offer_series('offer_live')})",
+        f"max by ({OFFER}) ({offer_series('offer_version')})",
+        age(offer_series("offer_last_success_timestamp_seconds"), OFFER),
+        offer_name(),
     ]
     panel = table_of(
         "All about each offer",
         "What the list of offers leaves out. A complete step may show no progress: that is what the API tells.",
-        queries,
+        expressions,
         columns=names,
         sizes=sizes,
         sort_by=[("Publisher", False), ("Offer", False)],

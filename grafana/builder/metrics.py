@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from exporter.exposition.families import documented
 
 __all__ = [
@@ -13,12 +15,12 @@ __all__ = [
     "own_series",
     "process_series",
     "publisher_series",
+    "replica_series",
 ]
 
 FOREIGN: frozenset[str] = frozenset(
     {
         "ALERTS",
-        "ALERTS_FOR_STATE",
         "process_cpu_seconds_total",
         "process_max_fds",
         "process_open_fds",
@@ -38,13 +40,12 @@ _OFFER = 'offer_id=~"$offer_id"'
 ALERTS = 'alertname=~"AzureMarketplace.*"'
 
 
+@cache
 def known_names() -> frozenset[str]:
-    """Give every name that an expression may use; a histogram goes by the names of its series."""
-    names = {one.name for one in documented()} | FOREIGN
-    for one in documented():
-        if one.kind == "histogram":
-            names |= {one.name + suffix for suffix in ("_bucket", "_count", "_sum")}
-    return frozenset(names)
+    """Give every name that an expression may use; a histogram is read by its buckets."""
+    metrics = documented()
+    buckets = {f"{one.name}_bucket" for one in metrics if one.kind == "histogram"}
+    return FOREIGN | {one.name for one in metrics} | buckets
 
 
 def offer_series(name: str, *matchers: str) -> str:
@@ -60,6 +61,11 @@ def compared_series(name: str, *matchers: str) -> str:
 def publisher_series(name: str, *matchers: str) -> str:
     """Select the series of the chosen publishers."""
     return _series("azure_marketplace_" + name, _JOB, _PUBLISHER, *matchers)
+
+
+def replica_series(name: str, *matchers: str) -> str:
+    """Select the series that each of the chosen instances has of the chosen publishers."""
+    return publisher_series(name, _INSTANCE, *matchers)
 
 
 def own_series(name: str, *matchers: str) -> str:

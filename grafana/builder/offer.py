@@ -8,8 +8,8 @@ from grafana_foundation_sdk.models.common import BigValueTextMode
 
 from exporter.domain.offers import Level, OfferStatus, Party, StepStatus
 from exporter.pages.palette import looks
-from grafana.builder.alerts import OF_OFFERS, alerts_table, began_to_fire
-from grafana.builder.frame import DOCS, EXPORTER, PORTAL, frame, link_to, mark, outside
+from grafana.builder.alerts import OF_OFFERS, alerts_table, mark_alerts
+from grafana.builder.frame import DOCS, EXPORTER, PORTAL, frame, link_to, outside
 from grafana.builder.frame import OFFER as UID
 from grafana.builder.lead_time import lead_time
 from grafana.builder.looks import by_code, good_or_bad, if_any, thresholds
@@ -33,12 +33,9 @@ def offer() -> Dashboard:
         "Azure Marketplace / Offer",
         "The story of one offer: which step is under way, since when, against which estimate, and how earlier submissions went.",
         span="7d",
-        refresh="1m",
+        variables=offer_variables(),
     )
-    for one in offer_variables():
-        dashboard.with_variable(one)
-    dashboard.annotation(mark("Critical alerts", "red", began_to_fire(OF_OFFERS, "critical")))
-    dashboard.annotation(mark("Warnings", "orange", began_to_fire(OF_OFFERS, "warning")))
+    mark_alerts(dashboard, OF_OFFERS)
     for panel in (
         _state(),
         _waiting_for(),

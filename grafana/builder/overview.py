@@ -9,8 +9,8 @@ from grafana_foundation_sdk.models.common import BigValueTextMode
 
 from exporter.domain.offers import OfferStatus, Party
 from exporter.pages.palette import looks
-from grafana.builder.alerts import OF_OFFERS, alerts_table, began_to_fire
-from grafana.builder.frame import DOCS, EXPORTER, OVERVIEW, PORTAL, frame, link_to, mark, offer_link, outside
+from grafana.builder.alerts import OF_OFFERS, alerts_table, mark_alerts
+from grafana.builder.frame import DOCS, EXPORTER, OVERVIEW, PORTAL, frame, link_to, offer_link, outside
 from grafana.builder.lead_time import lead_times
 from grafana.builder.lists import details_list, offers_list, with_microsoft_list
 from grafana.builder.looks import as_thresholds, by_code, property_of, thresholds, words
@@ -33,12 +33,9 @@ def overview() -> Dashboard:
         "Azure Marketplace / Overview",
         "Which offers wait for you, which are with Microsoft, since when, and what comes next.",
         span="7d",
-        refresh="1m",
+        variables=overview_variables(),
     )
-    for one in overview_variables():
-        dashboard.with_variable(one)
-    dashboard.annotation(mark("Critical alerts", "red", began_to_fire(OF_OFFERS, "critical")))
-    dashboard.annotation(mark("Warnings", "orange", began_to_fire(OF_OFFERS, "warning")))
+    mark_alerts(dashboard, OF_OFFERS)
     for panel in (_needs_you(), _with_microsoft(), _overdue(), _all(), _data()):
         dashboard.with_panel(panel)
     dashboard.with_panel(_offers()).with_panel(with_microsoft_list(Sizes(24, 7)))

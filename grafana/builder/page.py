@@ -80,7 +80,7 @@ _TAIL = """
 Every expression is asked of a real Prometheus that scrapes two replicas of the demo: no panel is empty but those that are by
 nature, no row is doubled, variables choose. What the tables show is worked out by Grafana's own library (`@grafana/data`) from
 those answers. The files fit a strict schema made of the types that Grafana 13.2 publishes. What a real Grafana once drew
-otherwise than was meant is a rule over the JSON (`tests/unit/grafana/_traps.py`), each with an example that it refuses.
+otherwise than was meant is a test of the JSON (`tests/unit/grafana/test_dashboards_lint.py`).
 
 A Grafana server is in no package. With one at hand, this draws each dashboard in Chromium, 1280 and 1600 pixels wide: the words
 and dates that are drawn are those of the data, nothing is cut in the first screen, every link leads somewhere, every query

@@ -40,7 +40,7 @@ class Query:
     legend: str = ""
 
     def target(self, ref_id: str, *, instant: bool, as_table: bool = False) -> prometheus.Dataquery:
-        """Give the target of a panel; the legend of a table's query is its column."""
+        """Give the target of a panel."""
         query = prometheus.Dataquery().ref_id(ref_id).expr(self.expr).datasource(DATASOURCE)
         query = query.instant() if instant else query.range()
         if as_table:
@@ -95,7 +95,7 @@ def tile(
 
 
 def timeline(
-    title: str, description: str, queries: Sequence[Query], *, sizes: Sizes, rows: int = 20, has_words: bool = True
+    title: str, description: str, queries: Sequence[Query], *, sizes: Sizes, has_words: bool = True
 ) -> statetimeline.Panel:
     """One row per series, coloured by state; equal neighbours are one block, with its words unless a legend has them."""
     panel = dress(statetimeline.Panel(), title, description, "none", sizes)
@@ -103,7 +103,7 @@ def timeline(
         TimelineValueAlignment.LEFT
     )
     # The mappings colour the blocks. By thresholds, Grafana would merge all that lies below the first one into one block.
-    panel.row_height(0.85).per_page(rows).line_width(0).fill_opacity(80).color_scheme(fixed("grey"))
+    panel.row_height(0.85).per_page(20).line_width(0).fill_opacity(80).color_scheme(fixed("grey"))
     panel.legend(_legend(is_shown=not has_words))
     panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.SINGLE))
     # More points than pixels would only make the query slow.
@@ -118,8 +118,8 @@ def lines(
     unit: str,
     sizes: Sizes,
     soft_max: float,
+    empty: str,
     stacked: bool = False,
-    empty: str = "",
     interval: str = "",
 ) -> timeseries.Panel:
     """Lines over time; stacked ones are filled and step from value to value.
@@ -132,13 +132,11 @@ def lines(
         False
     )
     panel.axis_placement(AxisPlacement.AUTO).min(0).axis_soft_max(soft_max)
-    panel.legend(_legend())
+    panel.legend(_legend()).no_value(empty)
     panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
     if stacked:
         panel.line_interpolation(LineInterpolation.STEP_AFTER)
         panel.stacking(common.StackingConfig().mode(StackingMode.NORMAL).group("A"))
-    if empty:
-        panel.no_value(empty)
     if interval:
         panel.interval(interval)
     return ask(panel, queries, instant=False)

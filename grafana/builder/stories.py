@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import table
 from exporter.domain.offers import StepStatus
 from grafana.builder import columns
 from grafana.builder.metrics import offer_series
-from grafana.builder.panels import Query, Sizes
+from grafana.builder.panels import Sizes
 from grafana.builder.promql import DAY, STEP, newest_since, state_code
 from grafana.builder.steps import elapsed_of_estimate, named, step_text
 from grafana.builder.tables import table_of
@@ -30,20 +30,20 @@ def steps_table(sizes: Sizes) -> table.Panel:
     messages = f"sum by ({STEP}) (max by ({STEP}, level) ({offer_series('offer_step_messages')}))"
     started = offer_series("offer_step_started_timestamp_seconds")
     took = f"({offer_series('offer_step_completed_timestamp_seconds')} - {started}) / {DAY}"
-    queries = [
-        Query(state_code("offer_step_status", StepStatus, by=STEP), "State"),
-        Query(f"1000 * {newest_since('offer_step_status', STEP)}", "Since"),
-        Query(elapsed_of_estimate(), "Used"),
-        Query(f"max by ({STEP}) ({took})", "Took"),
-        Query(messages, "Messages"),
-        Query(step_text()),
+    expressions = [
+        state_code("offer_step_status", StepStatus, by=STEP),
+        f"1000 * {newest_since('offer_step_status', STEP)}",
+        elapsed_of_estimate(),
+        f"max by ({STEP}) ({took})",
+        messages,
+        step_text(),
     ]
     panel = table_of(
         "Steps",
         "Every step with its state and since when it is in it. Used is the share of the estimate of steps that Microsoft has; took is "
         "how long the step really took, where its source tells that. What the messages say stands in Partner Center, and "
         "on the exporter's own page.",
-        queries,
+        expressions,
         columns=names,
         sizes=sizes,
         sort_by=[("#", False)],
@@ -65,7 +65,7 @@ def time_spent(sizes: Sizes) -> table.Panel:
         "Where the time went",
         "How long each step was in each unfinished state within the time range of the dashboard, all submissions together. "
         "Choose a range that holds one submission to measure that one.",
-        [Query(named(f"({spent} > 0)", "status"), "Time spent")],
+        [named(f"({spent} > 0)", "status")],
         columns=names,
         sizes=sizes,
         sort_by=[("Time spent", True)],

@@ -17,31 +17,24 @@ __all__ = ["table_of"]
 def table_of(
     title: str,
     description: str,
-    queries: Sequence[Query],
+    expressions: Sequence[str],
     *,
     columns: dict[str, str],
     sizes: Sizes,
-    sort_by: Sequence[tuple[str, bool]] = (),
-    empty: str = "",
+    sort_by: Sequence[tuple[str, bool]],
+    empty: str,
 ) -> table.Panel:
-    """List one row per combination of the labels that all queries have.
+    """List one row per combination of the labels that all expressions have.
 
-    A query's legend is the name of its column, without one its value is left out; `columns` names the label columns, in
-    order. Columns that are not named are left out. The columns come in the order of `columns`, which names the values too.
-    `empty` says that there are no rows.
+    `columns` are the fields that are shown, in order, with their names: labels, and their values as "Value #A" and
+    so on, or as "Value" where there is one expression. `empty` says that there are no rows.
     """
     # Else a label that looks like a number, such as the id 2024, would be shown as one: 2.02 K.
     panel = dress(table.Panel(), title, description, "string", sizes)
-    values = {f"Value #{chr(ord('A') + place)}": query.legend for place, query in enumerate(queries)}
-    if len(queries) == 1:
-        # Grafana adds the letter only where there are several queries; some versions always do.
-        values["Value"] = queries[0].legend
-    names = columns | {field: name for field, name in values.items() if name}
+    # Grafana adds the letter only where there are several queries; some versions always do.
+    names = columns | ({"Value #A": columns["Value"]} if "Value" in columns else {})
     order = list(columns.values())
-    index = {
-        field: order.index(name) if name in order else len(order) + place
-        for place, (field, name) in enumerate(names.items())
-    }
+    index = {field: order.index(name) for field, name in names.items()}
     panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
     panel.with_transformation(
         DataTransformerConfig(id_val="filterFieldsByName", options={"include": {"names": list(names)}})
@@ -52,9 +45,8 @@ def table_of(
         )
     )
     panel.sort_by([common.TableSortByFieldState().display_name(name).desc(desc) for name, desc in sort_by])
-    if empty:
-        # For the table alone: every cell without a value would say it too.
-        panel.no_value(empty).override_by_regexp("/.*/", [property_of("noValue", "")])
+    # For the table alone: every cell without a value would say it too.
+    panel.no_value(empty).override_by_regexp("/.*/", [property_of("noValue", "")])
     # Words and figures stand left: a column is read from top to bottom.
     panel.align(FieldTextAlignment.LEFT)
-    return ask(panel, queries, instant=True, as_table=True)
+    return ask(panel, [Query(one) for one in expressions], instant=True, as_table=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from grafana_foundation_sdk.builders import timeseries
 
-from grafana.builder.metrics import own_series, process_series, publisher_series
+from grafana.builder.metrics import own_series, process_series, replica_series
 from grafana.builder.panels import Query, Sizes, lines
 from grafana.builder.promql import DAY
 
@@ -12,7 +14,6 @@ __all__ = ["credentials_panels", "process_panels", "refresh_panels", "upstream_p
 
 _HALF = Sizes(12, 8)
 _THIRD = Sizes(8, 8)
-_INSTANCE = 'instance=~"$instance"'
 
 
 _PER_MINUTE = "suffix:/min"
@@ -30,6 +31,12 @@ def _per_minute(name: str, by: str = "") -> str:
     return f"60 * {_rate(name, by=by)} > 0"
 
 
+def _counted(
+    title: str, description: str, queries: Sequence[Query], *, empty: str, sizes: Sizes = _THIRD
+) -> timeseries.Panel:
+    return lines(title, description, queries, unit=_PER_MINUTE, interval=_REFRESH, soft_max=1, sizes=sizes, empty=empty)
+
+
 def upstream_panels() -> tuple[timeseries.Panel, ...]:
     """Requests, errors, durations, throttling."""
     everything = _rate("api_requests_total")
@@ -41,14 +48,11 @@ def upstream_panels() -> tuple[timeseries.Panel, ...]:
     ]
     pause = f"max by (instance, source) ({own_series('api_paused_until_timestamp_seconds')}) - time() > 0"
     return (
-        lines(
+        _counted(
             "Requests",
             "Requests to Microsoft's API, by operation and status code; none means that no answer came.",
             [Query(_per_minute("api_requests_total", by="operation, code"), "{{operation}} {{code}}")],
-            unit=_PER_MINUTE,
-            interval=_REFRESH,
             sizes=_HALF,
-            soft_max=1,
             empty="Nothing was asked",
         ),
         lines(
@@ -71,14 +75,10 @@ def upstream_panels() -> tuple[timeseries.Panel, ...]:
             soft_max=1,
             empty="Nothing was asked",
         ),
-        lines(
+        _counted(
             "Throttling",
             "Answers by which Microsoft asks to slow down, and requests that were tried again for any reason.",
             throttled,
-            unit=_PER_MINUTE,
-            interval=_REFRESH,
-            sizes=_THIRD,
-            soft_max=1,
             empty="Nothing was throttled or tried again",
         ),
         lines(
@@ -95,9 +95,9 @@ def upstream_panels() -> tuple[timeseries.Panel, ...]:
 
 def refresh_panels() -> tuple[timeseries.Panel, ...]:
     """Durations, failures, age."""
-    took = publisher_series("publisher_refresh_duration_seconds", _INSTANCE)
-    interval = publisher_series("publisher_refresh_interval_seconds", _INSTANCE)
-    success = publisher_series("publisher_last_success_timestamp_seconds", _INSTANCE)
+    took = replica_series("publisher_refresh_duration_seconds")
+    interval = replica_series("publisher_refresh_interval_seconds")
+    success = replica_series("publisher_last_success_timestamp_seconds")
     return (
         lines(
             "Data age",
@@ -122,34 +122,22 @@ def refresh_panels() -> tuple[timeseries.Panel, ...]:
             soft_max=1,
             empty="Nothing was refreshed",
         ),
-        lines(
+        _counted(
             "Refreshes",
             "Refreshes of a publisher that ended, well or not.",
             [Query(_per_minute("refreshes_total", by="instance"), "{{instance}}")],
-            unit=_PER_MINUTE,
-            interval=_REFRESH,
-            sizes=_THIRD,
-            soft_max=1,
             empty="Nothing was refreshed",
         ),
-        lines(
+        _counted(
             "Failures",
             "Calls that failed for good during a refresh, by reason.",
             [Query(_per_minute("refresh_failures_total", by="reason"), "{{reason}}")],
-            unit=_PER_MINUTE,
-            interval=_REFRESH,
-            sizes=_THIRD,
-            soft_max=1,
             empty="Nothing failed",
         ),
-        lines(
+        _counted(
             "Unknown values",
             "Values in answers that the exporter could not use as they were, by field; the log names each value once.",
             [Query(_per_minute("unknown_values_total", by="field"), "{{field}}")],
-            unit=_PER_MINUTE,
-            interval=_REFRESH,
-            sizes=_THIRD,
-            soft_max=1,
             empty="Every value was understood",
         ),
     )
@@ -169,17 +157,13 @@ def credentials_panels() -> tuple[timeseries.Panel, ...]:
             soft_max=3600,
             empty="No token was fetched: it is given",
         ),
-        lines(
+        _counted(
             "Tokens",
             "Access tokens that were fetched for a source, and attempts that failed.",
             [
                 Query(_per_minute("token_refreshes_total", by="source"), "{{source}} fetched"),
                 Query(_per_minute("token_refresh_failures_total", by="source"), "{{source}} failed"),
             ],
-            unit=_PER_MINUTE,
-            interval=_REFRESH,
-            sizes=_THIRD,
-            soft_max=1,
             empty="No token was fetched",
         ),
         lines(

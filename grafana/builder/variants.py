@@ -1,9 +1,9 @@
-"""From builders to files: dashboards for provisioning, the same for import, the page about them, and Grafana's alerts."""
+"""From builders to files: dashboards for provisioning, the same for import, pages, and Grafana's alerts."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -11,17 +11,17 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from grafana.builder.alerting import PATH as ALERTING
 from grafana.builder.alerting import alerting
+from grafana.builder.alerts_page import PATH as ALERTS_PAGE
+from grafana.builder.alerts_page import alerts_page
 from grafana.builder.frame import SCHEMA_VERSION
 from grafana.builder.health import health
 from grafana.builder.offer import offer
 from grafana.builder.overview import overview
 from grafana.builder.page import page
 
-__all__ = ["DASHBOARDS", "files"]
+__all__ = ["files"]
 
 PLUGIN_VERSION = "10.4.0"
-
-DASHBOARDS: tuple[Callable[[], Dashboard], ...] = (overview, offer, health)
 
 _INPUT = {
     "name": "DS_PROMETHEUS",
@@ -41,11 +41,12 @@ _PANEL_NAMES = {
 
 def files() -> Iterator[tuple[str, str]]:
     """Give each file as its path in the project and its text."""
-    models = [_model(build()) for build in DASHBOARDS]
+    models = [_model(build()) for build in (overview, offer, health)]
     for model in models:
         yield f"grafana/dashboards/{model['uid']}.json", _text(model)
         yield f"grafana/import/{model['uid']}.json", _text(_for_import(model))
     yield "docs/dashboards.md", page(models)
+    yield ALERTS_PAGE, alerts_page()
     yield ALERTING, alerting()
 
 

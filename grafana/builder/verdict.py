@@ -7,12 +7,11 @@ from grafana_foundation_sdk.models.common import BigValueTextMode
 
 from grafana.builder.frame import DOCS, RUNBOOKS, outside
 from grafana.builder.looks import thresholds
-from grafana.builder.metrics import own_series, process_series, publisher_series
+from grafana.builder.metrics import own_series, process_series, replica_series
 from grafana.builder.panels import Query, Sizes, tile
 
 __all__ = ["verdict"]
 
-_INSTANCE = 'instance=~"$instance"'
 _BAD, _WORSE = 1, 2
 
 
@@ -37,11 +36,11 @@ def verdict() -> stat.Panel:
 
 def _wrong() -> tuple[Query, ...]:
     ends = f"min by (credential) ({own_series('credential_expiry_timestamp_seconds')}) - time()"
-    success = f"max by (publisher_id) ({publisher_series('publisher_last_success_timestamp_seconds', _INSTANCE)})"
-    interval = f"max by (publisher_id) ({publisher_series('publisher_refresh_interval_seconds', _INSTANCE)})"
-    complete = f"max by (publisher_id) ({publisher_series('publisher_up', _INSTANCE)})"
-    offers = f"max by (publisher_id, offer_id) ({publisher_series('offer_up', _INSTANCE)})"
-    source = f"max by (publisher_id, source) ({publisher_series('source_up', _INSTANCE)})"
+    success = f"max by (publisher_id) ({replica_series('publisher_last_success_timestamp_seconds')})"
+    interval = f"max by (publisher_id) ({replica_series('publisher_refresh_interval_seconds')})"
+    complete = f"max by (publisher_id) ({replica_series('publisher_up')})"
+    offers = f"max by (publisher_id, offer_id) ({replica_series('offer_up')})"
+    source = f"max by (publisher_id, source) ({replica_series('source_up')})"
     throttled = f"sum by (instance) (rate({own_series('api_throttled_total')}[$__rate_interval]))"
     reloaded = f"min by (instance) ({own_series('config_last_reload_successful')})"
     return (

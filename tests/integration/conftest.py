@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -25,17 +25,24 @@ class Keep(Protocol):
     def __call__(self, make: Callable[[Path], Started], /) -> Started: ...
 
 
-@pytest.fixture
-def keep(tmp_path: Path) -> Iterator[Keep]:
-    """Start processes and end them after the test."""
+@contextmanager
+def keeping(folder: Path) -> Iterator[Keep]:
+    """Start processes with folders below this one, and end them all."""
     with ExitStack() as stack:
         numbers = count(1)
 
         def start(make: Callable[[Path], Started], /) -> Started:
-            process = make(tmp_path / f"process-{next(numbers)}")
+            process = make(folder / f"process-{next(numbers)}")
             stack.callback(process.kill)
             return process
 
+        yield start
+
+
+@pytest.fixture
+def keep(tmp_path: Path) -> Iterator[Keep]:
+    """Start processes and end them after the test."""
+    with keeping(tmp_path) as start:
         yield start
 
 

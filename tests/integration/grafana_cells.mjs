@@ -1,10 +1,11 @@
 // Does what a Grafana does with the answers of a table's queries, with Grafana's own library:
-//   node grafana_cells.mjs MODULES < {"panel": ..., "answers": [[{"labels": {}, "value": 1}, ...], ...]}
-// Writes {"columns": [...], "rows": [[{"text", "color", "url"}, ...], ...]}, as the table would show them.
+//   node grafana_cells.mjs MODULES
+// Reads lines of {"panel": ..., "answers": [[{"labels": {}, "value": 1}, ...], ...]}, and for each writes a line of
+// {"columns": [...], "rows": [[{"text", "color", "url"}, ...], ...]}, as the table would show them.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { argv, stdin } from 'node:process';
-import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
 
 const require = createRequire(join(argv[2], 'package.json'));
 const { JSDOM } = require('jsdom');
@@ -16,15 +17,13 @@ globalThis.window = window;
 const data = require('@grafana/data');
 const { firstValueFrom } = require('rxjs');
 
-const { panel, answers } = JSON.parse(await text(stdin));
-
 const transformers = [...new Map(Object.values(data.standardTransformers).map((one) => [one.id, one])).values()];
 data.standardTransformersRegistry.setInit(() =>
   transformers.map((one) => ({ id: one.id, name: one.id, transformation: async () => one })),
 );
 
 // The table format of the Prometheus data source: one column per label, the letter only where there are several queries.
-function frame(series, index) {
+function frame(panel, series, index, { length }) {
   const refId = panel.targets[index].refId;
   const labels = [...new Set(series.flatMap((one) => Object.keys(one.labels)))].sort();
   const field = (name, type, values) => ({ name, type, config: {}, values });
@@ -33,7 +32,7 @@ function frame(series, index) {
     fields: [
       field('Time', 'time', series.map(() => 1700000000000)),
       ...labels.map((label) => field(label, 'string', series.map((one) => one.labels[label] ?? ''))),
-      field(answers.length > 1 ? `Value #${refId}` : 'Value', 'number', series.map((one) => one.value)),
+      field(length > 1 ? `Value #${refId}` : 'Value', 'number', series.map((one) => one.value)),
     ],
   });
 }
@@ -56,28 +55,37 @@ const fieldConfigRegistry = new data.FieldConfigOptionsRegistry(() => [
   ...custom.map((id) => item(id, true)),
 ]);
 
-const frames = await firstValueFrom(
-  data.transformDataFrame(panel.transformations, answers.map(frame), { interpolate: (text) => text }),
-);
-const [table] = data.applyFieldOverrides({
-  data: frames,
-  fieldConfig: panel.fieldConfig,
-  fieldConfigRegistry,
-  replaceVariables: (text) => text,
-  theme: data.createTheme(),
-  timeZone: 'utc',
-});
-if (frames.length !== 1) throw new Error(`${frames.length} frames instead of one`);
+async function cells({ panel, answers }) {
+  const frames = await firstValueFrom(
+    data.transformDataFrame(
+      panel.transformations,
+      answers.map((...one) => frame(panel, ...one)),
+      { interpolate: (text) => text },
+    ),
+  );
+  const [table] = data.applyFieldOverrides({
+    data: frames,
+    fieldConfig: panel.fieldConfig,
+    fieldConfigRegistry,
+    replaceVariables: (text) => text,
+    theme: data.createTheme(),
+    timeZone: 'utc',
+  });
+  if (frames.length !== 1) throw new Error(`${frames.length} frames instead of one`);
+  const columns = table.fields.map((field) => data.getFieldDisplayName(field, table, frames));
+  const rows = Array.from({ length: table.length }, (_, row) =>
+    table.fields.map((field) => {
+      const shown = field.display(field.values[row]);
+      return {
+        text: data.formattedValueToString(shown),
+        color: field.config.custom?.cellOptions ? (shown.color ?? null) : null,
+        url: field.config.links?.[0]?.url ?? null,
+      };
+    }),
+  );
+  return { columns, rows };
+}
 
-const columns = table.fields.map((field) => data.getFieldDisplayName(field, table, frames));
-const rows = Array.from({ length: table.length }, (_, row) =>
-  table.fields.map((field) => {
-    const shown = field.display(field.values[row]);
-    return {
-      text: data.formattedValueToString(shown),
-      color: field.config.custom?.cellOptions ? (shown.color ?? null) : null,
-      url: field.config.links?.[0]?.url ?? null,
-    };
-  }),
-);
-console.log(JSON.stringify({ columns, rows }));
+for await (const line of createInterface({ input: stdin })) {
+  console.log(JSON.stringify(await cells(JSON.parse(line))));
+}

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import requests
 
 __all__ = [
+    "LISTENING",
     "TIMEOUT",
     "Exporter",
     "Process",
@@ -29,6 +30,8 @@ __all__ = [
 Result = TypeVar("Result")
 
 TIMEOUT = 30.0
+LISTENING = r"msg=\"Listening on\"(?: component=web)? address=(127\.0\.0\.1:[1-9]\d*)"
+"""What Prometheus and Alertmanager say of their address, whatever their version."""
 PAUSE = 0.05
 
 
@@ -221,7 +224,7 @@ class Prometheus(Process):
             ],
             folder,
         )
-        self.url = "http://" + self.wait_for_start(r"msg=\"Listening on\" address=(127\.0\.0\.1:[1-9]\d*)")
+        self.url = "http://" + self.wait_for_start(LISTENING)
         wait_until(lambda: requests.get(f"{self.url}/-/ready", timeout=5).ok, "Prometheus ready")
 
     def api(self, path: str, **params: str) -> Any:

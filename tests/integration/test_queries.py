@@ -38,6 +38,7 @@ EXPECTED: list[tuple[tuple[str, ...], set[tuple[str, ...]], set[tuple[str, ...]]
     ),
     (("offer_id", "step_name"), {("data-mesh", "Test Drive Validation"), ("late", "Certify")}, {("pilot", "Live")}),
     (("offer_id", "step_id"), {("late", "certify")}, {("sql-appliance", "displayprovision")}),
+    (("offer_id", "quantile"), {("late", "0.5"), ("late", "0.8")}, {("sql-appliance", "0.5"), ("pilot", "0.5")}),
     (("offer_id",), {("gateway-vm",), ("billing",), ("scan-engine",)}, {("data-mesh",), ("landing-zone",)}),
     (("offer_id",), {("edge-cache",)}, {("gateway-vm",), ("landing-zone",)}),
     (("publisher_id", "status"), HAS_STATUS, {("northwind", "running")}),

@@ -1,28 +1,53 @@
-"""Reading PromQL: what an expression asks for, and which labels its result has."""
+"""What expressions ask for, and whether there is such a thing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import promql_parser as promql
 
+from exporter.exposition.families import documented
+from grafana.builder.metrics import FOREIGN
+from tests.unit.grafana._rules import recordings
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-__all__ = ["Selector", "functions", "labels_of", "nodes", "selectors"]
+Labels = dict[str, tuple[str, ...]]
+"""Each label of a metric with its values, empty if they are not known beforehand."""
+
+TARGET: Labels = {"job": (), "instance": ()}
+"""What Prometheus adds to every series that it scrapes."""
+ALERTS = ("alertname", "alertstate", "severity", "audience", "publisher_id", "offer_id", "step_id")
+WINDOWS = {"$__rate_interval": "1m", "$__range": "1h", "$__interval_ms": "60000", "$__interval": "1m"}
 
 
-@dataclass(frozen=True)
-class Selector:
-    """One metric in an expression, with its matchers as (label, operator, value)."""
+@cache
+def known() -> dict[str, Labels]:
+    """What a rule or a panel may ask for: metrics of the exporter's own table, others, and what the rules record."""
+    metrics: dict[str, Labels] = {name: {} for name in (*FOREIGN, "process_start_time_seconds")}
+    metrics["ALERTS"] = dict.fromkeys(ALERTS, ())
+    for one in documented():
+        metrics[one.name] = dict(one.labels)
+        if one.kind == "histogram":
+            metrics[f"{one.name}_bucket"] = {**one.labels, "le": ()}
+    for name, expression in recordings().items():
+        metrics[name] = recorded(expression, metrics)
+    return {name: labels | TARGET for name, labels in metrics.items()}
 
-    metric: str
-    matchers: tuple[tuple[str, str, str], ...]
+
+def recorded(expression: str, metrics: dict[str, Labels]) -> Labels:
+    """The labels of a recording rule: those that it aggregates by, first of all, with the values of what it reads."""
+    aggregated = re.match(r"\w+ by \(([\w, ]+)\)", expression)
+    assert aggregated, expression
+    read = [metrics[name] for name, _ in selectors(expression) if name in metrics]
+    return {label: next((one[label] for one in read if one.get(label)), ()) for label in aggregated[1].split(", ")}
 
 
 def nodes(expression: Any) -> Iterator[Any]:
-    """Walk through all parts of an expression, from the outside in."""
+    """All parts of an expression, from the outside in."""
     yield expression
     for part in ("lhs", "rhs", "expr", "vector_selector", "param"):
         child = getattr(expression, part, None)
@@ -32,103 +57,48 @@ def nodes(expression: Any) -> Iterator[Any]:
         yield from nodes(argument)
 
 
-def selectors(text: str) -> list[Selector]:
-    """List the metrics that an expression asks for."""
+def parse(text: str) -> list[Any]:
+    """All parts of an expression, with values in the place of Grafana's variables in ranges."""
+    for name, value in WINDOWS.items():
+        text = text.replace(name, value)
+    return list(nodes(promql.parse(text)))
+
+
+def selectors(text: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Each metric that is asked for, with its matchers as label and value."""
     return [
-        Selector(node.name or "", tuple(_matcher(one) for one in node.matchers.matchers))
-        for node in nodes(promql.parse(text))
+        (node.name or "", [(one.name, one.value) for one in node.matchers.matchers])
+        for node in parse(text)
         if isinstance(node, promql.VectorSelector)
     ]
 
 
-def functions(text: str) -> set[str]:
-    """Name the functions and aggregations of an expression."""
-    found = set()
-    for node in nodes(promql.parse(text)):
-        if isinstance(node, promql.Call):
-            found.add(node.func.name)
-        if isinstance(node, promql.AggregateExpr):
-            found.add(str(node.op))
-    return found
+def increased(text: str) -> set[str]:
+    """The metrics whose increase over time is asked for."""
+    return {
+        argument.vector_selector.name or ""
+        for node in parse(text)
+        if isinstance(node, promql.Call) and node.func.name in {"increase", "rate"}
+        for argument in node.args
+        if isinstance(argument, promql.MatrixSelector)
+    }
 
 
-def labels_of(text: str, known: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """Tell which labels the result of an expression can have; `known` has those of each metric.
+def check(text: str, *names: str) -> None:
+    """Assert that each metric, label and value that is asked for exists; `names` are labels that a legend needs.
 
-    Raises:
-        KeyError: A metric is not known.
-        NotImplementedError: The expression has something that no rule of ours has had so far.
+    A value in capitals stands for one that is put in later, like a variable of Grafana.
     """
-    return _labels(promql.parse(text), known)
-
-
-def _labels(node: Any, known: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    match node:
-        case promql.VectorSelector(name=str(name)):
-            return known[name]
-        case promql.MatrixSelector(vector_selector=inner) | promql.ParenExpr(expr=inner) | promql.UnaryExpr(expr=inner):
-            return _labels(inner, known)
-        case promql.NumberLiteral() | promql.StringLiteral():
-            return frozenset()
-        case promql.AggregateExpr():
-            return _aggregated(node, known)
-        case promql.Call():
-            return _called(node, known)
-        case promql.BinaryExpr():
-            return _combined(node, known)
-    raise NotImplementedError(type(node).__name__)
-
-
-def _aggregated(node: Any, known: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    kept = _labels(node.expr, known)
-    if node.modifier is None:
-        return frozenset()
-    named = frozenset(node.modifier.labels)
-    if node.modifier.type != promql.AggModifierType.By:
-        return kept - named
-    if str(node.op) == "count_values":
-        return (kept & named) | {node.param.val}
-    return kept & named
-
-
-def _called(node: Any, known: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    if node.func.name in {"time", "absent"}:
-        return frozenset()
-    vectors = [one for one in node.args if not isinstance(one, promql.NumberLiteral | promql.StringLiteral)]
-    return _labels(vectors[0], known)
-
-
-def _combined(node: Any, known: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    left, right = _labels(node.lhs, known), _labels(node.rhs, known)
-    operator = str(node.op)
-    if operator == "or":
-        return left | right
-    if operator in {"and", "unless"}:
-        return left
-    scalar = [one for one in (node.lhs, node.rhs) if _is_scalar(one)]
-    if scalar:
-        return left | right
-    modifier = node.modifier
-    if modifier is None or modifier.matching is None:
-        return left & right
-    if str(modifier.card).endswith("ManyToOne"):
-        return left
-    named = frozenset(modifier.matching.labels)
-    return left & named if modifier.matching.type == promql.LabelModifierType.Include else left - named
-
-
-def _is_scalar(node: Any) -> bool:
-    match node:
-        case promql.NumberLiteral():
-            return True
-        case promql.ParenExpr() | promql.UnaryExpr():
-            return _is_scalar(node.expr)
-        case promql.BinaryExpr():
-            return _is_scalar(node.lhs) and _is_scalar(node.rhs)
-        case promql.Call():
-            return bool(node.func.name == "time")
-    return False
-
-
-def _matcher(one: Any) -> tuple[str, str, str]:
-    return str(one.name), str(one.op), str(one.value)
+    asked = selectors(text)
+    for metric, matchers in asked:
+        assert metric in known(), metric
+        for label, value in matchers:
+            assert label in known()[metric], f"{metric} has no label {label}"
+            values = known()[metric][label]
+            is_open = not values or "$" in value or value.isupper()
+            assert is_open or set(value.split("|")) <= set(values), f"{metric} has no {label}={value}"
+    used = set(names)
+    for some in re.findall(r"\b(?:by|on|without|ignoring|group_left) \(([^)]*)\)", text):
+        used |= {label.strip() for label in some.split(",") if label}
+    made = {name for name in ("stands", "alert", "shard") if f'"{name}", ' in text}
+    assert used <= made.union(*(known()[metric] for metric, _ in asked)), text

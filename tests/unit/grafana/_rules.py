@@ -1,41 +1,20 @@
-"""The alert rules, read for tests."""
+"""The alert rules and their unit tests, read."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tests.unit.grafana._metrics import known_metrics
-from tests.unit.grafana._promql import labels_of
+from tests.unit.grafana.conftest import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = [
-    "ROOT",
-    "RULES",
-    "RUNBOOKS",
-    "Alert",
-    "alerts",
-    "known_labels",
-    "label_values",
-    "read",
-    "recordings",
-    "unit_tests",
-]
-
-ROOT = Path(__file__).resolve().parents[3]
 RULES = ROOT / "grafana" / "rules" / "azure-marketplace.rules.yaml"
-RUNBOOKS = ROOT / "docs" / "runbooks"
-
-_TEMPLATE_QUERY = re.compile(r'printf "((?:[^"\\]|\\.)*)"')
-_VERB = re.compile(r"%(\[\d\])?q")
-_TEMPLATE_LABEL = re.compile(r"\$labels\.(\w+)")
 
 
 @dataclass(frozen=True)
@@ -44,80 +23,73 @@ class Alert:
 
     name: str
     expression: str
-    hold: str | None
+    hold: str
     keep: str | None
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
 
     def __str__(self) -> str:
-        return f"{self.name}-{self.labels.get('severity')}"
+        return f"{self.name}-{self.labels['severity']}"
 
     @property
     def queries(self) -> list[str]:
-        """What the annotations ask Prometheus for, with an x for each label value and a 1 for each number."""
-        texts = "\n".join(self.annotations.values())
-        queries = [one.replace(r"\"", '"').replace("%v", "1") for one in _TEMPLATE_QUERY.findall(texts)]
-        return [_VERB.sub('"x"', one) for one in queries if _VERB.search(one)]
+        """What the annotations ask Prometheus for, with an X for each label value and a 1 for each number."""
+        queries = re.findall(
+            r'printf "((?:[^"\\]|\\.)*%(?:\[\d\])?q(?:[^"\\]|\\.)*)"', "\n".join(self.annotations.values())
+        )
+        return [re.sub(r"%(\[\d\])?q", '"X"', one.replace(r"\"", '"').replace("%v", "1")) for one in queries]
 
     @property
-    def used_labels(self) -> set[str]:
-        """The labels that the annotations name."""
-        return set(_TEMPLATE_LABEL.findall("\n".join(self.annotations.values())))
+    def kept(self) -> frozenset[str]:
+        """The labels that it keeps of what it asks for, as its unit tests expect them."""
+        (kept,) = {
+            frozenset(one.keys() - self.labels.keys()) for one in fired(self.name) if one.items() >= self.labels.items()
+        }
+        return kept
 
 
 def _rules(text: str) -> list[dict[str, Any]]:
     return [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
 
 
-@cache
-def alerts() -> tuple[Alert, ...]:
-    """Read all alerts, in the order of the file."""
-    return read(RULES.read_text())
-
-
 def read(text: str) -> tuple[Alert, ...]:
-    """Read the alerts of such a file."""
+    """Read the alerts of a file."""
     return tuple(
         Alert(
             rule["alert"],
             rule["expr"],
-            rule.get("for"),
+            rule["for"],
             rule.get("keep_firing_for"),
-            rule.get("labels", {}),
-            rule.get("annotations", {}),
+            rule["labels"],
+            rule["annotations"],
         )
         for rule in _rules(text)
         if "alert" in rule
     )
 
 
-def recordings() -> dict[str, str]:
-    """Read all recording rules: name and expression, in the order of the file."""
-    return {rule["record"]: rule["expr"] for rule in _rules(RULES.read_text()) if "record" in rule}
+@cache
+def alerts() -> tuple[Alert, ...]:
+    """Read ours, in the order of the file."""
+    return read(RULES.read_text("utf-8"))
 
 
 @cache
-def known_labels() -> dict[str, frozenset[str]]:
-    """Tell the labels of each metric and of each recorded one."""
-    known = {name: frozenset(labels) for name, labels in known_metrics().items()}
-    for name, expression in recordings().items():
-        known[name] = frozenset()  # a rule may ask for its own last value
-        known[name] = labels_of(expression, known)
-    return known
-
-
-def label_values(metric: str) -> dict[str, tuple[str, ...]]:
-    """Tell the values that labels of a metric can have, where they are known; a recorded one has those of its origin."""
-    known = known_metrics()
-    if metric in known:
-        return known[metric]
-    origin = metric.removeprefix("azure_marketplace:").rpartition(":")[0].removesuffix("_since_timestamp_seconds")
-    return known.get("azure_marketplace_" + origin, {})
+def recordings() -> dict[str, str]:
+    """Read all recording rules: name and expression, in the order of the file."""
+    return {rule["record"]: rule["expr"] for rule in _rules(RULES.read_text("utf-8")) if "record" in rule}
 
 
 @cache
 def unit_tests() -> list[dict[str, Any]]:
     """Read all promtool tests."""
-    return [
-        test for path in sorted(RULES.parent.glob("*_test.yaml")) for test in yaml.safe_load(path.read_text())["tests"]
-    ]
+    files = sorted(RULES.parent.glob("*_test.yaml"))
+    return [test for path in files for test in yaml.safe_load(path.read_text("utf-8"))["tests"]]
+
+
+def fired(name: str) -> Iterator[dict[str, str]]:
+    """The labels of each alert of this name that a unit test expects."""
+    for test in unit_tests():
+        for step in test.get("alert_rule_test", []):
+            if step["alertname"] == name:
+                yield from (one["exp_labels"] for one in step["exp_alerts"])

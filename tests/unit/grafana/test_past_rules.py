@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import promql_parser
 import yaml
 
-from grafana.past_rules import RULES, passes, write_rules
+from grafana.past_rules import passes
+from tests.unit.grafana._promql import selectors
+from tests.unit.grafana._rules import RULES, alerts, recordings
 
-from .conftest import ROOT
-
-CONTENT: dict[str, Any] = yaml.safe_load((ROOT / "grafana/rules/azure-marketplace.rules.yaml").read_text("utf-8"))
-ORIGINAL = [rule for group in CONTENT["groups"] for rule in group["rules"]]
+PASSES = list(passes(yaml.safe_load(RULES.read_text("utf-8"))))
 
 
 def test_every_rule_is_there_once() -> None:
-    assert RULES.name == "azure-marketplace.rules.yaml"
-    evaluated = [rule for some in passes(CONTENT) for rule in some]
-    recorded = [rule["record"] for rule in evaluated if rule["record"] != "ALERTS"]
-    assert sorted(recorded) == sorted(rule["record"] for rule in ORIGINAL if "record" in rule)
-    alerts = [
-        (rule["labels"]["alertname"], rule["labels"]["severity"]) for rule in evaluated if rule["record"] == "ALERTS"
-    ]
-    assert sorted(alerts) == sorted((rule["alert"], rule["labels"]["severity"]) for rule in ORIGINAL if "alert" in rule)
+    evaluated = [rule for some in PASSES for rule in some]
+    assert sorted(rule["record"] for rule in evaluated if rule["record"] != "ALERTS") == sorted(recordings())
+    found = [rule["labels"] for rule in evaluated if rule["record"] == "ALERTS"]
+    assert sorted(f"{labels['alertname']}-{labels['severity']}" for labels in found) == sorted(map(str, alerts()))
 
 
 def test_each_finds_what_it_reads() -> None:
-    known = {rule["record"] for rule in ORIGINAL if "record" in rule}
     written: set[str] = set()
-    for some in passes(CONTENT):
+    for some in PASSES:
         for rule in some:
-            promql_parser.parse(rule["expr"])
-            read = {name for name in known if name in rule["expr"]} - {rule["record"]}
-            assert read <= written, rule
+            read = {name for name, _ in selectors(rule["expr"])} & recordings().keys()
+            assert read <= written | {rule["record"]}, rule
         written |= {rule["record"] for rule in some}
-    assert known <= written
 
 
 def test_an_alert_has_to_last() -> None:
@@ -45,15 +34,3 @@ def test_an_alert_has_to_last() -> None:
     assert lasting["expr"] == "1 + 0 * (count_over_time((up == 0)[15m:300s]) >= 3)"
     assert short["expr"] == "1 + 0 * (up == 0)"
     assert lasting["labels"] == {"alertname": "A", "alertstate": "firing", "severity": "info"}
-
-
-def test_the_files_say_that_they_were_written(tmp_path: Any) -> None:
-    write_rules(tmp_path)
-    for number, path in enumerate(sorted(tmp_path.iterdir()), start=1):
-        (group,) = yaml.safe_load(path.read_text("utf-8"))["groups"]
-        assert path.name == f"rules-{number}.yaml"
-        assert group["rules"][-1] == {
-            "record": "past:written",
-            "expr": f"vector({number})",
-            "labels": {"file": path.stem},
-        }
