@@ -81,6 +81,11 @@ class TestDiscovery:
         assert {offer_id: one.display_name for offer_id, one in offers.items()} == {"gateway": "first"}
         assert world.bench.odd() == {"offer_id": 2}
 
+    def test_a_list_is_whole_unless_an_entry_cannot_be_used(self, world: World) -> None:
+        for second, is_whole in (("gateway", True), ("", False)):
+            world.dialect.put_list(world.canned, [Spec("gateway"), Spec(second), Spec("gateway")])
+            assert world.bench.source.list_offers("contoso", world.bench.deadline()).is_whole is is_whole
+
     def test_keeps_long_ids_apart_and_refuses_those_that_are_too_long(self, world: World) -> None:
         """The first 255 characters of all are the same."""
         alike = "x" * 400
