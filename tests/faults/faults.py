@@ -15,7 +15,7 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["status", "respond", "oversize", "hold", "drop", "reset", "trickle", "slow"]
+    kind: Literal["status", "respond", "hold", "drop", "reset", "trickle", "slow"]
     path: str = "*"
     publisher: str | None = None
     offer: str | None = None

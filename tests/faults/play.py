@@ -51,10 +51,6 @@ class Play:
         """An answer of the test's own."""
         await as_json(self.fault.body, self.fault.status or 200).send(self.send)
 
-    async def _oversize(self) -> None:
-        """A good answer of `size` bytes."""
-        await as_json(["x" * (self.fault.size - 4)]).send(self.send)
-
     async def _hold(self) -> None:
         """No answer at all, until the client leaves."""
         await self._disconnect()

@@ -263,10 +263,8 @@ def test_workload_identity(site: Site, exporter: StartExporter, tmp_path: Path) 
 
 
 def test_default_by_environment(site: Site, exporter: StartExporter) -> None:
-    watched = exporter(
-        site.settings(method="default"),
-        environ={"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client", "AZURE_CLIENT_SECRET": FIRST},
-    )
+    environ = {"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client", "AZURE_CLIENT_SECRET": FIRST}
+    watched = exporter(site.settings(method="default"), environ=environ)
     watched.wait_for_sample(UP, 1)
     assert watched.samples()[REFRESHES] == 1
 

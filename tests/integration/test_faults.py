@@ -7,7 +7,6 @@ stand by and must not be touched.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from typing import Any
 import pytest
 import yaml
 
-from .conftest import StartExporter, StartSimulator
 from .processes import Exporter, Simulator, faulty_simulator, wait_until
 from .test_end_to_end import OFFER
 
@@ -142,7 +140,6 @@ ROWS = {
     "dropped": Row({"kind": "drop"}, "transport", "none", "no answer to offer_status", True),
     "reset in the middle": Row({"kind": "reset", "size": 20}, "transport", "200", NO_WHOLE_ANSWER, True),
     "no object": Row({"kind": "respond", "body": "<html>"}, "decode", "200", "the status of contoso/hit"),
-    "oversize": Row({"kind": "oversize", "size": 17 << 20}, "decode", "200", "larger than 16777216 bytes"),
 }
 
 
@@ -230,28 +227,3 @@ def test_vanishing(site: Site) -> None:
     assert grown(before, now) == set()
     site.api.put_offer("contoso", "hit", OFFER)
     assert site.calm()[SINCE + HIT] == before[SINCE + HIT]
-
-
-def test_throttled_for_ages(simulator: StartSimulator, exporter: StartExporter) -> None:
-    """A Retry-After of years is believed for fifteen minutes; in them nothing at all is asked."""
-    api = simulator()
-    api.put_offer("contoso", "hit", OFFER)
-    watched = exporter({"api": {"base_url": api.url, "max_retries": 1}})
-    watched.wait_for_sample(UP + HIT, 1)
-    api.control("POST", "faults", json=status(429, retry_after=10**12)).raise_for_status()
-    until = watched.wait_for_sample(
-        OWN + 'api_paused_until_timestamp_seconds{credential="default",source="cloud_partner"}'
-    )
-    assert 890 < until - time.time() < 900
-    watched.wait_for_sample(PUBLISHER_UP + CONTOSO, 0)
-    asked = api.control("GET", "requests").json()["total"]
-    first = watched.samples()
-    later = wait_until(
-        lambda: now if (now := watched.samples())[REFRESHED + CONTOSO] > first[REFRESHED + CONTOSO] else None, "later"
-    )
-    assert later is not None
-    assert api.control("GET", "requests").json()["total"] == asked
-    assert later[OWN + "api_throttled_total"] == 1
-    assert failures(later)["throttled"] > failures(first)["throttled"]
-    assert later[RUNNING] == 1
-    assert "the API wants no request for another" in watched.log

@@ -75,13 +75,6 @@ def test_pauses_are_handed_on(tmp_path: Path) -> None:
     assert new.pauses() == {cloud: NOW + 30}
 
 
-def test_the_operations_of_sources_in_use_are_known_before_the_first_request(tmp_path: Path) -> None:
-    registry = connect(settings(tmp_path))._telemetry.registry
-    name = PREFIX + "api_request_duration_seconds_count"
-    for operation in ("list_offers", "offer_status", "center_workflow", "ingestion_submissions"):
-        assert registry.get_sample_value(name, {"operation": operation}) == 0
-
-
 TENANTS = [{"id": "contoso", "sources": ALL[:1]}, {"id": "fabrikam", "sources": ALL[:1], "credential": "fabrikam"}]
 SECRET = {"method": "client_secret", "tenant_id": "t", "client_id": "c", "client_secret_expires_on": "2030-01-02"}
 EXPIRY = PREFIX + "credential_expiry_timestamp_seconds"
