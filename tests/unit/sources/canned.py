@@ -113,10 +113,6 @@ class Canned(ThreadingHTTPServer):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.put("*", *(Answer(body, status, named) for status in statuses))
 
-    def first(self, where: str, answer: Answer) -> None:
-        """Give this answer before those that are written down."""
-        self.answers[where].insert(0, answer)
-
     def paths(self) -> list[str]:
         """All paths asked for so far, with their queries."""
         return [f"{one.path}?{one.query}" if one.query else one.path for one in self.asked]

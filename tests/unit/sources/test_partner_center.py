@@ -312,7 +312,7 @@ class TestDetails:
 
     def test_that_there_is_no_time_for_are_a_gap(self, api: Api) -> None:
         self.put(api, *self.good())
-        api.canned.first(f"{DETAILS}/reports", Answer(status=429, headers={"Retry-After": "100"}))
+        api.canned.put(f"{DETAILS}/reports", Answer(status=429, headers={"Retry-After": "100"}))
         told = api.ask(LISTED, told=BEFORE)
         assert told.offer == BEFORE
         assert [one.reason for one in told.gaps] == ["throttled", "throttled"]
@@ -377,6 +377,8 @@ class TestProducts:
         api.canned.put(PRODUCTS, Answer(said, 400))
         assert list(api.list_offers()) == ["gateway", "insights"]
         assert len(api.canned.asked) == 1 + len(TYPES)
+        self.by_type(api, AzureApplication=[None, ENTRY])
+        assert not api.source.list_offers("contoso", api.deadline()).is_whole
 
     @pytest.mark.parametrize(("status", "error"), [(400, RefusedError), (500, UpstreamError)])
     def test_of_which_one_type_fails_are_no_list(self, api: Api, status: int, error: type[Exception]) -> None:

@@ -90,24 +90,24 @@ def ask(tokens: TokenSource) -> str:
     return tokens.token(Deadline(60, Clock()))
 
 
-SECRET: dict[str, Any] = {"method": "client_secret", "client_secret": "s"} | APP
+SECRET: dict[str, Any] = {"method": "client_secret", "client_secret": "sesame"} | APP
 LIMITS = {"retry_total": 0}
 
 
 @pytest.mark.parametrize(
     ("auth", "name", "arguments", "options"),
     [
-        (SECRET, "ClientSecret", ("tenant", "client", "s"), {}),
+        (SECRET, "ClientSecret", ("tenant", "client", "sesame"), {}),
         (
             SECRET | {"authority": "https://login.microsoftonline.us"},
             "ClientSecret",
-            ("tenant", "client", "s"),
+            ("tenant", "client", "sesame"),
             {"authority": "https://login.microsoftonline.us", "disable_instance_discovery": False},
         ),
         (
             SECRET | {"authority": "https://login.stack.example"},
             "ClientSecret",
-            ("tenant", "client", "s"),
+            ("tenant", "client", "sesame"),
             {"authority": "https://login.stack.example", "disable_instance_discovery": True},
         ),
         ({"method": "managed_identity", "client_id": "c"}, "ManagedIdentity", (), {"client_id": "c"}),
@@ -167,7 +167,7 @@ def test_workload_identity(made: list[Made], tmp_path: Path, monkeypatch: pytest
             ),
             "client_secret: DefaultAzureCredential failed. Attempted credentials: A: Not set up. B: No.",
         ),
-        (OSError("no such file"), "client_secret: no such file"),
+        (OSError("no sesame there"), "client_secret: no [hidden] there"),
         (KeyError(), "client_secret: KeyError"),
         (ValueError("x" * 2000), "client_secret: " + "x" * 1499 + "…"),
     ],
