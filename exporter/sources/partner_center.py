@@ -138,7 +138,8 @@ class PartnerCenterSource(ProductSource[model.WireSubmission]):
         """Steps, messages, and which of them could not be read: those are as they were told of the same submission."""
         if newest is None or newest.is_draft or not newest.number:
             return (), (), ()
-        told = query.told if query.told is not None and _is_same(query.told.submission, newest) else None
+        is_same = query.told is not None and query.told.submission.partition("/")[0] == newest.number
+        told = query.told if is_same else None
         if told is not None and query.may_reuse and status.is_terminal and told.submission == newest.identity:
             return told.steps, told.messages, ()
         before = told.messages if told is not None else ()
@@ -163,10 +164,6 @@ class PartnerCenterSource(ProductSource[model.WireSubmission]):
 
 
 Convert = Callable[[Sequence[Entry], UnknownValues], tuple[Told, ...]]
-
-
-def _is_same(told: str, newest: model.WireSubmission) -> bool:
-    return told.partition("/")[0] == newest.number
 
 
 def _wants_types(error: RefusedError) -> bool:

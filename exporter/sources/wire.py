@@ -42,7 +42,6 @@ __all__ = [
     "free_id",
     "path_segment",
     "timestamp",
-    "whole_number",
 ]
 
 MAX_HTML = 4096
