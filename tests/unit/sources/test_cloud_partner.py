@@ -119,7 +119,7 @@ def test_status_bare_or_wrapped_in_an_array(api: Api, *, wrapped: bool) -> None:
     step = {
         "id": "certify",
         "stepName": "Certification",
-        "description": "It is looked at.",
+        "description": "x" * 300,
         "estimatedTimeFrame": "~2-3 days",
         "status": "InProgress",
         "progressPercentage": 40,
@@ -136,7 +136,7 @@ def test_status_bare_or_wrapped_in_an_array(api: Api, *, wrapped: bool) -> None:
                 step_id="certify",
                 name="Certification",
                 status=StepStatus.IN_PROGRESS,
-                description="It is looked at.",
+                description="x" * 300,
                 progress=0.4,
                 estimated_time_frame="~2-3 days",
                 messages=(Message(Level.ERROR, "<b>no</b>", MOMENT),),
