@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.config.options import help_text, load
 from exporter.config.settings import HttpUrl, Rate, SourceSettings
@@ -91,7 +92,9 @@ def test_fourth_source(server: Canned, tmp_path: Path, monkeypatch: pytest.Monke
     connections = Connections(settings, telemetry=telemetry, kinds=FOUR, **clocks)
     deadline = Deadline(60, clock)
     harbour = connections.sources["default"]["harbour"]
-    ferry, tug = harbour.list_offers("contoso", deadline).offers
+    with capture_logs() as logs:
+        ferry, tug = harbour.list_offers("contoso", deadline).offers
+    assert [(one["source"], one["value"]) for one in logs] == [("harbour", "adrift")]
     assert harbour.fetch_offer(OfferQuery("contoso", "ferry", ferry), deadline) == Answer(ferry)
     assert (ferry.offer_id, ferry.status, tug.status) == ("ferry", OfferStatus.RUNNING, OfferStatus.UNKNOWN)
     connections.close()
