@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from exporter.config.settings import SourceSettings
 from exporter.domain.errors import NotFoundError, SourceError
 from exporter.domain.offers import Offer
 from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
-from exporter.telemetry.metrics import Telemetry
+from exporter.sources.wire import UnknownValues
 
 __all__ = ["Answer", "NotServedError", "OfferList", "OfferQuery", "Source"]
 
@@ -72,7 +73,8 @@ class Source(ABC):
     shape `settings`. With `is_account` its lists are those of the account that the credential belongs to, whatever the
     publisher, and name products by the GUIDs that all such APIs share.
 
-    Both calls raise the SourceError that names the phase that failed; both may be made from several threads at once.
+    It asks `client`, and gives what it cannot use to `values`. Both calls raise the SourceError that names the phase that
+    failed; both may be made from several threads at once.
     """
 
     name: ClassVar[str]
@@ -82,9 +84,22 @@ class Source(ABC):
     settings: ClassVar[type[SourceSettings]]
     is_account: ClassVar[bool]
 
-    @abstractmethod
-    def __init__(self, client: ApiClient, telemetry: Telemetry, settings: SourceSettings) -> None:
+    def __init__(self, client: ApiClient, values: UnknownValues, settings: SourceSettings) -> None:
         """`settings` is its own section."""
+        del settings  # beyond what the client has of them
+        self._client = client
+        self._values = values
+
+    def _each_once(self, found: Iterable[tuple[Offer, Any]], *, is_whole: bool) -> OfferList:
+        """A list of these offers, each with the raw id; without an id, or with that of one before it, it is left out."""
+        offers: dict[str, Offer] = {}
+        for offer, raw in found:
+            if offer.offer_id and offer.offer_id not in offers:
+                offers[offer.offer_id] = offer
+            else:
+                self._values.note("offer_id", raw, publisher_id=offer.publisher_id)
+                is_whole = is_whole and offer.offer_id in offers
+        return OfferList(tuple(offers.values()), is_whole)
 
     @abstractmethod
     def list_offers(self, publisher_id: str, deadline: Deadline) -> OfferList:

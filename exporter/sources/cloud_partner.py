@@ -12,24 +12,29 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, model_validator
 
-from exporter.config.settings import ApiSettings, SourceSettings
+from exporter.config.settings import ApiSettings
 from exporter.domain.errors import DecodeError, NotFoundError
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus, slug
-from exporter.domain.texts import identifier, text
+from exporter.domain.texts import text
 from exporter.sources.base import Answer, OfferList, OfferQuery, Source
 from exporter.sources.deadline import Deadline
-from exporter.sources.http import ApiClient
 from exporter.sources.paging import Page, Pages
-from exporter.sources.wire import Entries, Inner, Reading, UnknownValues, WireModel, decode
-from exporter.telemetry.metrics import Telemetry
+from exporter.sources.wire import (
+    MAX_HTML,
+    MAX_MESSAGES,
+    MAX_STEPS,
+    Entries,
+    Inner,
+    Reading,
+    WireModel,
+    decode,
+    free_id,
+    path_segment,
+)
 
 __all__ = ["CloudPartnerSource"]
 
 API_VERSION = {"api-version": "2017-10-31"}
-MAX_HTML = 4096
-MAX_MESSAGES = 50  # whose text is kept; all are counted
-MAX_STEPS = 100
-_NO_IDS = frozenset({"", ".", ".."})  # dots would lead to another path
 
 
 class WireDefinition(WireModel):
@@ -103,24 +108,11 @@ class CloudPartnerSource(Source):
     is_account = False
     operations = ("list_offers", "offer_status")
 
-    def __init__(self, client: ApiClient, telemetry: Telemetry, settings: SourceSettings) -> None:
-        del settings
-        self._client = client
-        self._values = UnknownValues(telemetry, self.name, client.clock)
-
     def list_offers(self, publisher_id: str, deadline: Deadline) -> OfferList:
         """List all offers of a publisher, each id once."""
         found = _OFFERS.read(self._client, f"{_path(publisher_id)}/offers", self._values, deadline, API_VERSION)
-        offers: dict[str, Offer] = {}
-        is_whole = found.is_whole
-        for entry in found.entries:
-            offer = self._listed(publisher_id, entry)
-            if offer.offer_id in _NO_IDS or offer.offer_id in offers:
-                self._values.note("offer_id", entry.id, publisher_id=publisher_id)
-                is_whole = is_whole and offer.offer_id in offers
-            else:
-                offers[offer.offer_id] = offer
-        return OfferList(tuple(offers.values()), is_whole)
+        offers = ((self._listed(publisher_id, entry), entry.id) for entry in found.entries)
+        return self._each_once(offers, is_whole=found.is_whole)
 
     def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
         """Fetch one offer with its steps; the list says of itself that one was never published, and has no status."""
@@ -154,7 +146,7 @@ class CloudPartnerSource(Source):
     def _listed(self, publisher_id: str, entry: WireOffer) -> Offer:
         return Offer(
             publisher_id=publisher_id,
-            offer_id=identifier(entry.id),
+            offer_id=path_segment(entry.id),
             status=self._values.state(OfferStatus, "offer_status", entry.status),
             source=self.name,
             display_name=text(entry.definition.display_text),
@@ -168,10 +160,9 @@ class CloudPartnerSource(Source):
         for position, entry in enumerate(entries, start=1):
             name = text(entry.step_name)
             wanted = self._values.identifier("step_id", entry.id) or slug(name) or f"step-{position}"
-            step_id = wanted
             if wanted in steps:
                 self._values.note("step_id", wanted)
-                step_id = next(one for n in range(2, MAX_STEPS + 2) if (one := f"{wanted}-{n}") not in steps)
+            step_id = free_id(wanted, steps)
             steps[step_id] = Step(
                 step_id=step_id,
                 name=name,

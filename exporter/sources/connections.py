@@ -12,6 +12,7 @@ from exporter.sources.base import Source
 from exporter.sources.http import ApiClient
 from exporter.sources.rate_limit import RateLimiter
 from exporter.sources.registry import SOURCES
+from exporter.sources.wire import UnknownValues
 from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["Connections"]
@@ -91,7 +92,8 @@ class Connections:
 
     def _source(self, credential: str, kind: type[Source]) -> Source:
         own = self._settings.section(kind)
-        return kind(self._client(credential, kind, own), self._telemetry, own)
+        values = UnknownValues(self._telemetry, kind.name, self._clock)
+        return kind(self._client(credential, kind, own), values, own)
 
     def _client(self, credential: str, kind: type[Source], own: SourceSettings) -> ApiClient:
         limiter = self._limiters[credential, kind.name] = RateLimiter(
@@ -110,8 +112,6 @@ class Connections:
             settings=self._settings.api,
             telemetry=self._telemetry,
             operations=kind.operations,
-            clock=self._clock,
-            monotonic=self._monotonic,
         )
         self._clients.append(client)
         return client

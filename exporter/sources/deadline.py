@@ -13,26 +13,26 @@ class Deadline:
     """A moment by which something must have ended; `monotonic` is the clock it is measured on, in seconds."""
 
     def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
+        self.now = monotonic
         self._at = monotonic() + seconds
 
-    def now(self) -> float:
-        """The time on its clock."""
-        return self._monotonic()
+    def within(self, seconds: float) -> Deadline:
+        """One that is not later, and at most so many seconds from now."""
+        return Deadline(min(seconds, self.remaining()), self.now)
 
     def part(self, share: float) -> Deadline:
         """An earlier one, after this share of the time that is left."""
-        return Deadline(self.remaining() * share, self._monotonic)
+        return self.within(self.remaining() * share)
 
     def end(self) -> None:
         """Make it pass now."""
-        self._at = self._monotonic()
+        self._at = self.now()
 
     def remaining(self) -> float:
         """Seconds that are left, never less than 0."""
-        return max(0.0, self._at - self._monotonic())
+        return max(0.0, self._at - self.now())
 
     def check(self) -> None:
         """Raise DeadlineError once the time is over."""
-        if self._monotonic() >= self._at:
+        if self.now() >= self._at:
             raise DeadlineError("the time for this refresh is over")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 
@@ -39,10 +39,7 @@ class _Reply:
 
 
 class ApiClient:
-    """Asks one API with one credential; `operations` are the names under which requests are counted.
-
-    `clock` is Unix time, `monotonic` measures durations in seconds.
-    """
+    """Asks one API with one credential; `operations` are the names under which requests are counted."""
 
     def __init__(
         self,
@@ -53,17 +50,13 @@ class ApiClient:
         settings: ApiSettings,
         telemetry: Telemetry,
         operations: tuple[str, ...],
-        clock: Callable[[], float],
-        monotonic: Callable[[], float],
     ) -> None:
         self.base_url = base_url
-        self.clock = clock
         self._tokens = tokens
         self._blot = Blotter(tokens.secrets)
         self._limiter = limiter
         self._settings = settings
         self._telemetry = telemetry
-        self._monotonic = monotonic
         self._session = requests.Session()
         adapter = BoundedAdapter(pool_maxsize=settings.max_concurrency)
         self._session.mount("https://", adapter)
@@ -130,14 +123,17 @@ class ApiClient:
             if failures > self._settings.max_retries:
                 break
             if reply.status != TOO_MANY:
-                self._limiter.sleep(seconds, deadline, reply.error or _no_time(reply.status, seconds))
+                no_time = UpstreamError(
+                    f"answered with {reply.status}, and {seconds:.0f} s to wait are more than are left"
+                )
+                self._limiter.sleep(seconds, deadline, reply.error or no_time)
             self._limiter.acquire(deadline)
             self._telemetry.api_retries_total.inc()
         return reply
 
     def _attempt(self, operation: str, path: str, params: Mapping[str, str], deadline: Deadline, token: str) -> _Reply:
-        started, code = self._monotonic(), "none"
-        limit = Deadline(min(self._settings.timeout, deadline.remaining()), self._monotonic)
+        started, code = deadline.now(), "none"
+        limit = deadline.within(self._settings.timeout)
         reset = current_deadline.set(limit)
         try:
             with self._send(path, params, limit.remaining(), token) as response:
@@ -151,7 +147,7 @@ class ApiClient:
         finally:
             current_deadline.reset(reset)
             self._telemetry.api_requests_total.labels(operation, code).inc()
-            self._telemetry.api_request_duration_seconds.labels(operation).observe(self._monotonic() - started)
+            self._telemetry.api_request_duration_seconds.labels(operation).observe(deadline.now() - started)
 
     def _send(self, path: str, params: Mapping[str, str], seconds: float, token: str) -> requests.Response:
         limit = max(0.001, seconds)
@@ -164,10 +160,6 @@ class ApiClient:
             allow_redirects=False,  # the token must not follow one to another host, and the API sends none
             stream=True,
         )
-
-
-def _no_time(status: int, seconds: float) -> SourceError:
-    return UpstreamError(f"answered with {status}, and {seconds:.0f} s to wait are more than are left")
 
 
 def _read(response: requests.Response) -> bytes:

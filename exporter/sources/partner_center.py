@@ -9,29 +9,12 @@ from urllib.parse import quote
 from exporter.config.settings import HttpUrl, Rate, SourceSettings
 from exporter.domain.errors import DecodeError, NotFoundError, RefusedError, SourceError
 from exporter.domain.offers import Message, Offer, OfferStatus, Step
+from exporter.sources import partner_center_model as model
 from exporter.sources.base import Answer, OfferQuery
 from exporter.sources.deadline import Deadline
-from exporter.sources.http import ApiClient
 from exporter.sources.paging import Page, PagedEntries, Pages
-from exporter.sources.partner_center_model import (
-    WireFinding,
-    WireProduct,
-    WireReport,
-    WireSubmission,
-    WireWorkflow,
-    deciding,
-    findings_of,
-    is_finding,
-    is_report,
-    live_of,
-    reasons_of,
-    reports_of,
-    status_of,
-    steps_of,
-)
 from exporter.sources.products import Product, ProductSource
 from exporter.sources.wire import UnknownValues
-from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["PartnerCenterSource"]
 
@@ -50,11 +33,11 @@ TYPES = (
 Entry = TypeVar("Entry")
 Told = TypeVar("Told")
 
-_PRODUCTS = Pages("center_products", Page[WireProduct], "the list of products")
-_SUBMISSIONS = Pages("center_submissions", Page[WireSubmission], "the submissions")
-_WORKFLOWS = Pages("center_workflow", Page[WireWorkflow], "the workflows of a submission")
-_REPORTS = Pages("center_reports", Page[WireReport], "the reports on a submission")
-_FINDINGS = Pages("center_validations", Page[WireFinding], "the validations of a submission")
+_PRODUCTS = Pages("center_products", Page[model.WireProduct], "the list of products")
+_SUBMISSIONS = Pages("center_submissions", Page[model.WireSubmission], "the submissions")
+_WORKFLOWS = Pages("center_workflow", Page[model.WireWorkflow], "the workflows of a submission")
+_REPORTS = Pages("center_reports", Page[model.WireReport], "the reports on a submission")
+_FINDINGS = Pages("center_validations", Page[model.WireFinding], "the validations of a submission")
 
 
 class PartnerCenterSettings(SourceSettings):
@@ -68,7 +51,7 @@ class PartnerCenterSettings(SourceSettings):
     """Most requests per second to the Partner Center submission API, on average."""
 
 
-class PartnerCenterSource(ProductSource[WireSubmission]):
+class PartnerCenterSource(ProductSource[model.WireSubmission]):
     """Offers as the Partner Center submission API knows them."""
 
     name = "partner_center"
@@ -77,10 +60,6 @@ class PartnerCenterSource(ProductSource[WireSubmission]):
     settings = PartnerCenterSettings
     operations = ("center_products", "center_submissions", "center_workflow", "center_reports", "center_validations")
     elsewhere = frozenset({"azurethirdpartyvirtualmachine", "azurecontainer"})
-
-    def __init__(self, client: ApiClient, telemetry: Telemetry, settings: SourceSettings) -> None:
-        del settings
-        super().__init__(client, telemetry)
 
     def _products(self, deadline: Deadline) -> PagedEntries[Product]:
         try:
@@ -118,18 +97,18 @@ class PartnerCenterSource(ProductSource[WireSubmission]):
         products = tuple(product for one in found.entries if (product := one.product()) is not None)
         return PagedEntries(products, found.is_whole)
 
-    def _submissions(self, product_id: str, deadline: Deadline) -> PagedEntries[WireSubmission]:
+    def _submissions(self, product_id: str, deadline: Deadline) -> PagedEntries[model.WireSubmission]:
         return _SUBMISSIONS.read(self._client, f"{_path(product_id)}/submissions", self._values, deadline)
 
     def _answer(
-        self, query: OfferQuery, known: Offer, submissions: tuple[WireSubmission, ...], deadline: Deadline
+        self, query: OfferQuery, known: Offer, submissions: tuple[model.WireSubmission, ...], deadline: Deadline
     ) -> Answer:
-        newest = deciding(submissions)
+        newest = model.deciding(submissions)
         if newest is not None and not newest.has_status:
             raise DecodeError(f"the submissions of {query.offer_id} cannot be read: the newest has no status")
-        status = OfferStatus.NEVER_PUBLISHED if newest is None else status_of(newest, self._values)
+        status = OfferStatus.NEVER_PUBLISHED if newest is None else model.status_of(newest, self._values)
         steps, messages, gaps = self._details(query, known.product_id, newest, status, deadline)
-        live, live_since = live_of(submissions, self._values)
+        live, live_since = model.live_of(submissions, self._values)
         offer = Offer(
             publisher_id=query.publisher_id,
             offer_id=query.offer_id,
@@ -149,12 +128,18 @@ class PartnerCenterSource(ProductSource[WireSubmission]):
         return Answer(offer, gaps)
 
     def _details(
-        self, query: OfferQuery, product_id: str, newest: WireSubmission | None, status: OfferStatus, deadline: Deadline
+        self,
+        query: OfferQuery,
+        product_id: str,
+        newest: model.WireSubmission | None,
+        status: OfferStatus,
+        deadline: Deadline,
     ) -> tuple[tuple[Step, ...], tuple[Message, ...], tuple[SourceError, ...]]:
         """Steps, messages, and which of them could not be read: those are as they were told of the same submission."""
         if newest is None or newest.is_draft or not newest.number:
             return (), (), ()
-        told = query.told if query.told is not None and _is_same(query.told.submission, newest) else None
+        is_same = query.told is not None and query.told.submission.partition("/")[0] == newest.number
+        told = query.told if is_same else None
         if told is not None and query.may_reuse and status.is_terminal and told.submission == newest.identity:
             return told.steps, told.messages, ()
         before = told.messages if told is not None else ()
@@ -172,17 +157,13 @@ class PartnerCenterSource(ProductSource[WireSubmission]):
                 return kept
             return convert(found.entries, self._values)
 
-        steps = read(_WORKFLOWS, "workflowdetails", steps_of, told.steps if told is not None else ())
-        reports = read(_REPORTS, "reports", reports_of, tuple(filter(is_report, before)))
-        findings = read(_FINDINGS, "validations", findings_of, tuple(filter(is_finding, before)))
-        return steps, (*reasons_of(newest), *reports, *findings), tuple(gaps)
+        steps = read(_WORKFLOWS, "workflowdetails", model.steps_of, told.steps if told is not None else ())
+        reports = read(_REPORTS, "reports", model.reports_of, tuple(filter(model.is_report, before)))
+        findings = read(_FINDINGS, "validations", model.findings_of, tuple(filter(model.is_finding, before)))
+        return steps, (*model.reasons_of(newest), *reports, *findings), tuple(gaps)
 
 
 Convert = Callable[[Sequence[Entry], UnknownValues], tuple[Told, ...]]
-
-
-def _is_same(told: str, newest: WireSubmission) -> bool:
-    return told.partition("/")[0] == newest.number
 
 
 def _wants_types(error: RefusedError) -> bool:

@@ -12,7 +12,18 @@ from typing import Any
 from exporter.domain.offers import Level, Message, OfferStatus, Step, StepStatus, slug
 from exporter.domain.texts import identifier, text
 from exporter.sources.products import Product
-from exporter.sources.wire import Entries, Inner, UnknownValues, WireModel, fold
+from exporter.sources.wire import (
+    MAX_HTML,
+    MAX_MESSAGES,
+    MAX_STEPS,
+    Entries,
+    Inner,
+    UnknownValues,
+    WireModel,
+    fold,
+    free_id,
+    path_segment,
+)
 
 __all__ = [
     "WireFinding",
@@ -31,9 +42,6 @@ __all__ = [
     "steps_of",
 ]
 
-MAX_TEXT = 4096
-MAX_MESSAGES = 50  # whose text is kept; all are counted
-MAX_STEPS = 100
 REPORT = "Certification report: "
 REASON = "Submission failed: "
 
@@ -58,7 +66,7 @@ class WireProduct(WireModel):
         found = next((one.value for one in self.external_ids if fold(one.type) == "azureofferid"), None)
         if found is None and self.external_ids:
             return None
-        return Product(found, identifier(self.id), self.name, self.resource_type)
+        return Product(found, path_segment(self.id), self.name, self.resource_type)
 
 
 class WireUpdate(WireModel):
@@ -243,7 +251,7 @@ def steps_of(workflows: Sequence[WireWorkflow], values: UnknownValues) -> tuple[
     steps: dict[str, Step] = {}
     for (_, target), workflow in sorted(newest.items(), key=lambda one: _place(one[0][1])):
         for entry in workflow.workflow_steps[:MAX_STEPS]:
-            step_id = _free_id("-".join(filter(None, (target, slug(text(entry.name)) or "step"))), steps)
+            step_id = free_id("-".join(filter(None, (target, slug(text(entry.name)) or "step"))), steps)
             steps[step_id] = Step(
                 step_id=step_id,
                 name=text(entry.name),
@@ -259,17 +267,9 @@ def _place(target: str) -> int:
     return _TARGETS.index(target if target in _TARGETS else "")
 
 
-def _free_id(wanted: str, taken: dict[str, Step]) -> str:
-    number, step_id = 1, wanted
-    while step_id in taken:
-        number += 1
-        step_id = f"{wanted}-{number}"
-    return step_id
-
-
 def reasons_of(submission: WireSubmission) -> tuple[Message, ...]:
     """Why the pending update failed, in the API's words."""
-    reason = text(submission.pending_update_info.failure_reason, MAX_TEXT)
+    reason = text(submission.pending_update_info.failure_reason, MAX_HTML)
     return (Message(Level.ERROR, f"{REASON}{reason}"),) if reason and submission.update == "failed" else ()
 
 
@@ -314,4 +314,4 @@ def _report_level(raw: Any, values: UnknownValues) -> Level:
 
 
 def _sentence(finding: WireFinding) -> str:
-    return ": ".join(filter(None, (text(finding.error_code), text(finding.message, MAX_TEXT))))
+    return ": ".join(filter(None, (text(finding.error_code), text(finding.message, MAX_HTML))))

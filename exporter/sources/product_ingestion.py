@@ -15,29 +15,20 @@ from pydantic import AfterValidator
 from exporter.config.settings import HttpUrl, Rate, SourceSettings
 from exporter.domain.errors import DecodeError
 from exporter.domain.offers import Offer
+from exporter.sources import product_ingestion_model as model
 from exporter.sources.base import Answer, OfferQuery
 from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
 from exporter.sources.paging import Page, PagedEntries, Pages
-from exporter.sources.product_ingestion_model import (
-    WireProduct,
-    WireSubmission,
-    entries_of,
-    lifecycle_of,
-    live_of,
-    newest_of,
-    status_of,
-    steps_of,
-)
 from exporter.sources.products import Product, ProductSource
-from exporter.telemetry.metrics import Telemetry
+from exporter.sources.wire import UnknownValues
 
 __all__ = ["ProductIngestionSource"]
 
 ROOT = "/rp/product-ingestion"
 
-_PRODUCTS = Pages("ingestion_products", Page[WireProduct], "the list of products")
-_SUBMISSIONS = Pages("ingestion_submissions", Page[WireSubmission], "the submissions")
+_PRODUCTS = Pages("ingestion_products", Page[model.WireProduct], "the list of products")
+_SUBMISSIONS = Pages("ingestion_submissions", Page[model.WireSubmission], "the submissions")
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview\d*)?")
 
 
@@ -60,7 +51,7 @@ class ProductIngestionSettings(SourceSettings):
     """What is sent as `$version`; each resource comes in its newest version that is not newer than this."""
 
 
-class ProductIngestionSource(ProductSource[WireSubmission]):
+class ProductIngestionSource(ProductSource[model.WireSubmission]):
     """Offers as the Product Ingestion API knows them."""
 
     name = "product_ingestion"
@@ -81,8 +72,8 @@ class ProductIngestionSource(ProductSource[WireSubmission]):
         }
     )
 
-    def __init__(self, client: ApiClient, telemetry: Telemetry, settings: SourceSettings) -> None:
-        super().__init__(client, telemetry)
+    def __init__(self, client: ApiClient, values: UnknownValues, settings: SourceSettings) -> None:
+        super().__init__(client, values, settings)
         assert isinstance(settings, ProductIngestionSettings)  # noqa: S101 - it is what this class declares
         self._version = {"$version": settings.version}
 
@@ -98,19 +89,19 @@ class ProductIngestionSource(ProductSource[WireSubmission]):
         products = tuple(product for one in found.entries if (product := one.product()) is not None)
         return PagedEntries(products, found.is_whole)
 
-    def _submissions(self, product_id: str, deadline: Deadline) -> PagedEntries[WireSubmission]:
+    def _submissions(self, product_id: str, deadline: Deadline) -> PagedEntries[model.WireSubmission]:
         path = f"{ROOT}/submission/{quote(product_id, safe='')}"
         return _SUBMISSIONS.read(self._client, path, self._values, deadline, self._version)
 
     def _answer(
-        self, query: OfferQuery, known: Offer, submissions: tuple[WireSubmission, ...], deadline: Deadline
+        self, query: OfferQuery, known: Offer, submissions: tuple[model.WireSubmission, ...], deadline: Deadline
     ) -> Answer:
         del deadline
-        entries = entries_of(submissions, self._values)
-        newest = newest_of(entries)
+        entries = model.entries_of(submissions, self._values)
+        newest = model.newest_of(entries)
         if newest is not None and not submissions[newest.place].has_status:
             raise DecodeError(f"the submissions of {query.offer_id} cannot be read: the newest has no status")
-        status = status_of(entries)
+        status = model.status_of(entries)
         offer = Offer(
             publisher_id=query.publisher_id,
             offer_id=query.offer_id,
@@ -119,11 +110,11 @@ class ProductIngestionSource(ProductSource[WireSubmission]):
             display_name=known.display_name,
             offer_type=known.offer_type,
             changed=max((one.created for one in entries if one.created is not None), default=None),
-            steps=steps_of(entries, status),
-            live=live_of(entries, self._client.clock()),
+            steps=model.steps_of(entries, status),
+            live=model.live_of(entries, self._values.clock()),
             product_id=known.product_id,
             submission=newest.identity if newest is not None else "",
-            lifecycle=lifecycle_of(entries),
+            lifecycle=model.lifecycle_of(entries),
             tells_messages=False,
         )
         return Answer(offer)

@@ -16,7 +16,7 @@ from typing import Any
 from exporter.domain.offers import OfferStatus, Step, StepStatus
 from exporter.domain.texts import identifier
 from exporter.sources.products import Product
-from exporter.sources.wire import Inner, UnknownValues, WireModel, fold, timestamp
+from exporter.sources.wire import Inner, UnknownValues, WireModel, fold, path_segment, timestamp
 
 __all__ = [
     "Entry",
@@ -56,7 +56,7 @@ class WireProduct(WireModel):
         if fold(self.lifecycle_state) == "deleted":
             return None
         shape = _PRODUCT_ID.fullmatch(identifier(self.id))
-        return Product(self.identity.external_id, shape[1] if shape else "", self.alias, self.type)
+        return Product(self.identity.external_id, path_segment(shape[1]) if shape else "", self.alias, self.type)
 
 
 class WireTarget(WireModel):

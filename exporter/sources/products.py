@@ -13,15 +13,9 @@ from exporter.domain.texts import identifier, text
 from exporter.sources.base import Answer, NotServedError, OfferList, OfferQuery, Source
 from exporter.sources.deadline import Deadline
 from exporter.sources.failures import says_unsupported
-from exporter.sources.http import ApiClient
 from exporter.sources.paging import PagedEntries
-from exporter.sources.wire import UnknownValues
-from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["Product", "ProductSource", "Submission"]
-
-
-_NO_GUIDS = frozenset({"", ".", ".."})  # dots would lead to another path
 
 
 class Product(NamedTuple):
@@ -59,10 +53,6 @@ class ProductSource(Source, Generic[Known]):
     is_account = True
     elsewhere: ClassVar[frozenset[str]]
 
-    def __init__(self, client: ApiClient, telemetry: Telemetry) -> None:
-        self._client = client
-        self._values = UnknownValues(telemetry, self.name, client.clock)
-
     @abstractmethod
     def _products(self, deadline: Deadline) -> PagedEntries[Product]:
         """All of the account that are offers of the marketplace."""
@@ -81,17 +71,9 @@ class ProductSource(Source, Generic[Known]):
 
     def list_offers(self, publisher_id: str, deadline: Deadline) -> OfferList:
         """List all offers of the account, each id once; their status is not in the list."""
-        offers: dict[str, Offer] = {}
         found = self._products(deadline)
-        is_whole = found.is_whole
-        for product in found.entries:
-            offer = self._listed(publisher_id, product)
-            if not offer.offer_id or offer.product_id in _NO_GUIDS or offer.offer_id in offers:
-                self._values.note("offer_id", product.offer_id or product.guid, publisher_id=publisher_id)
-                is_whole = is_whole and offer.offer_id in offers
-            else:
-                offers[offer.offer_id] = offer
-        return OfferList(tuple(offers.values()), is_whole)
+        offers = ((self._listed(publisher_id, one), one.offer_id or one.guid) for one in found.entries)
+        return self._each_once(offers, is_whole=found.is_whole)
 
     def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
         """Fetch one offer with its steps.
@@ -114,14 +96,14 @@ class ProductSource(Source, Generic[Known]):
     def _find(self, query: OfferQuery, deadline: Deadline) -> Offer:
         for product in self._search(query.offer_id, deadline):
             offer = self._listed(query.publisher_id, product)
-            if offer.offer_id == query.offer_id and offer.product_id:
+            if offer.offer_id == query.offer_id:
                 return offer
         raise NotFoundError(f"{self.name} has no product with the offer id {query.offer_id}")
 
     def _listed(self, publisher_id: str, product: Product) -> Offer:
         return Offer(
             publisher_id=publisher_id,
-            offer_id=identifier(product.offer_id),
+            offer_id=identifier(product.offer_id) if product.guid else "",
             status=OfferStatus.UNKNOWN,
             source=self.name,
             display_name=text(product.title),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime
+from itertools import chain, count
 from typing import Annotated, Any, TypeVar
 
 import structlog
@@ -27,8 +28,26 @@ from exporter.domain.offers import State, parse_state
 from exporter.domain.texts import identifier, text
 from exporter.telemetry.metrics import Telemetry
 
-__all__ = ["Entries", "Inner", "Reading", "UnknownValues", "WireModel", "decode", "fold", "timestamp", "whole_number"]
+__all__ = [
+    "MAX_HTML",
+    "MAX_MESSAGES",
+    "MAX_STEPS",
+    "Entries",
+    "Inner",
+    "Reading",
+    "UnknownValues",
+    "WireModel",
+    "decode",
+    "fold",
+    "free_id",
+    "path_segment",
+    "timestamp",
+]
 
+MAX_HTML = 4096
+MAX_MESSAGES = 50
+"""Messages whose text is kept; all are counted."""
+MAX_STEPS = 100
 MAX_LOGGED = 500
 MAX_BITS = 64
 MAX_SKEW = 300.0
@@ -40,6 +59,18 @@ Shape = TypeVar("Shape")
 def fold(value: Any) -> str:
     """A name or state without its case and separators; empty for what is no text."""
     return "".join(one for one in value.lower() if one.isalnum()) if isinstance(value, str) else ""
+
+
+def path_segment(raw: Any) -> str:
+    """An id that stands in a path of its own API; dots would lead to another one."""
+    found = identifier(raw)
+    return "" if found in {".", ".."} else found
+
+
+def free_id(wanted: str, taken: Container[str]) -> str:
+    """The id of a step, with a number if another step has it already."""
+    candidates = chain([wanted], (f"{wanted}-{number}" for number in count(2)))
+    return next(one for one in candidates if one not in taken)
 
 
 def _fold_key(name: str) -> str:
@@ -63,8 +94,8 @@ class UnknownValues:
     """Counts what cannot be used as it is, and logs each raw value once. `clock` is Unix time."""
 
     def __init__(self, telemetry: Telemetry, source: str, clock: Callable[[], float]) -> None:
+        self.clock = clock
         self._telemetry = telemetry
-        self._clock = clock
         self._log = structlog.get_logger("exporter.sources").bind(source=source)
         self._seen: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -100,7 +131,7 @@ class UnknownValues:
 
     def timestamp(self, raw: Any) -> float | None:
         """Read a time; an unreadable one, and one that is yet to come, is noted and None."""
-        now = self._clock()
+        now = self.clock()
         try:
             moment = timestamp(raw)
         except (ValueError, OverflowError):

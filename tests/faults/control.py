@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from exporter.simulator import Simulator
-from tests.faults.faults import FaultBook, read_faults
+from tests.faults.faults import Fault
 from tests.faults.seen import RequestsSeen
 from tests.faults.written import Written
 
@@ -27,7 +27,7 @@ class Control:
 
     simulator: Simulator
     written: Written
-    faults: FaultBook
+    faults: list[Fault]
     seen: RequestsSeen
 
     def app(self) -> Starlette:
@@ -39,7 +39,6 @@ class Control:
                 Route(requests, self.get_requests, methods=["GET"]),
                 Route(requests, self.delete_requests, methods=["DELETE"]),
                 Route(f"{requests}/log", self.get_log),
-                Route(faults, self.get_faults, methods=["GET"]),
                 Route(faults, self.post_faults, methods=["POST"]),
                 Route(faults, self.delete_faults, methods=["DELETE"]),
                 Route("/control/tokens/revoke", self.revoke, methods=["POST"]),
@@ -69,18 +68,12 @@ class Control:
         self.seen.reset()
         return Response(status_code=204)
 
-    async def get_faults(self, _request: Request) -> Response:
-        return JSONResponse(self.faults.as_json())
-
     async def post_faults(self, request: Request) -> Response:
-        try:
-            self.faults.add(read_faults(await request.body()))
-        except ValueError as error:
-            return JSONResponse(str(error), 400)
+        self.faults.append(Fault.model_validate_json(await request.body()))
         return Response(status_code=204)
 
     async def delete_faults(self, _request: Request) -> Response:
-        self.faults.planned.clear()
+        self.faults.clear()
         return Response(status_code=204)
 
     async def revoke(self, _request: Request) -> Response:

@@ -8,21 +8,13 @@ from urllib.parse import unquote
 
 from starlette.types import Scope
 
-CENTER, INGESTION = r"/v1\.0/ingestion/products", "/rp/product-ingestion"
 PATTERNS = {
-    "list_publishers": r"/api/publishers",
     "list_offers": r"/api/publishers/(?P<publisher>[^/]+)/offers",
     "offer_status": r"/api/publishers/(?P<publisher>[^/]+)/offers/(?P<offer>[^/]+)/status",
-    "center_products": CENTER,
-    "center_submissions": CENTER + r"/(?P<offer>[^/]+)/submissions",
-    "center_workflow": CENTER + r"/(?P<offer>[^/]+)/submissions/[^/]+/workflowdetails",
-    "center_reports": CENTER + r"/(?P<offer>[^/]+)/submissions/[^/]+/reports",
-    "center_validations": CENTER + r"/(?P<offer>[^/]+)/submissions/[^/]+/validations",
-    "ingestion_products": INGESTION + r"/product",
-    "ingestion_submissions": INGESTION + r"/submission/(?P<offer>[^/]+)",
+    "center_products": r"/v1\.0/ingestion/products",
+    "ingestion_products": r"/rp/product-ingestion/product",
     "token": r"/[^/]+/oauth2/(v2\.0/)?token",
     "managed_identity": r"/msi/token",
-    "discovery": r".*/\.well-known/openid-configuration",
     "control": r"/control/.*",
 }
 COMPILED = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
@@ -30,7 +22,7 @@ COMPILED = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
 
 @dataclass(frozen=True)
 class Operation:
-    """A request's meaning; for the two Partner Center APIs the offer is the product's GUID."""
+    """A request's meaning."""
 
     name: str
     path: str

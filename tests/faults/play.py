@@ -1,19 +1,19 @@
-"""One fault happening to one request: made-up and spoiled answers, waits, and broken connections."""
+"""One fault happening to one request: made-up answers, waits, and broken connections."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from http import HTTPStatus
 from typing import Any, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.faults.answers import MADE_UP, SPOILED, Answer, answer_of
+from tests.faults.answers import Answer, answer_of, as_json
 from tests.faults.faults import Fault
-
-FOR_EVER = 1e9
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,31 @@ class Play:
     now: float
 
     async def run(self) -> None:
-        kind = self.fault.kind
-        if kind in MADE_UP:
-            await MADE_UP[kind](self.fault, self.now).send(self.send)
-        elif kind in SPOILED:
-            await SPOILED[kind](self.fault, await self._true_answer()).send(self.send)
-        else:
-            await getattr(self, f"_{kind}")()
+        await getattr(self, f"_{self.fault.kind}")()
+
+    async def _status(self) -> None:
+        """A status code with an error body, or with `body`."""
+        status = self.fault.status or HTTPStatus.SERVICE_UNAVAILABLE
+        code = HTTPStatus(status).phrase.replace(" ", "")
+        body = self.fault.body or {"error": {"code": code, "message": "Simulated."}}
+        answer = as_json(body, status)
+        await replace(answer, headers=answer.headers | self._retry_after()).send(self.send)
+
+    def _retry_after(self) -> dict[str, str]:
+        """`date:30` is an HTTP date in 30 seconds; everything else stands as it is, however absurd."""
+        if self.fault.retry_after is None:
+            return {}
+        said = str(self.fault.retry_after)
+        kind, _, seconds = said.partition(":")
+        return {"retry-after": formatdate(self.now + float(seconds), usegmt=True) if kind == "date" else said}
+
+    async def _respond(self) -> None:
+        """An answer of the test's own."""
+        await as_json(self.fault.body, self.fault.status or 200).send(self.send)
 
     async def _hold(self) -> None:
-        """No answer at all; after `seconds` the connection is closed."""
-        await self._is_gone(FOR_EVER if self.fault.seconds is None else self.fault.seconds)
-        await self._drop()
+        """No answer at all, until the client leaves."""
+        await self._disconnect()
 
     async def _drop(self) -> None:
         """The connection is closed instead of, or within, an answer; the server must notice before this ends."""
@@ -48,38 +61,30 @@ class Play:
         await self._disconnect()
 
     async def _reset(self) -> None:
-        """A TCP reset after `size` bytes of the body, or half of it."""
-        await self._begin_only()
+        """A TCP reset after `size` bytes of the body."""
+        answer = await self._true_answer()
+        await answer.start(self.send)
+        await self._part(answer.body[: self.fault.size])
         sock = self.transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
         await self._disconnect()
 
-    async def _short_body(self) -> None:
-        """A regular close after `size` bytes of the body, or half of it."""
-        await self._begin_only()
-        await self._drop()
-
     async def _slow(self) -> None:
         """The true answer after `seconds`; it is made before, for waiting uses up the request's body."""
         answer = await self._true_answer()
-        if not await self._is_gone(self.fault.seconds or 0.0):
+        if not await self._is_gone(self.fault.seconds):
             await answer.send(self.send)
 
     async def _trickle(self) -> None:
-        """The true answer, `size` bytes (1) every `seconds` (1)."""
-        answer, size = await self._true_answer(), self.fault.size or 1
+        """The true answer, `size` bytes every `seconds`."""
+        answer, size = await self._true_answer(), self.fault.size
         await answer.start(self.send)
         for begin in range(0, len(answer.body), size):
-            if begin and await self._is_gone(1.0 if self.fault.seconds is None else self.fault.seconds):
+            if begin and await self._is_gone(self.fault.seconds):
                 return
             await self._part(answer.body[begin : begin + size])
         await self._part(b"", more=False)
-
-    async def _begin_only(self) -> None:
-        answer = await self._true_answer()
-        await answer.start(self.send)
-        await self._part(answer.body[: len(answer.body) // 2 if self.fault.size is None else self.fault.size])
 
     async def _part(self, body: bytes, *, more: bool = True) -> None:
         await self.send({"type": "http.response.body", "body": body, "more_body": more})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -11,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from exporter.simulator import Scenario, Simulator
 from exporter.simulator.clock import Clock
 from tests.faults.control import Control
-from tests.faults.faults import Fault, FaultBook
+from tests.faults.faults import Fault
 from tests.faults.operations import operation_of
 from tests.faults.play import Play, transport_of
 from tests.faults.seen import RequestsSeen
@@ -24,19 +23,16 @@ def empty(*publishers: str) -> Scenario:
 
 
 class FaultySimulator:
-    """`app` answers as the simulator does, but for offers that were `put` or removed and for `faults`.
+    """`app` answers as the simulator does, but for offers that were `put` or removed and for the faults that are set.
 
     All options are those of the simulator.
     """
 
-    def __init__(
-        self, scenario: Scenario, *, faults: Iterable[Fault] = (), clock: Clock = time.time, **options: Any
-    ) -> None:
+    def __init__(self, scenario: Scenario, *, clock: Clock = time.time, **options: Any) -> None:
         simulator = Simulator(scenario, clock=clock, **options)
         self.issued = simulator.issued
         self.seen = RequestsSeen()
-        self.faults = FaultBook()
-        self.faults.add(faults)
+        self.faults: list[Fault] = []
         self._clock = clock
         self._written = Written(simulator.app, clock)
         self._control = Control(simulator, self._written, self.faults, self.seen).app()
@@ -52,7 +48,7 @@ class FaultySimulator:
             return
         self.seen.begin(operation, scope["query_string"].decode("latin-1"), self._clock())
         answering = self._control if operation.name == "managed_identity" else self._written
-        fault = self.faults.take(operation)
+        fault = next((one for one in self.faults if one.hits(operation)), None)
         try:
             if fault is None:
                 await answering(scope, receive, send)

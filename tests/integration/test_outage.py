@@ -28,7 +28,8 @@ def test_outage_and_recovery(simulator: StartSimulator, exporter: StartExporter)
     assert first[RUNNING] == 1
     assert first[PUBLISHER_UP] == 0
     assert first[TRANSPORT] >= 1
-    later = wait_until(lambda: after(watched.samples(), first[REFRESH]), "another refresh")
+    later = wait_until(lambda: (now := watched.samples())[REFRESH] > first[REFRESH] and now, "another refresh")
+    assert later
     assert later[SUCCESS] == first[SUCCESS]
     assert later[REFRESH] - later[SUCCESS] > first[REFRESH] - first[SUCCESS]
     assert later[RUNNING] == 1
@@ -45,11 +46,6 @@ def test_outage_and_recovery(simulator: StartSimulator, exporter: StartExporter)
     assert recovered[f"azure_marketplace_offer_status_since_timestamp_seconds{LABELS}"] == since
 
 
-def after(samples: dict[str, float], moment: float) -> dict[str, float]:
-    """Give the samples if they are of a later refresh."""
-    return samples if samples[REFRESH] > moment else {}
-
-
 def test_stale_series_are_withdrawn(simulator: StartSimulator, exporter: StartExporter) -> None:
     """Past `stale_after` only the health of the offer is shown."""
     api = simulator()
@@ -59,15 +55,11 @@ def test_stale_series_are_withdrawn(simulator: StartSimulator, exporter: StartEx
     )
     watched.wait_for_sample(RUNNING, 1)
     api.kill()
-    samples = wait_until(lambda: without(watched.samples(), RUNNING), "withdrawn")
+    samples = wait_until(lambda: RUNNING not in (now := watched.samples()) and now, "withdrawn")
+    assert samples
     about_offer = {name for name in samples if name.startswith("azure_marketplace_offer_")}
     assert about_offer == {UP, SUCCESS}
     assert samples[UP] == 0
-
-
-def without(samples: dict[str, float], name: str) -> dict[str, float]:
-    """Give the samples if this one is not among them."""
-    return {} if name in samples else samples
 
 
 def test_starts_without_the_api(simulator: StartSimulator, exporter: StartExporter) -> None:

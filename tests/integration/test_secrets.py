@@ -13,9 +13,11 @@ from .processes import Process
 from .test_end_to_end import OFFER
 
 
-@pytest.mark.parametrize("form", ["logfmt", "json"])
-@pytest.mark.parametrize("accepted", [TOKEN, "another-token"], ids=["accepted", "refused"])
-@pytest.mark.parametrize("by", ["file", "environment"])
+@pytest.mark.parametrize(
+    ("by", "accepted", "form"),
+    [("file", TOKEN, "logfmt"), ("file", "another-token", "json"), ("environment", "another-token", "logfmt")],
+    ids=["accepted", "refused", "refused from the environment"],
+)
 def test_token_is_never_shown(
     simulator: StartSimulator, exporter: StartExporter, form: str, accepted: str, by: str
 ) -> None:
@@ -60,8 +62,7 @@ def test_api_that_quotes_the_token(
         assert TOKEN[:9] not in text
 
 
-@pytest.mark.parametrize("token", ["two words", "two\nlines", "Ünïcödé"])
-@pytest.mark.parametrize("action", ["--once", "--config.check"])
+@pytest.mark.parametrize(("token", "action"), [("two words", "--once"), ("two\nlines", "--config.check")])
 def test_unusable_token(
     simulator: StartSimulator, run: Callable[..., Process], write_settings: WriteSettings, token: str, action: str
 ) -> None:

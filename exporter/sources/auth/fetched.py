@@ -140,7 +140,7 @@ class FetchedToken:
         return kept
 
     def _fetch(self, deadline: Deadline) -> AccessToken:
-        limit = Deadline(min(FETCH_TIMEOUT, deadline.remaining()), deadline.now)
+        limit = deadline.within(FETCH_TIMEOUT)
         reset = current_deadline.set(limit)
         try:
             self._credential = self._credential or self._build()

@@ -19,6 +19,7 @@ from exporter.domain.offers import Offer, OfferStatus
 from exporter.sources.base import Answer, NotServedError, OfferList, OfferQuery, Source
 from exporter.sources.deadline import Deadline
 from exporter.sources.registry import SOURCES
+from exporter.sources.wire import UnknownValues
 from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import NOW, Clock
 
@@ -155,7 +156,8 @@ class World:
 
     def real_sources(self, client: Callable[[str], Any]) -> None:
         """Ask by the sources of the package, each by the client that is made for its name."""
-        known = {one.name: one(client(one.name), self.telemetry, one.settings()) for one in SOURCES}  # type: ignore[call-arg]
+        odd = {one.name: UnknownValues(self.telemetry, one.name, self.clock) for one in SOURCES}
+        known = {one.name: one(client(one.name), odd[one.name], one.settings()) for one in SOURCES}  # type: ignore[call-arg]
         self.connections.sources = {"default": known}
 
     def refresh(self, later: float = 60) -> PublisherRecord:

@@ -1,23 +1,45 @@
-"""An API that answers what a test has written down, over real HTTP, and remembers what it was asked."""
+"""An API that answers what a test has written down, over real HTTP and down to the bytes, and a source or client for it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
 from exporter.config.settings import ApiSettings
 from exporter.domain.offers import Offer
-from exporter.simulator import serve_in_thread
+from exporter.sources.auth.tokens import TokenSource
 from exporter.sources.base import Answer as Told
 from exporter.sources.base import OfferQuery, Source
+from exporter.sources.cloud_partner import CloudPartnerSource
 from exporter.sources.deadline import Deadline
 from exporter.sources.http import ApiClient
 from exporter.sources.rate_limit import RateLimiter
-from exporter.telemetry.metrics import Telemetry
+from exporter.sources.wire import UnknownValues
+from exporter.telemetry.metrics import PREFIX, Telemetry
+from tests.unit.make import Clock as StandingClock
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Notes the request and gives the answer that is its turn."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Canned
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        self.server.asked.append(Asked(path, unquote(query.replace("+", " ")), dict(self.headers.items())))
+        self.server.answer(path, self.server.asked[-1].query)(self)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -28,80 +50,100 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def content(self) -> bytes:
-        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+    def __call__(self, handler: Handler) -> None:
+        content = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+        handler.send_response(self.status)
+        for name, value in {"Content-Length": str(len(content)), **self.headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+
+Reply = Callable[[Handler], None]
+
+
+def raw(content: bytes) -> Reply:
+    """These bytes, then the end of the connection."""
+
+    def answer(handler: Handler) -> None:
+        handler.connection.sendall(content)
+        handler.connection.shutdown(socket.SHUT_RDWR)
+        handler.close_connection = True
+
+    return answer
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: path and query as people write them, and the token."""
+    """One request: path and query as people write them."""
 
     path: str
     query: str
-    token: str
+    headers: Mapping[str, str]
+
+    @property
+    def token(self) -> str:
+        return self.headers["Authorization"].removeprefix("Bearer ")
 
 
-class Canned:
+class Canned(ThreadingHTTPServer):
     """Answers by path, or by path and query where both are written down; of several answers the last one stays.
 
-    What is not written down is 404.
+    An answer is a body, an `Answer`, or what deals with the connection itself. What is not written down is 404, or what is
+    written down for `*`.
     """
 
+    daemon_threads = True
+
     def __init__(self) -> None:
-        self.url = ""
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
         self.asked: list[Asked] = []
-        self._answers: dict[str, list[Answer]] = {}
+        self.answers: dict[str, list[Reply]] = {}
 
     def clear(self) -> None:
         self.asked.clear()
-        self._answers.clear()
+        self.answers.clear()
 
-    def put(self, where: str, *answers: Answer | Any) -> None:
-        self._answers[where] = [one if isinstance(one, Answer) else Answer(one) for one in answers]
+    def put(self, where: str, *answers: Any) -> None:
+        self.answers[where] = [one if callable(one) else Answer(one) for one in answers]
 
-    def first(self, where: str, answer: Answer) -> None:
-        """Give this answer before those that are written down."""
-        self._answers[where].insert(0, answer)
+    def statuses(self, *statuses: int, body: Any = b"{}", **headers: str) -> None:
+        """Answer everything with these statuses."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.put("*", *(Answer(body, status, named) for status in statuses))
 
     def paths(self) -> list[str]:
         """All paths asked for so far, with their queries."""
         return [f"{one.path}?{one.query}" if one.query else one.path for one in self.asked]
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        query = unquote(scope["query_string"].decode().replace("+", " "))
-        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        path = scope["raw_path"].decode().partition("?")[0]
-        self.asked.append(Asked(path, query, headers.get("authorization", "").removeprefix("Bearer ")))
-        answer = self._answer(path, query)
-        lines = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
-        await send({"type": "http.response.start", "status": answer.status, "headers": lines})
-        await send({"type": "http.response.body", "body": answer.content()})
-
-    def _answer(self, path: str, query: str) -> Answer:
-        for where in (f"{path}?{query}", path):
-            if where in self._answers:
-                left = self._answers[where]
+    def answer(self, path: str, query: str) -> Reply:
+        for where in (f"{path}?{query}", path, "*"):
+            if where in self.answers:
+                left = self.answers[where]
                 return left.pop(0) if len(left) > 1 else left[0]
         return Answer({"error": {"code": "NotFound", "message": "not written down"}}, 404)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients leave in the middle."""
 
 
 @contextmanager
 def serving() -> Iterator[Canned]:
-    canned = Canned()
-    with serve_in_thread(canned) as server:
-        canned.url = server.url
+    with Canned() as canned:
+        thread = threading.Thread(target=canned.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
         yield canned
+        canned.shutdown()
+        thread.join(10)
 
 
-class Clock:
+class Clock(StandingClock):
     """A clock that only moves when somebody waits, or a test moves it."""
 
     def __init__(self) -> None:
-        self.now = 1_800_000_000.0
+        super().__init__()
         self.waited: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
 
     def wait(self, seconds: float) -> bool:
         self.waited.append(seconds)
@@ -116,7 +158,7 @@ class Tokens:
         self.dropped: list[str] = []
 
     def token(self, deadline: Deadline) -> str:
-        assert deadline.remaining()
+        del deadline
         return f"token-{len(self.dropped) + 1}"
 
     def drop(self, token: str) -> bool:
@@ -127,41 +169,48 @@ class Tokens:
         return (f"token-{len(self.dropped) + 1}",)
 
 
-@dataclass
 class Bench:
-    """A source over a canned API, with a clock and counters."""
+    """A source over a canned API, with a clock and counters; `options` are those of its section, `api` those of all."""
 
-    canned: Canned
-    kind: type[Source]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    retries: int = 0
-
-    def __post_init__(self) -> None:
-        self.canned.clear()
-        self.clock, self.tokens, self.telemetry = Clock(), Tokens(), Telemetry()
-        limiter = RateLimiter(
-            1000,
-            credential="default",
-            source=self.kind.name,
-            telemetry=self.telemetry,
-            clock=self.clock,
-            monotonic=self.clock,
-            wait=self.clock.wait,
-        )
+    def __init__(
+        self,
+        canned: Canned,
+        kind: type[Source] = CloudPartnerSource,
+        options: Mapping[str, Any] | None = None,
+        *,
+        url: str = "",
+        tokens: TokenSource | None = None,
+        clock: Clock | None = None,
+        **api: Any,
+    ) -> None:
+        self.canned, self.kind = canned, kind
+        self.clock, self.telemetry = clock or Clock(), Telemetry()
         self.client = ApiClient(
-            base_url=self.canned.url,
-            tokens=self.tokens,
-            limiter=limiter,
-            settings=ApiSettings(max_retries=self.retries),
+            base_url=url or canned.url,
+            tokens=tokens or Tokens(),
+            limiter=RateLimiter(
+                1000,
+                credential="default",
+                source=kind.name,
+                telemetry=self.telemetry,
+                clock=self.clock,
+                monotonic=self.clock,
+                wait=self.clock.wait,
+            ),
+            settings=ApiSettings(**{"max_retries": 0} | api),
             telemetry=self.telemetry,
-            operations=self.kind.operations,
-            clock=self.clock,
-            monotonic=self.clock,
+            operations=kind.operations,
         )
-        self.source = self.kind(self.client, self.telemetry, self.kind.settings(**self.options))
+        self.values = UnknownValues(self.telemetry, kind.name, self.clock)
+        self.source = kind(self.client, self.values, kind.settings(**options or {}))
 
     def deadline(self, seconds: float = 60) -> Deadline:
         return Deadline(seconds, self.clock)
+
+    def get(self, path: str = "/x", seconds: float = 60) -> bytes:
+        """Ask the client itself."""
+        params = {"api-version": "2017-10-31"}
+        return self.client.get("list_offers", path, params=params, deadline=self.deadline(seconds))
 
     def list_offers(self) -> dict[str, Offer]:
         offers = self.source.list_offers("contoso", self.deadline()).offers
@@ -179,11 +228,15 @@ class Bench:
         return told.offer
 
     def counted(self, name: str, **labels: str) -> float:
-        """Read one of the exporter's own counters."""
-        return self.telemetry.registry.get_sample_value(f"azure_marketplace_exporter_{name}", labels) or 0.0
+        """One of the exporter's own counters."""
+        return self.telemetry.registry.get_sample_value(PREFIX + name, labels) or 0.0
+
+    def requests(self, code: str) -> float:
+        """How many requests of `get` had this status code."""
+        return self.counted("api_requests_total", operation="list_offers", code=code)
 
     def odd(self) -> dict[str, float]:
         """The fields whose values could not be used, each with its count."""
-        name = "azure_marketplace_exporter_unknown_values_total"
+        name = f"{PREFIX}unknown_values_total"
         samples = [one for family in self.telemetry.registry.collect() for one in family.samples if one.name == name]
         return {one.labels["field"]: one.value for one in samples if one.value}

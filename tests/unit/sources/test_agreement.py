@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,28 +14,19 @@ from exporter.sources.base import OfferQuery
 from exporter.sources.connections import Connections
 from exporter.sources.deadline import Deadline
 from exporter.sources.registry import SOURCES
-from exporter.telemetry.metrics import Telemetry
+from exporter.telemetry.metrics import PREFIX, Telemetry
+from tests.unit.make import Clock
 
 EPOCH = 1_800_000_000.0
 ROUND = 1400
 """Seconds in which the slowest offer of the demo goes through all of its stages, and begins anew."""
-MOMENTS = range(0, ROUND, 20)
-
-
-@dataclass
-class Moment:
-    """A clock that the test moves."""
-
-    now: float = EPOCH
-
-    def __call__(self) -> float:
-        return self.now
+MOMENTS = range(0, ROUND, 50)
 
 
 class World:
     """All three sources over one simulator."""
 
-    def __init__(self, url: str, clock: Moment) -> None:
+    def __init__(self, url: str, clock: Clock) -> None:
         self.clock = clock
         self.telemetry = Telemetry()
         fast = {"base_url": url, "requests_per_second": 1000}
@@ -56,16 +46,16 @@ class World:
         return self.connections.sources["default"][source].fetch_offer(query, Deadline(60, lambda: EPOCH)).offer
 
     def unknown(self) -> float:
-        name = "azure_marketplace_exporter_unknown_values_total"
-        values = self.telemetry.registry.get_sample_value
-        return sum(
-            values(name, {"field": one}) or 0 for one in ("offer_status", "step_status", "message_level", "target")
+        value, fields = (
+            self.telemetry.registry.get_sample_value,
+            ("offer_status", "step_status", "message_level", "target"),
         )
+        return sum(value(f"{PREFIX}unknown_values_total", {"field": one}) or 0 for one in fields)
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    clock = Moment()
+    clock = Clock(EPOCH)
     with serve_in_thread(Simulator(demo(epoch=EPOCH), clock=clock).app) as server:
         one = World(server.url, clock)
         yield one

@@ -1,29 +1,22 @@
-"""Each trap of the Cloud Partner Portal API's documentation, from a body to an offer."""
+"""Each trap of the Cloud Partner Portal API's documentation, from a body to an offer; more of them in answers.txt."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from exporter.domain.errors import DecodeError, NotFoundError
-from exporter.domain.offers import Level, Message, Offer, OfferStatus, Party, Step, StepStatus
+from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus
 from exporter.sources.base import OfferList
-from exporter.sources.cloud_partner import MAX_MESSAGES, MAX_STEPS, CloudPartnerSource
+from exporter.sources.wire import MAX_MESSAGES, MAX_STEPS
 from tests.unit.make import offer
 
-from .canned import Answer, Bench, Canned, serving
+from .canned import Bench, Canned
 
 OFFERS = "/api/publishers/contoso/offers"
 STATUS = f"{OFFERS}/gateway/status"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Canned]:
-    with serving() as canned:
-        yield canned
 
 
 class Api(Bench):
@@ -41,32 +34,24 @@ class Api(Bench):
 
 @pytest.fixture
 def api(server: Canned) -> Api:
-    return Api(server, CloudPartnerSource)
-
-
-def test_what_is_asked(api: Api) -> None:
-    api.offers([])
-    api.status({"status": "running"})
-    version = "api-version=2017-10-31"
-    assert api.canned.paths() == [f"{OFFERS}?{version}", f"{STATUS}?{version}"]
+    return Api(server)
 
 
 @pytest.mark.parametrize(
     ("raw", "quoted"),
     [
-        ("a b", "a%20b"),
-        ("a/b", "a%2Fb"),
-        ("a?b=c&d#e", "a%3Fb%3Dc%26d%23e"),
-        ("50%", "50%25"),
-        ("größe", "gr%C3%B6%C3%9Fe"),
         ("a-b_c.d~e", "a-b_c.d~e"),
+        ("a b/50%", "a%20b%2F50%25"),
+        ("a?b=c&d#e", "a%3Fb%3Dc%26d%23e"),
+        ("größe", "gr%C3%B6%C3%9Fe"),
     ],
 )
-def test_ids_are_quoted(api: Api, raw: str, quoted: str) -> None:
+def test_what_is_asked(api: Api, raw: str, quoted: str) -> None:
     api.canned.put(f"{OFFERS}/{quoted}/status", {"status": "running"})
     assert api.fetch(offer_id=raw).offer_id == raw
     api.canned.put(f"/api/publishers/{quoted}/offers", [])
     assert api.source.list_offers(raw, api.deadline()) == OfferList(())
+    assert {one.query for one in api.canned.asked} == {"api-version=2017-10-31"}
 
 
 ENTRY: dict[str, Any] = {
@@ -74,13 +59,12 @@ ENTRY: dict[str, Any] = {
     "publisherId": "contoso",
     "id": "my-vm",
     "status": "waitingForPublisherReview",
-    "lockStatus": "none",
     "pcMigrationStatus": "migrated",
     "version": 636576975611768314,
     "definition": {"displayText": "My VM"},
     "changedTime": "2026-01-05T10:11:12Z",
 }
-MOMENT = datetime(2026, 1, 5, 10, 11, 12, tzinfo=UTC).timestamp()
+MOMENT = 1767607872.0
 LISTED = Offer(
     publisher_id="contoso",
     offer_id="my-vm",
@@ -97,13 +81,11 @@ LISTED = Offer(
     "body",
     [
         [ENTRY],
-        {"value": [ENTRY]},
         {"Value": [ENTRY], "@nextLink": None},
-        [{key[0].upper() + key[1:]: value for key, value in ENTRY.items()}],
         [{key.upper(): value for key, value in ENTRY.items()}],
         [ENTRY | {"version": "636576975611768314"}],
     ],
-    ids=["bare", "wrapped", "wrapped, other case", "pascal case", "upper case", "version as text"],
+    ids=["bare", "wrapped", "upper case", "version as text"],
 )
 def test_list(api: Api, body: Any) -> None:
     assert api.offers(body) == (LISTED,)
@@ -119,12 +101,9 @@ def test_fields_that_the_list_lacks(api: Api) -> None:
 
 
 def test_odd_fields_of_the_list_cost_only_themselves(api: Api) -> None:
-    (shown,) = api.offers(
-        [ENTRY | {"changedTime": "soon", "version": "v1", "status": "published", "definition": "My VM"}]
-    )
-    assert shown == Offer(
-        "contoso", "my-vm", OfferStatus.UNKNOWN, "cloud_partner", offer_type="microsoft-azure-virtualmachines"
-    )
+    odd = {"changedTime": "soon", "version": "v1", "status": "published", "definition": "My VM"}
+    left = replace(LISTED, status=OfferStatus.UNKNOWN, display_name="", version=None, changed=None)
+    assert api.offers([ENTRY | odd]) == (left,)
     assert api.odd() == {"timestamp": 1, "number": 1, "offer_status": 1, "entry": 1}
 
 
@@ -140,7 +119,7 @@ def test_status_bare_or_wrapped_in_an_array(api: Api, *, wrapped: bool) -> None:
     step = {
         "id": "certify",
         "stepName": "Certification",
-        "description": "It is looked at.",
+        "description": "x" * 300,
         "estimatedTimeFrame": "~2-3 days",
         "status": "InProgress",
         "progressPercentage": 40,
@@ -157,7 +136,7 @@ def test_status_bare_or_wrapped_in_an_array(api: Api, *, wrapped: bool) -> None:
                 step_id="certify",
                 name="Certification",
                 status=StepStatus.IN_PROGRESS,
-                description="It is looked at.",
+                description="x" * 300,
                 progress=0.4,
                 estimated_time_frame="~2-3 days",
                 messages=(Message(Level.ERROR, "<b>no</b>", MOMENT),),
@@ -167,14 +146,10 @@ def test_status_bare_or_wrapped_in_an_array(api: Api, *, wrapped: bool) -> None:
     assert api.odd() == {}
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"{'status': 'running'}", [], [{"status": "running"}] * 2, {"status": "running", "messages": {}}],
-    ids=["no JSON", "none", "two", "an object for a list"],
-)
+@pytest.mark.parametrize("body", [b"{'status': 'running'}", [], [{"status": "running"}] * 2, {"messages": {}}])
 def test_undecodable_status(api: Api, body: Any) -> None:
     with pytest.raises(DecodeError, match=r"^the status of contoso/gateway cannot be read: "):
-        api.status(Answer(body))
+        api.status(body)
 
 
 def test_what_only_the_list_knows_is_kept(api: Api) -> None:
@@ -184,44 +159,31 @@ def test_what_only_the_list_knows_is_kept(api: Api) -> None:
     assert api.fetch(told=offer(**described)) == expected
 
 
-def test_status_outside_of_the_enumeration(api: Api) -> None:
-    body = {"status": "Hibernating", "steps": [{"id": "a", "status": "Completed"}, {"id": "b"}]}
-    shown = api.status(body)
-    assert (shown.status, {one.status for one in shown.steps}) == (OfferStatus.UNKNOWN, {StepStatus.UNKNOWN})
-    assert api.odd() == {"offer_status": 1, "step_status": 2}
-
-
 @pytest.mark.parametrize(
     ("fields", "progress"),
     [
-        ({"progressPercentage": 40}, 0.4),
-        ({"processPercentage": 40}, 0.4),
-        ({"progressPercentage": 40, "processPercentage": 90}, 0.4),
-        ({"progressPercentage": None, "processPercentage": 90}, 0.9),
-        ({"progressPercentage": 0, "processPercentage": 90}, 0.0),
-        ({"progressPercentage": "40"}, 0.4),
-        ({"progressPercentage": 12.5}, 0.125),
-        ({"progressPercentage": 120}, 1.0),
-        ({"progressPercentage": -5}, 0.0),
-        ({}, None),
+        ({"progressPercentage": 40, "processPercentage": 90}, "0.4"),
+        ({"progressPercentage": None, "processPercentage": 90}, "0.9"),
+        ({"progressPercentage": 0, "processPercentage": 90}, "0.0"),
+        ({"progressPercentage": "40"}, "0.4"),
+        ({"progressPercentage": 12.5}, "0.125"),
+        ({"progressPercentage": 120}, "1.0"),
+        ({"progressPercentage": -5}, "0.0"),
+        ({"progressPercentage": -0.0}, "0.0"),
+        ({}, "None"),
     ],
 )
-def test_progress(api: Api, fields: dict[str, Any], progress: float | None) -> None:
+def test_progress(api: Api, fields: dict[str, Any], progress: str) -> None:
     (step,) = api.steps({"id": "a", "status": "inProgress", **fields})
-    assert step.progress == progress
+    assert str(step.progress) == progress
     assert api.odd() == {}
 
 
-@pytest.mark.parametrize("raw", ["forty", "40%", "", "NaN", "inf", [], {}, "1e999", 10**400])
+@pytest.mark.parametrize("raw", ["40%", "", "NaN", "inf", [], {}, "1e999", 10**400])
 def test_unreadable_progress(api: Api, raw: Any) -> None:
     (step,) = api.steps({"id": "a", "status": "inProgress", "progressPercentage": raw})
     assert step.progress is None
     assert api.odd() == {"number": 1}
-
-
-def test_progress_is_never_minus_zero(api: Api) -> None:
-    (step,) = api.steps({"id": "a", "status": "inProgress", "progressPercentage": -0.0})
-    assert str(step.progress) == "0.0"
 
 
 def test_steps_without_an_id_or_with_the_same(api: Api) -> None:
@@ -247,33 +209,17 @@ def test_steps_without_end(api: Api) -> None:
     assert len({one.step_id for one in steps}) == MAX_STEPS
 
 
-def test_steps_that_are_no_objects_cost_only_themselves(api: Api) -> None:
-    steps = api.steps(None, {"id": "live", "status": "complete", "messages": [None, 7, {"level": "error"}]}, "certify")
-    assert steps == (Step("live", "", StepStatus.COMPLETE, messages=(Message(Level.ERROR),)),)
-    assert api.odd() == {"entry": 4}
-
-
 def test_messages(api: Api) -> None:
     """Plain texts are of unknown level, which is no surprise; of many all are counted, the newest keep their text."""
     odd = {"level": "shout", "timestamp": "now"}
     many = [{"messageHtml": "x", "level": "error"}] * (MAX_MESSAGES + 2)
-    shown = api.status(
-        {"status": "failed", "messages": ["Publishing\nfailed.", odd, {}], "steps": [{"messages": many}]}
-    )
-    assert shown.messages == (
-        Message(Level.UNKNOWN, "Publishing failed."),
-        Message(Level.UNKNOWN),
-        Message(Level.UNKNOWN),
-    )
+    steps = [{"messages": many, "status": "Completed"}]
+    shown = api.status({"status": "failed", "messages": ["Publishing\nfailed.", odd, {}], "steps": steps})
+    plain = Message(Level.UNKNOWN, "Publishing failed.")
+    assert shown.messages == (plain, Message(Level.UNKNOWN), Message(Level.UNKNOWN))
     assert api.odd() == {"message_level": 2, "timestamp": 1, "step_status": 1}
     assert [one.html for one in shown.steps[0].messages] == [""] * 2 + ["x"] * MAX_MESSAGES
     assert {one.level for one in shown.steps[0].messages} == {Level.ERROR}
-
-
-def test_the_offer_says_running_while_a_step_waits_for_the_publisher(api: Api) -> None:
-    body = {"status": "running", "steps": [{"id": "publisher-signoff", "status": "waitingForPublisherReview"}]}
-    shown = api.status(body)
-    assert (shown.status, shown.waiting_on) == (OfferStatus.RUNNING, Party.PUBLISHER)
 
 
 def test_never_published_offers_have_no_status_to_find(api: Api) -> None:
@@ -282,10 +228,3 @@ def test_never_published_offers_have_no_status_to_find(api: Api) -> None:
     for other in (None, offer(status=OfferStatus.SUCCEEDED)):
         with pytest.raises(NotFoundError):
             api.fetch(other, told=listed)
-
-
-def test_titles_with_anything_in_them(api: Api) -> None:
-    (shown,) = api.offers(
-        Answer(b'[{"id": "vm", "status": "running", "definition": {"displayText": "A \\"b\\" \\\\ \\n \\ud83d"}}]')
-    )
-    assert shown.display_name == 'A "b" \\ ?'

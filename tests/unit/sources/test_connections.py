@@ -11,16 +11,15 @@ import pytest
 
 from exporter.config.options import CommandLine, load
 from exporter.domain.errors import ConfigError
-from exporter.simulator import Simulator, demo, serve_in_thread
 from exporter.sources.choice import chosen
 from exporter.sources.connections import Connections
-from exporter.sources.deadline import Deadline
 from exporter.sources.registry import SOURCES
-from exporter.telemetry.metrics import Telemetry
+from exporter.telemetry.metrics import PREFIX, Telemetry
+from tests.unit.make import NOW
 
-NOW = 1_800_000_000.0
+from .canned import Clock
+
 ALL = ["cloud_partner", "partner_center", "product_ingestion"]
-SECTIONS = ("api", "partner_center", "product_ingestion")
 NOWHERE = "http://127.0.0.1:1"
 
 pytestmark = pytest.mark.usefixtures("no_variables")
@@ -34,13 +33,8 @@ def settings(folder: Path, **changes: Any) -> CommandLine:
 
 
 def connect(given: CommandLine, telemetry: Telemetry | None = None) -> Connections:
-    return Connections(
-        given,
-        telemetry=telemetry or Telemetry(),
-        clock=lambda: NOW,
-        monotonic=lambda: NOW,
-        wait=lambda _: False,
-    )
+    clock = Clock()
+    return Connections(given, telemetry=telemetry or Telemetry(), clock=clock, monotonic=clock, wait=clock.wait)
 
 
 def test_only_the_sources_in_use_are_made(tmp_path: Path) -> None:
@@ -49,7 +43,6 @@ def test_only_the_sources_in_use_are_made(tmp_path: Path) -> None:
     assert {key: list(found) for key, found in connections.sources.items()} == {
         "default": ["cloud_partner", "product_ingestion"]
     }
-    connections.close()
 
 
 def test_sources_share_the_token_of_a_scope(tmp_path: Path) -> None:
@@ -82,57 +75,9 @@ def test_pauses_are_handed_on(tmp_path: Path) -> None:
     assert new.pauses() == {cloud: NOW + 30}
 
 
-def test_a_file_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError):
-        connect(settings(tmp_path, auth={"token_file": str(tmp_path / "missing")}))
-
-
-def test_the_operations_of_sources_in_use_are_known_before_the_first_request(tmp_path: Path) -> None:
-    registry = connect(settings(tmp_path))._telemetry.registry
-    name = "azure_marketplace_exporter_api_request_duration_seconds_count"
-    for operation in ("list_offers", "offer_status", "center_workflow", "ingestion_submissions"):
-        assert registry.get_sample_value(name, {"operation": operation}) == 0
-
-
-class Given:
-    """A credential that fetches a token for whatever scope it is asked for, and keeps it."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        self.simulator = simulator
-        self.kept: dict[str, Any] = {}
-
-    def get_token(self, scope: str) -> Any:
-        if scope not in self.kept:
-            token, expires = self.simulator.issued.issue(scope.removesuffix("/.default"))
-            self.kept[scope] = type("Token", (), {"token": token, "expires_on": int(expires)})()
-        return self.kept[scope]
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def test_every_api_gets_a_token_for_its_own_audience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = Simulator(demo(epoch=NOW), clock=lambda: NOW, require_audience=True)
-    monkeypatch.setattr("exporter.sources.auth.entra._credential", lambda auth, ca_file: Given(one))
-    secret = {"method": "client_secret", "tenant_id": "t", "client_id": "c", "client_secret": "not-a-real-one"}
-    with serve_in_thread(one.app) as server:
-        own: dict[str, Any] = {section: {"base_url": server.url} for section in SECTIONS}
-        connections = connect(settings(tmp_path, auth=secret, **own))
-        deadline = Deadline(60, lambda: NOW)
-        listed = {
-            name: source.list_offers("contoso", deadline).offers
-            for name, source in connections.sources["default"].items()
-        }
-        connections.close()
-    assert {name: len(offers) > 0 for name, offers in listed.items()} == dict.fromkeys(ALL, True)
-    count = "azure_marketplace_exporter_token_refreshes_total"
-    registry = connections._telemetry.registry
-    assert [registry.get_sample_value(count, {"credential": "default", "source": name}) for name in ALL] == [1, 1, 1]
-
-
 TENANTS = [{"id": "contoso", "sources": ALL[:1]}, {"id": "fabrikam", "sources": ALL[:1], "credential": "fabrikam"}]
 SECRET = {"method": "client_secret", "tenant_id": "t", "client_id": "c", "client_secret_expires_on": "2030-01-02"}
-EXPIRY = "azure_marketplace_exporter_credential_expiry_timestamp_seconds"
+EXPIRY = PREFIX + "credential_expiry_timestamp_seconds"
 
 
 def test_credentials_share_nothing(tmp_path: Path) -> None:
@@ -143,7 +88,7 @@ def test_credentials_share_nothing(tmp_path: Path) -> None:
     assert one is not two
     connections._limiters["fabrikam", "cloud_partner"].pause(30)
     assert connections.pauses()["default", "cloud_partner"] < NOW
-    paused = "azure_marketplace_exporter_api_paused_until_timestamp_seconds"
+    paused = PREFIX + "api_paused_until_timestamp_seconds"
     labels = {"credential": "fabrikam", "source": "cloud_partner"}
     assert connections._telemetry.registry.get_sample_value(paused, labels) == NOW + 30
 
@@ -163,7 +108,7 @@ def test_what_was_told_of_another_credential_is_taken_back(tmp_path: Path) -> No
     value = before._telemetry.registry.get_sample_value
     assert value(EXPIRY, {"credential": "fabrikam"}) == 1893542400
     labels = {"credential": "fabrikam", "source": "cloud_partner"}
-    assert value("azure_marketplace_exporter_token_refreshes_total", labels) == 0
+    assert value(PREFIX + "token_refreshes_total", labels) == 0
     connect(settings(tmp_path, publishers=TENANTS[:1], credentials=mine), telemetry=before._telemetry)
     assert value(EXPIRY, {"credential": "fabrikam"}) is None
 

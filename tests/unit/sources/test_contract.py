@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from exporter.domain.errors import (
-    CredentialError,
     DecodeError,
-    ForbiddenError,
     NotFoundError,
     RefusedError,
     SourceError,
@@ -20,16 +17,10 @@ from exporter.domain.errors import (
 )
 from exporter.domain.offers import Offer, OfferStatus
 
-from .canned import Answer, Bench, Canned, serving
-from .dialects import BIG, DIALECTS, Dialect, Spec, detail, put_world
+from .canned import Answer, Bench, Canned
+from .dialects import BIG, DIALECTS, Dialect, Spec, put_world
 
 MOMENT = 1767607872.1234567  # 2026-01-05T10:11:12.1234567Z
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Canned]:
-    with serving() as canned:
-        yield canned
 
 
 @pytest.fixture(params=DIALECTS, ids=lambda one: one.kind.name)
@@ -90,6 +81,11 @@ class TestDiscovery:
         assert {offer_id: one.display_name for offer_id, one in offers.items()} == {"gateway": "first"}
         assert world.bench.odd() == {"offer_id": 2}
 
+    def test_a_list_is_whole_unless_an_entry_cannot_be_used(self, world: World) -> None:
+        for second, is_whole in (("gateway", True), ("", False)):
+            world.dialect.put_list(world.canned, [Spec("gateway"), Spec(second), Spec("gateway")])
+            assert world.bench.source.list_offers("contoso", world.bench.deadline()).is_whole is is_whole
+
     def test_keeps_long_ids_apart_and_refuses_those_that_are_too_long(self, world: World) -> None:
         """The first 255 characters of all are the same."""
         alike = "x" * 400
@@ -98,11 +94,8 @@ class TestDiscovery:
         assert world.bench.odd() == {"offer_id": 2}
 
     def test_one_entry_that_is_no_object_costs_only_itself(self, world: World, dialect: Dialect) -> None:
-        world.put(Spec("gateway"), Spec("insights"))
-        where = next(iter(world.canned._answers))
-        entries = world.canned._answers[where][0].body
-        entries = entries if isinstance(entries, list) else entries["value"]
-        entries[1:1] = [None, "gateway", 7, []]
+        entries = [dialect.entry(Spec(one)) for one in ("gateway", "insights")]
+        world.canned.put(dialect.listing, [entries[0], None, "gateway", 7, [], entries[1]])
         assert list(world.list_offers()) == ["gateway", "insights"]
         assert world.bench.odd() == {"entry": 4}
 
@@ -111,7 +104,7 @@ class TestDiscovery:
             world.canned, [[Spec("one"), Spec("two")], [Spec("three")], [], [Spec("four"), Spec("two", "again")]]
         )
         assert list(world.list_offers()) == ["one", "two", "three", "four"]
-        assert len(world.canned.asked) == (4 if world.dialect.pages else 1)
+        assert len(world.canned.asked) == 4
 
     def test_finds_an_offer_by_its_id_without_the_list(self, world: World) -> None:
         world.put(Spec("gateway"))
@@ -191,16 +184,7 @@ class TestValues:
 class TestRefusals:
     @pytest.mark.parametrize(
         ("status", "error"),
-        [
-            (302, RefusedError),
-            (400, RefusedError),
-            (401, CredentialError),
-            (403, ForbiddenError),
-            (404, NotFoundError),
-            (409, RefusedError),
-            (429, ThrottledError),
-            (503, UpstreamError),
-        ],
+        [(302, RefusedError), (400, RefusedError), (404, NotFoundError), (429, ThrottledError), (503, UpstreamError)],
     )
     def test_names_why_there_is_no_list_and_no_offer(self, world: World, status: int, error: type[SourceError]) -> None:
         world.put(Spec("gateway"))
@@ -209,7 +193,7 @@ class TestRefusals:
         world.dialect.put_list(world.canned, [], refusal)
         with pytest.raises(error, match=f"{status}: No: not you"):
             world.list_offers()
-        world.canned.put(detail(world.dialect, "gateway"), refusal)
+        world.canned.put(world.dialect.path("gateway"), refusal)
         with pytest.raises(error, match=f"{status}: No: not you"):
             world.bench.fetch(listed)
 
@@ -239,21 +223,6 @@ class TestRefusals:
     def test_an_offer_that_cannot_be_read_is_a_failure(self, world: World, body: Any) -> None:
         world.put(Spec("gateway"))
         listed = world.list_offers()["gateway"]
-        world.dialect.put_offer(world.canned, Spec("gateway"), Answer(body))
+        world.canned.put(world.dialect.path("gateway"), body)
         with pytest.raises(DecodeError):
             world.bench.fetch(listed)
-
-    def test_a_refused_token_is_dropped_and_a_new_one_tried(self, world: World) -> None:
-        world.dialect.put_list(world.canned, [], Answer(status=401))
-        with pytest.raises(CredentialError):
-            world.list_offers()
-        assert [one.token for one in world.canned.asked] == ["token-1", "token-2"]
-
-    def test_waits_as_long_as_it_is_told_and_goes_on(self, dialect: Dialect, server: Canned) -> None:
-        world = World(dialect, Bench(server, dialect.kind, retries=2))
-        world.put(Spec("gateway"))
-        listed = world.list_offers()["gateway"]
-        server.first(detail(dialect, "gateway"), Answer(status=429, headers={"Retry-After": "7"}))
-        assert world.bench.fetch(listed).status is OfferStatus.RUNNING
-        assert world.bench.clock.waited == [pytest.approx(7, abs=0.1)]
-        assert world.bench.counted("api_throttled_total") == 1

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.config.options import help_text, load
 from exporter.config.settings import HttpUrl, Rate, SourceSettings
 from exporter.domain.offers import Offer, OfferStatus
+from exporter.domain.texts import identifier
 from exporter.sources.base import Answer, OfferList, OfferQuery, Source
 from exporter.sources.connections import Connections
 from exporter.sources.deadline import Deadline
@@ -21,12 +22,15 @@ from exporter.sources.registry import SOURCES
 from exporter.sources.wire import UnknownValues, WireModel
 from exporter.telemetry.metrics import Telemetry
 
-from .canned import Canned, serving
+from .canned import Canned, Clock
 
 
 class WireBoat(WireModel):
     id: Any = None
     place: Any = None
+
+
+BOATS = Pages("harbour_boats", Page[WireBoat], "the list of boats")
 
 
 class HarbourSettings(SourceSettings):
@@ -50,24 +54,19 @@ class HarbourSource(Source):
     is_account = False
     operations = ("harbour_boats",)
 
-    def __init__(self, client: ApiClient, telemetry: Telemetry, settings: SourceSettings) -> None:
+    def __init__(self, client: ApiClient, values: UnknownValues, settings: SourceSettings) -> None:
+        super().__init__(client, values, settings)
         assert isinstance(settings, HarbourSettings)
-        self._client, self._quay = client, settings.quay
-        self._values = UnknownValues(telemetry, self.name, client.clock)
-        self._boats = Pages("harbour_boats", Page[WireBoat], "the list of boats")
+        self._quay = settings.quay
 
     def list_offers(self, publisher_id: str, deadline: Deadline) -> OfferList:
-        found = self._boats.read(self._client, f"/{self._quay}/{publisher_id}", self._values, deadline)
-        offers = tuple(
-            Offer(
-                publisher_id,
-                self._values.identifier("offer_id", one.id),
-                self._values.state(OfferStatus, "offer_status", one.place),
-                self.name,
-            )
-            for one in found.entries
-        )
-        return OfferList(offers, found.is_whole)
+        found = BOATS.read(self._client, f"/{self._quay}/{publisher_id}", self._values, deadline)
+        offers = ((self._listed(publisher_id, one), one.id) for one in found.entries)
+        return self._each_once(offers, is_whole=found.is_whole)
+
+    def _listed(self, publisher_id: str, boat: WireBoat) -> Offer:
+        status = self._values.state(OfferStatus, "offer_status", boat.place)
+        return Offer(publisher_id, identifier(boat.id), status, self.name)
 
     def fetch_offer(self, query: OfferQuery, deadline: Deadline) -> Answer:
         del deadline
@@ -78,29 +77,24 @@ class HarbourSource(Source):
 FOUR: tuple[type[Source], ...] = (*SOURCES, HarbourSource)
 
 
-@pytest.fixture
-def canned() -> Iterator[Canned]:
-    with serving() as one:
-        yield one
-
-
 @pytest.mark.usefixtures("no_variables")
-def test_fourth_source(canned: Canned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fourth_source(server: Canned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARKETPLACE_EXPORTER_HARBOUR__QUAY", "south")
-    canned.put("/south/contoso", {"value": [{"id": "ferry", "place": "running"}, {"id": "tug", "place": "adrift"}]})
+    server.put("/south/contoso", {"value": [{"id": "ferry", "place": "running"}, {"id": "tug", "place": "adrift"}]})
     path = tmp_path / "exporter.yaml"
     publisher = {"id": "contoso", "sources": ["harbour", "cloud_partner"]}
     path.write_text(json.dumps({"publishers": [publisher], "auth": {"token": "any-token"}}), encoding="utf-8")
-    arguments = [f"--config.file={path}", f"--harbour.base-url={canned.url}"]
+    arguments = [f"--config.file={path}", f"--harbour.base-url={server.url}"]
     settings = load(arguments, sources=FOUR)
     assert "--harbour.quay TEXT\n        Which quay is looked at. Default: north." in help_text(FOUR)
-    telemetry = Telemetry(one.name for one in FOUR)
-    connections = Connections(
-        settings, telemetry=telemetry, clock=lambda: 0.0, monotonic=lambda: 0.0, wait=lambda _: False, kinds=FOUR
-    )
-    deadline = Deadline(60, lambda: 0.0)
+    telemetry, clock = Telemetry(one.name for one in FOUR), Clock()
+    clocks: Any = {"clock": clock, "monotonic": clock, "wait": clock.wait}
+    connections = Connections(settings, telemetry=telemetry, kinds=FOUR, **clocks)
+    deadline = Deadline(60, clock)
     harbour = connections.sources["default"]["harbour"]
-    ferry, tug = harbour.list_offers("contoso", deadline).offers
+    with capture_logs() as logs:
+        ferry, tug = harbour.list_offers("contoso", deadline).offers
+    assert [(one["source"], one["value"]) for one in logs] == [("harbour", "adrift")]
     assert harbour.fetch_offer(OfferQuery("contoso", "ferry", ferry), deadline) == Answer(ferry)
     assert (ferry.offer_id, ferry.status, tug.status) == ("ferry", OfferStatus.RUNNING, OfferStatus.UNKNOWN)
     connections.close()

@@ -12,11 +12,12 @@ from azure import identity
 from azure.core.exceptions import ClientAuthenticationError
 
 from exporter.config.settings import AuthSettings
-from exporter.domain.errors import CredentialError
+from exporter.domain.errors import ConfigError, CredentialError
 from exporter.sources.auth.entra import token_source
 from exporter.sources.auth.tokens import TokenSource
 from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
+from tests.certificates import Authority
 from tests.unit.make import NOW, Clock
 
 APP: dict[str, Any] = {"tenant_id": "tenant", "client_id": "client"}
@@ -49,7 +50,13 @@ class Fake:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[Made]:
+def no_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch, no_identity: None) -> list[Made]:
     """Replace azure-identity's credentials."""
     Fake.made, Fake.error, Fake.asked = [], None, 0
 
@@ -64,43 +71,45 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Made]:
     for name in dir(identity):
         if name.endswith("Credential"):
             monkeypatch.setattr(identity, name, maker(name))
-    for variable in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE"):
-        monkeypatch.delenv(variable, raising=False)
     return Fake.made
 
 
-def build(telemetry: Telemetry | None = None, **auth: Any) -> TokenSource:
+def build(*, ca_file: Path | None = None, **auth: Any) -> TokenSource:
     return token_source(
         AuthSettings(**auth),
         scope="scope",
         credential="default",
         source="cloud_partner",
-        ca_file=None,
-        telemetry=telemetry or Telemetry(),
+        ca_file=ca_file,
+        telemetry=Telemetry(),
         clock=Clock(),
     )
 
 
+def ask(tokens: TokenSource) -> str:
+    return tokens.token(Deadline(60, Clock()))
+
+
+SECRET: dict[str, Any] = {"method": "client_secret", "client_secret": "sesame"} | APP
 LIMITS = {"retry_total": 0}
 
 
 @pytest.mark.parametrize(
     ("auth", "name", "arguments", "options"),
     [
-        ({"method": "client_secret", "client_secret": "s"} | APP, "ClientSecret", ("tenant", "client", "s"), {}),
+        (SECRET, "ClientSecret", ("tenant", "client", "sesame"), {}),
         (
-            {"method": "client_secret", "client_secret": "s", "authority": "https://login.microsoftonline.us"} | APP,
+            SECRET | {"authority": "https://login.microsoftonline.us"},
             "ClientSecret",
-            ("tenant", "client", "s"),
+            ("tenant", "client", "sesame"),
             {"authority": "https://login.microsoftonline.us", "disable_instance_discovery": False},
         ),
         (
-            {"method": "client_secret", "client_secret": "s", "authority": "https://login.stack.example"} | APP,
+            SECRET | {"authority": "https://login.stack.example"},
             "ClientSecret",
-            ("tenant", "client", "s"),
+            ("tenant", "client", "sesame"),
             {"authority": "https://login.stack.example", "disable_instance_discovery": True},
         ),
-        ({"method": "managed_identity"}, "ManagedIdentity", (), {"client_id": None}),
         ({"method": "managed_identity", "client_id": "c"}, "ManagedIdentity", (), {"client_id": "c"}),
         (
             {"method": "default", "client_id": "c"},
@@ -116,8 +125,7 @@ def test_credentials(
     """One is made at the start, to see whether it can be, and one for all tokens."""
     tokens = build(**auth)
     assert made == [Made(f"{name}Credential", arguments, LIMITS | options)]
-    for _ in range(3):
-        assert tokens.token(Deadline(60, Clock())) == "token for scope"
+    assert {ask(tokens) for _ in range(3)} == {"token for scope"}
     assert made == [Made(f"{name}Credential", arguments, LIMITS | options)] * 2
     assert Fake.asked == (1 if name == "DefaultAzure" else 3), "others have a cache of their own"
 
@@ -127,18 +135,18 @@ def test_azure_cli(made: list[Made]) -> None:
     build(method="azure_cli")
     tokens = build(method="azure_cli", tenant_id="t")
     assert [one.options for one in made] == [{"tenant_id": ""}, {"tenant_id": "t"}]
-    assert {tokens.token(Deadline(60, Clock())) for _ in range(3)} == {"token for scope"}
+    assert {ask(tokens) for _ in range(3)} == {"token for scope"}
     assert Fake.asked == 1
 
 
 def test_workload_identity(made: list[Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     federated = tmp_path / "federated"
     federated.write_text("jwt", encoding="utf-8")
-    build(method="workload_identity", federated_token_file=federated, **APP).token(Deadline(60, Clock()))
+    build(method="workload_identity", federated_token_file=federated, **APP)
     assert made[-1].options == LIMITS | APP | {"token_file_path": str(federated)}
     for name, value in (("TENANT_ID", "t"), ("CLIENT_ID", "c"), ("FEDERATED_TOKEN_FILE", str(federated))):
         monkeypatch.setenv(f"AZURE_{name}", value)
-    build(method="workload_identity").token(Deadline(60, Clock()))
+    build(method="workload_identity")
     assert made[-1].options == LIMITS
 
 
@@ -159,14 +167,50 @@ def test_workload_identity(made: list[Made], tmp_path: Path, monkeypatch: pytest
             ),
             "client_secret: DefaultAzureCredential failed. Attempted credentials: A: Not set up. B: No.",
         ),
-        (OSError("no such file"), "client_secret: no such file"),
+        (OSError("no sesame there"), "client_secret: no [hidden] there"),
         (KeyError(), "client_secret: KeyError"),
         (ValueError("x" * 2000), "client_secret: " + "x" * 1499 + "…"),
     ],
 )
 def test_what_a_fetch_raises(made: list[Made], error: Exception, said: str) -> None:
-    tokens = build(method="client_secret", client_secret="s", **APP)
+    tokens = build(**SECRET)
     Fake.error = error
     with pytest.raises(CredentialError) as raised:
-        tokens.token(Deadline(60, Clock()))
+        ask(tokens)
     assert str(raised.value) == said
+
+
+@pytest.mark.usefixtures("no_identity")
+@pytest.mark.parametrize(
+    ("auth", "complaint"),
+    [
+        (
+            SECRET | {"client_secret": None, "client_secret_file": "nonexistent"},
+            "cannot read nonexistent: No such file",
+        ),
+        (SECRET | {"tenant_id": "a/b"}, "client_secret: Invalid tenant ID provided"),
+        ({"method": "client_certificate", "certificate_file": "text"} | APP, "text holds no PEM certificate"),
+        ({"method": "client_certificate", "certificate_file": "known.pem"} | APP, "client_certificate: .* key"),
+        (
+            {"method": "workload_identity", "client_id": "c"},
+            r"method workload_identity needs tenant_id \(AZURE_TENANT_ID\), federated_token_file \(AZURE_FEDERATED_TOKEN_",
+        ),
+    ],
+)
+def test_what_can_be_told_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auth: dict[str, Any], complaint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text").write_text("no certificate", encoding="utf-8")
+    Authority(tmp_path, "known")
+    with pytest.raises(ConfigError, match=f"^auth: {complaint}"):
+        build(**auth)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_authorities_that_are_none(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"^api\.ca_file: {file} holds no certificates in PEM form: "):
+        build(ca_file=file, **SECRET)

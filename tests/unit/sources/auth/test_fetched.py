@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.domain.errors import CredentialError
-from exporter.sources.auth.fetched import COOL_DOWN, EARLY, FETCH_TIMEOUT, FetchedToken, Kept, reason
+from exporter.sources.auth.fetched import COOL_DOWN, EARLY, FETCH_TIMEOUT, FetchedToken, Kept
 from exporter.sources.auth.tokens import WatchedFile
 from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
@@ -251,6 +251,7 @@ def test_library_that_hides_a_late_failure() -> None:
     assert house.library.fetched == 1
 
 
-def test_reason_blots_before_it_shortens() -> None:
-    said = reason(ValueError("x" * 1490 + "sesame-sesame"), lambda said: said.replace("sesame-sesame", "[hidden]"))
-    assert said == "x" * 1490 + "[hidden]"
+def test_secret_that_is_quoted_is_hidden_before_the_reason_is_shortened() -> None:
+    house = House()
+    house.library.error = ValueError("x" * 1490 + "in the settings")
+    assert house.fails() == "client_secret: " + "x" * 1490 + "[hidden]"
