@@ -63,6 +63,9 @@ class _Server(uvicorn.Server):
         chores += [self._web_config.watch(), watchdog(self._is_alive)]
         self._chores = [asyncio.create_task(chore) for chore in chores]
         self.started = True
+        for one in sockets or []:
+            scheme = "https" if self._web_config.tls else "http"
+            log.info("listening", address=url(one, scheme), bound=bound(one))
         notify("READY=1")
 
     async def _accept(self, listener: socket.socket) -> None:
@@ -180,6 +183,5 @@ def serve(
     )
     for listener in listeners:
         tune(listener)
-        log.info("listening", address=url(listener, "https" if web_config.tls else "http"), bound=bound(listener))
     with asyncio.Runner() as runner:
         runner.run(_Server(config, web_config, is_alive).serve(listeners))

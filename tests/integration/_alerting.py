@@ -164,7 +164,7 @@ class Stack:
 
     def fault(self, **fault: Any) -> None:
         """Break the simulated API."""
-        self.simulator.control("POST", "faults", json=[fault]).raise_for_status()
+        self.simulator.control("POST", "faults", json=fault).raise_for_status()
 
     def mend(self) -> None:
         """Mend the simulated API."""

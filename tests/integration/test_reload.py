@@ -189,9 +189,10 @@ def test_reload_while_a_refresh_hangs(start: Start) -> None:
     site = start(collection={"interval": "1h", "stale_after": "1d"})
     site.exporter.wait_for_sample(UP, 1)
     site.api.control("POST", "faults", json={"kind": "slow", "seconds": 1, "times": 1, "operation": "list_offers"})
+    site.api.control("DELETE", "requests")
     site.rewrite(collection={"timeout": "11s"})
     site.post()
-    wait_until(lambda: site.api.control("GET", "faults").json()[0]["hits"], "a slow refresh under way")
+    wait_until(lambda: site.api.control("GET", "requests").json()["by_operation"], "a slow refresh under way")
     site.rewrite(publishers=["fabrikam"])
     assert site.post().status_code == 200
     site.exporter.wait_for_sample(OTHER, 1)
