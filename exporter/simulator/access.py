@@ -19,7 +19,7 @@ __all__ = [
     "GRAPH",
     "PARTNER_CENTER",
     "ApiError",
-    "BearerAuth",
+    "Gate",
     "PlainError",
     "TokenStore",
     "answer_error",
@@ -96,8 +96,8 @@ class TokenStore:
 
 
 @dataclass(frozen=True, slots=True)
-class BearerAuth:
-    """Checks the bearer token of a request.
+class Gate:
+    """Decides on the bearer token of a request.
 
     A token that was issued here must be valid for the API's audience. Any other passes if it is among `accepted`, or,
     when none is listed there, if it is not empty; with `require_audience` only listed and issued ones pass.
@@ -107,7 +107,7 @@ class BearerAuth:
     accepted: Collection[str] = ()
     require_audience: bool = False
 
-    def check(self, request: Request, audience: str, refusal: type[ApiError] = ApiError) -> None:
+    def admit(self, request: Request, audience: str, refusal: type[ApiError] = ApiError) -> None:
         """Return if the request may pass.
 
         Raises:

@@ -1,7 +1,8 @@
-"""The Cloud Partner Portal API, api-version 2017-10-31: offers and their status."""
+"""The Cloud Partner Portal API, api-version 2017-10-31: publishers, offers, status."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from exporter.simulator.access import CLOUD_PARTNER, ApiError, BearerAuth
+from exporter.simulator.access import CLOUD_PARTNER, ApiError, Gate
 from exporter.simulator.clock import stamp
 from exporter.simulator.pipeline import Note
 from exporter.simulator.walk import OfferState, StepState
@@ -19,6 +20,7 @@ from exporter.simulator.world import World
 __all__ = ["API_VERSION", "CloudPartner"]
 
 API_VERSION = "2017-10-31"
+_BY_TYPE = re.compile(r"offerTypeId eq '([^']*)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +28,31 @@ class CloudPartner:
     """The routes of this API over a world."""
 
     world: World
-    auth: BearerAuth
+    gate: Gate
 
     def routes(self) -> list[Route]:
         """The routes; ids are matched as they stand in the URL, still percent-encoded."""
         return [
+            Route("/api/publishers", self._list_publishers),
             Route("/api/publishers/{publisher}/offers", self._list_offers),
             Route("/api/publishers/{publisher}/offers/{offer}/status", self._offer_status),
         ]
 
-    async def _list_offers(self, request: Request) -> Response:
-        """Answer with a bare array."""
+    async def _list_publishers(self, request: Request) -> Response:
         self._admit(request)
-        states = self.world.offers(self._publisher(request))
-        return JSONResponse([_entry(state) for state in states if state.plan.in_cloud_partner])
+        names = [name for name in self.world.publishers() if name not in self.world.scenario.forbidden]
+        return JSONResponse([{"id": name, "definition": {"displayText": name.capitalize()}} for name in names])
+
+    async def _list_offers(self, request: Request) -> Response:
+        """Answer with a bare array; the `$filter` is that of az-partner-center-cli."""
+        self._admit(request)
+        states = [state for state in self.world.offers(self._publisher(request)) if state.plan.in_cloud_partner]
+        if condition := request.query_params.get("$filter"):
+            match = _BY_TYPE.fullmatch(condition)
+            if match is None:
+                raise ApiError(400, "BadRequest", f"The filter {condition!r} cannot be understood.")
+            states = [state for state in states if state.plan.kind.offer_type_id == match[1]]
+        return JSONResponse([_entry(state) for state in states])
 
     async def _offer_status(self, request: Request) -> Response:
         self._admit(request)
@@ -50,7 +63,7 @@ class CloudPartner:
         return JSONResponse(_status(state))
 
     def _admit(self, request: Request) -> None:
-        self.auth.check(request, CLOUD_PARTNER)
+        self.gate.admit(request, CLOUD_PARTNER)
         version = request.query_params.get("api-version")
         if version != API_VERSION:
             raise ApiError(400, "InvalidAPIVersion", f"api-version {version!r} is none of the allowed: {API_VERSION}.")

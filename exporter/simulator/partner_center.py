@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from exporter.simulator.access import PARTNER_CENTER, BearerAuth, PlainError
+from exporter.simulator.access import PARTNER_CENTER, Gate, PlainError
 from exporter.simulator.submissions import reports_of, submissions_of, validations_of, workflows_of
 from exporter.simulator.walk import OfferState
 from exporter.simulator.world import Standing, World, page_of, product_id, standing_of
@@ -41,7 +41,7 @@ class PartnerCenter:
     """
 
     world: World
-    auth: BearerAuth
+    gate: Gate
     page_size: int
     quirks: Collection[Quirk] = ()
 
@@ -50,7 +50,9 @@ class PartnerCenter:
         one = f"{_ROOT}/products/{{product}}/submissions/{{submission}}"
         return [
             Route(f"{_ROOT}/products", self._list_products),
+            Route(f"{_ROOT}/products/{{product}}", self._get_product),
             Route(f"{_ROOT}/products/{{product}}/submissions", self._list_submissions),
+            Route(one, self._get_submission),
             Route(f"{one}/workflowdetails", self._list_workflows),
             Route(f"{one}/reports", self._list_reports),
             Route(f"{one}/validations", self._list_validations),
@@ -86,11 +88,17 @@ class PartnerCenter:
             return [state for state in states if state.plan.kind.resource_type == match[1]]
         raise PlainError(400, "BadRequest", f"The filter {condition!r} cannot be understood.")
 
+    async def _get_product(self, request: Request) -> Response:
+        return JSONResponse(_product(self._state(request)))
+
     async def _list_submissions(self, request: Request) -> Response:
         return JSONResponse({"value": submissions_of(self._submitted(request))})
 
+    async def _get_submission(self, request: Request) -> Response:
+        return JSONResponse(self._submission(request)[1])
+
     async def _list_workflows(self, request: Request) -> Response:
-        state = self._submitted(request)
+        state, _ = self._submission(request)
         if state.plan.hides_workflows and standing_of(state) is Standing.WAITING:
             raise PlainError(404, "NotFound", "Not Found")
         return self._tell(request, workflows_of)
@@ -103,21 +111,32 @@ class PartnerCenter:
 
     def _tell(self, request: Request, tell: Callable[[OfferState], list[dict[str, Any]]]) -> Response:
         """Only the newest submission has something to tell; of the older one no details are kept."""
+        state, submission = self._submission(request)
+        is_newest = submission == submissions_of(state)[-1]
+        return JSONResponse({"value": tell(state) if is_newest else []})
+
+    def _submission(self, request: Request) -> tuple[OfferState, dict[str, Any]]:
         state = self._submitted(request)
-        numbers = [submission["id"] for submission in submissions_of(state)]
-        if request.path_params["submission"] not in numbers:
-            raise PlainError(404, "NotFound", "Not Found")
-        return JSONResponse({"value": tell(state) if request.path_params["submission"] == numbers[-1] else []})
+        for submission in submissions_of(state):
+            if submission["id"] == request.path_params["submission"]:
+                return state, submission
+        raise PlainError(404, "NotFound", "Not Found")
 
     def _submitted(self, request: Request) -> OfferState:
+        state = self._state(request)
+        if not state.plan.in_partner_center:
+            raise PlainError(404, "NotFound", "Not Found")
+        return state
+
+    def _state(self, request: Request) -> OfferState:
         self._admit(request)
         state = self.world.product(request.path_params["product"])
-        if state is None or not state.plan.in_partner_center:
+        if state is None:
             raise PlainError(404, "NotFound", "Not Found")
         return state
 
     def _admit(self, request: Request) -> None:
-        self.auth.check(request, PARTNER_CENTER, PlainError)
+        self.gate.admit(request, PARTNER_CENTER, PlainError)
 
 
 def _unfiltered() -> str:

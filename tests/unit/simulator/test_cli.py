@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.simulator.access import CLOUD_PARTNER
 from exporter.simulator.cli import address, main
 
 COMMAND = [sys.executable, "-c", "import sys; from exporter.simulator.cli import main; sys.exit(main())"]
@@ -49,7 +48,6 @@ def test_serves_what_the_flags_say() -> None:
     with running(
         *("--scenario", "scale", "--offers", "30", "--publishers", "2", "--forbid", "publisher-001"),
         *("--token", "secret", "--account", "publisher-002", "--page-size", "7", "--quirk", "unfiltered-refused"),
-        *("--require-audience", "--client-secret", "s", "--token-lifetime", "60"),
     ) as (url, _):
         assert offers(url, "publisher-001", "secret").status_code == 403
         assert len(offers(url, "publisher-002", "secret").json()) == 15
@@ -58,12 +56,6 @@ def test_serves_what_the_flags_say() -> None:
         page = requests.get(f"{url}/rp/product-ingestion/product", **ask).json()["value"]
         assert [one["identity"]["externalId"] for one in page] == [f"offer-{number:05}" for number in range(1, 14, 2)]
         assert requests.get(f"{url}/v1.0/ingestion/products", **ask).status_code == 400
-        form = {"grant_type": "client_credentials", "client_secret": "s", "scope": f"{CLOUD_PARTNER}/.default"}
-        answer = requests.post(f"{url}/tenant/oauth2/v2.0/token", data=form, timeout=10).json()
-        assert answer["expires_in"] == 60
-        assert len(offers(url, "publisher-002", answer["access_token"]).json()) == 15
-        refused = requests.post(f"{url}/tenant/oauth2/v2.0/token", data=form | {"client_secret": "x"}, timeout=10)
-        assert refused.json()["error"] == "invalid_client"
 
 
 def test_tells_why_it_cannot_listen(capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,6 +63,17 @@ def test_tells_why_it_cannot_listen(capsys: pytest.CaptureFixture[str]) -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         assert main(["--listen-address", address]) == 1
     assert capsys.readouterr().err.startswith(f"cannot listen on {address}: ")
+
+
+def test_the_audience_may_be_asked_for() -> None:
+    with running("--require-audience", "--client-secret", "s", "--token-lifetime", "60") as (url, _):
+        assert offers(url, "contoso").status_code == 401
+        form = {"grant_type": "client_credentials", "client_secret": "s", "resource": "https://cloudpartner.azure.com"}
+        answer = requests.post(f"{url}/tenant/oauth2/token", data=form, timeout=10).json()
+        assert answer["expires_in"] == "60"
+        assert offers(url, "contoso", answer["access_token"]).status_code == 200
+        refused = requests.post(f"{url}/tenant/oauth2/token", data=form | {"client_secret": "x"}, timeout=10)
+        assert refused.json()["error"] == "invalid_client"
 
 
 @pytest.mark.parametrize("arguments", [["--speed", "0"], ["--listen-address", "nowhere"], ["--quirk", "mood"]])

@@ -1,53 +1,102 @@
-"""Tokens as Microsoft's endpoint answers; tests/integration/test_credentials.py lets Microsoft's own library ask for them."""
+"""Tokens as Microsoft's two endpoints answer; where azure-identity is the client, it is the real one."""
 
 from __future__ import annotations
 
-import httpx
-import pytest
+from pathlib import Path
+from typing import Any
 
-from .conftest import EPOCH, Client
+import pytest
+import requests
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import ClientSecretCredential
+
+from exporter.simulator import Scenario, Simulator
+from exporter.simulator.server import listen
+from tests.certificates import Authority
+
+from .conftest import EPOCH, Client, Start
 
 GRANT = {"grant_type": "client_credentials", "client_id": "client", "client_secret": "right"}
-AUDIENCES = {
-    "https://cloudpartner.azure.com": "/api/publishers/contoso/offers?api-version=2017-10-31",
-    "https://api.partner.microsoft.com": "/v1.0/ingestion/products",
-    "https://graph.microsoft.com": "/rp/product-ingestion/product",
-}
-SCOPE = {"scope": "https://cloudpartner.azure.com/.default"}
+CLOUD_PARTNER = "https://cloudpartner.azure.com"
 
 
-def post(client: Client, form: dict[str, str]) -> httpx.Response:
-    return client.ask("POST", "/tenant/oauth2/v2.0/token", data=form)
+@pytest.fixture
+def client(start: Start) -> Client:
+    return start(Scenario(publishers=("acme",)), require_audience=True, client_secrets=["right"])
 
 
-@pytest.mark.parametrize("audience", AUDIENCES)
-def test_each_api_wants_tokens_of_its_own_audience(audience: str) -> None:
-    now = [EPOCH]
-    client = Client(clock=lambda: now[0], require_audience=True, client_secrets=["right"], token_lifetime=60)
-    answer = post(client, GRANT | {"scope": f"{audience}/.default"}).json()
+def post(client: Client, path: str, form: dict[str, str]) -> requests.Response:
+    return client.ask("POST", path, data=form)
+
+
+def test_the_older_endpoint_writes_numbers_as_texts(client: Client) -> None:
+    """Such as cloudpub reads: without `expires_on` it cannot log in."""
+    answer = post(client, "/tenant/oauth2/token", GRANT | {"resource": "https://graph.microsoft.com"}).json()
+    token = answer.pop("access_token")
+    assert answer == {
+        "token_type": "Bearer",
+        "expires_in": "3600",
+        "ext_expires_in": "3600",
+        "expires_on": str(int(EPOCH) + 3600),
+        "not_before": str(int(EPOCH) - 300),
+        "resource": "https://graph.microsoft.com",
+    }
+    client.token = token
+    assert client.get("/rp/product-ingestion/product").status_code == 200
+    assert client.cpp("/acme/offers").status_code == 401
+
+
+def test_the_newer_endpoint_takes_a_scope(client: Client) -> None:
+    answer = post(client, "/tenant/oauth2/v2.0/token", GRANT | {"scope": f"{CLOUD_PARTNER}/.default"}).json()
     client.token = answer.pop("access_token")
-    assert answer == {"token_type": "Bearer", "expires_in": 60, "ext_expires_in": 60}
-    for other, path in AUDIENCES.items():
-        assert client.get(path).status_code == (200 if other == audience else 401)
-    now[0] += 60
-    assert client.get(AUDIENCES[audience]).status_code == 401
+    assert answer == {"token_type": "Bearer", "expires_in": 3600, "ext_expires_in": 3600}
+    assert client.cpp("/acme/offers").status_code == 200
+
+
+V1, V2 = "/tenant/oauth2/token", "/tenant/oauth2/v2.0/token"
 
 
 @pytest.mark.parametrize(
-    ("form", "number", "code"),
+    ("path", "form", "number", "code"),
     [
-        (GRANT | {"scope": "https://cloudpartner.azure.com"}, 90014, 400),
-        (GRANT | SCOPE | {"client_secret": "wrong"}, 7000215, 401),
-        (GRANT | SCOPE | {"client_secret": ""}, 7000218, 401),
-        (GRANT | SCOPE | {"grant_type": "password"}, 70003, 400),
+        (V2, GRANT | {"scope": CLOUD_PARTNER}, 90014, 400),
+        (V1, GRANT | {"scope": f"{CLOUD_PARTNER}/.default"}, 90014, 400),
+        (V1, GRANT | {"resource": CLOUD_PARTNER, "client_secret": "wrong"}, 7000215, 401),
+        (V1, GRANT | {"resource": CLOUD_PARTNER, "client_secret": ""}, 7000218, 401),
+        (V1, GRANT | {"resource": CLOUD_PARTNER, "grant_type": "password"}, 70003, 400),
     ],
 )
-def test_refuses_as_entra_does(form: dict[str, str], number: int, code: int) -> None:
-    answer = post(Client(client_secrets=["right"]), form)
-    assert (answer.status_code, answer.json()["error_codes"]) == (code, [number])
+def test_refuses_as_entra_does(client: Client, path: str, form: dict[str, str], number: int, code: int) -> None:
+    answer = post(client, path, form)
+    assert answer.status_code == code
+    assert answer.json()["error_codes"] == [number]
     assert answer.json()["error_description"].startswith(f"AADSTS{number}: ")
 
 
-def test_a_certificate_is_accepted_unread() -> None:
-    form = {"grant_type": "client_credentials", "client_assertion": "anything"}
-    assert post(Client(client_secrets=["right"]), form | SCOPE).status_code == 200
+def test_tokens_expire(start: Start) -> None:
+    now = [EPOCH]
+    client = start(Scenario(publishers=("acme",)), clock=lambda: now[0], token_lifetime=60)
+    client.token = post(client, V1, GRANT | {"resource": CLOUD_PARTNER}).json()["access_token"]
+    assert client.cpp("/acme/offers").status_code == 200
+    now[0] += 60
+    assert client.cpp("/acme/offers").status_code == 401
+
+
+def test_azure_identity_logs_in_over_tls(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "authority")
+    certificate, key = authority.issue("server")
+    simulator = Simulator(Scenario(publishers=("acme",)), require_audience=True, client_secrets=["right"])
+    with listen(simulator.app, tls_cert=certificate, tls_key=key).in_thread() as server:
+        options: dict[str, Any] = {
+            "authority": server.url,
+            "disable_instance_discovery": True,
+            "connection_verify": str(authority.file),
+        }
+        with ClientSecretCredential("tenant", "client", "right", **options) as credential:
+            token = credential.get_token(f"{CLOUD_PARTNER}/.default").token
+        assert simulator.issued.is_valid(token, CLOUD_PARTNER)
+        with (
+            ClientSecretCredential("tenant", "client", "wrong", **options) as credential,
+            pytest.raises(ClientAuthenticationError, match="AADSTS7000215"),
+        ):
+            credential.get_token(f"{CLOUD_PARTNER}/.default")

@@ -5,15 +5,27 @@ from typing import Any
 
 import pytest
 
+from exporter.simulator import demo
 from exporter.simulator.partner_center import Quirk
+from exporter.simulator.pipeline import KINDS
 from exporter.simulator.submissions import reports_of, submissions_of, validations_of, workflows_of
 from exporter.simulator.walk import Ending, OfferPlan, state_at
 
-from .conftest import EPOCH, Client
-from .plans import SPEED, plan
+from .conftest import EPOCH, Client, Start
 
 ROOT = "/v1.0/ingestion/products"
-PLAN = plan("application")
+SPEED = 100.0
+# Ten real seconds for each of eight steps: certification is the fourth, sign-off the sixth, live the eighth.
+PLAN = OfferPlan(
+    publisher="acme",
+    offer="app",
+    title="App",
+    kind=KINDS["application"],
+    durations=(1000.0,) * 8,
+    submitted=EPOCH,
+    version=5,
+    in_partner_center=True,
+)
 NEVER = "1601-01-01T00:00:00Z"
 
 
@@ -134,6 +146,7 @@ def test_lists_products_with_relative_links(client: Client) -> None:
         "isModularPublishing": True,
         "id": found["edge-cache"]["id"],
     }
+    assert client.get(f"{ROOT}/{found['edge-cache']['id']}").json() == found["edge-cache"]
     assert len(client.get(ROOT).json()["value"]) == 4
 
 
@@ -148,8 +161,8 @@ def test_understands_the_filters_of_real_clients(client: Client) -> None:
     assert client.get(ROOT, **{"$filter": "name eq 'x'"}).status_code == 400
 
 
-def test_refuses_a_list_without_a_product_type_if_told_so() -> None:
-    client = Client(quirks=[Quirk.UNFILTERED_REFUSED])
+def test_refuses_a_list_without_a_product_type_if_told_so(start: Start) -> None:
+    client = start(demo(epoch=EPOCH), quirks=[Quirk.UNFILTERED_REFUSED])
     answer = client.get(ROOT)
     assert answer.status_code == 400
     assert answer.json().startswith("ICH50400 - Unable to complete request.")
@@ -157,20 +170,21 @@ def test_refuses_a_list_without_a_product_type_if_told_so() -> None:
     assert len(products(client, filter="resourceType eq 'AzureApplication'")) == 4
 
 
-def test_the_last_page_leads_nowhere_if_told_so() -> None:
-    client = Client(quirks=[Quirk.NEXT_PAGE_MISSING], page_size=20)
+def test_the_last_page_leads_nowhere_if_told_so(start: Start) -> None:
+    client = start(demo(epoch=EPOCH), quirks=[Quirk.NEXT_PAGE_MISSING], page_size=20)
     first = client.get(ROOT).json()
     assert len(first["value"]) == 12
     answer = client.get("/" + first["nextLink"])
     assert (answer.status_code, answer.json()) == (404, "Not Found")
 
 
-def test_only_the_newest_submission_has_details(client: Client) -> None:
+def test_tells_one_submission_and_its_details(client: Client) -> None:
     path = f"{ROOT}/{products(client)['gateway-vm']['id']}/submissions"
-    older, newest = (one["id"] for one in client.get(path).json()["value"])
-    for number, lengths in ((older, [0, 0, 0]), (newest, [2, 1, 0])):
-        details = (client.get(f"{path}/{number}/{one}") for one in ("workflowdetails", "reports", "validations"))
-        assert [len(one.json()["value"]) for one in details] == lengths
+    older, newest = client.get(path).json()["value"]
+    assert client.get(f"{path}/{newest['id']}").json() == newest
+    details = ("workflowdetails", "reports", "validations")
+    assert [len(client.get(f"{path}/{newest['id']}/{name}").json()["value"]) for name in details] == [2, 1, 0]
+    assert [client.get(f"{path}/{older['id']}/{name}").json()["value"] for name in details] == [[], [], []]
 
 
 def test_one_offer_hides_its_workflows_at_signoff(client: Client) -> None:
@@ -184,8 +198,23 @@ def test_one_offer_hides_its_workflows_at_signoff(client: Client) -> None:
 def test_errors_are_bare_strings(client: Client) -> None:
     known = products(client)
     billing = known["billing"]["id"]
-    for path in (f"{known['ingress']['id']}/submissions", "x/submissions", f"{billing}/submissions/1/reports"):
+    for path in (f"{known['ingress']['id']}/submissions", "x", "x/submissions", f"{billing}/submissions/1/reports"):
         answer = client.get(f"{ROOT}/{path}")
         assert (answer.status_code, answer.json()) == (404, "Not Found")
     client.token = ""
     assert client.get(ROOT).json() == "The request has no bearer token."
+
+
+@pytest.mark.parametrize(
+    ("path", "audience"),
+    [
+        ("/api/publishers?api-version=2017-10-31", "https://cloudpartner.azure.com"),
+        (ROOT, "https://api.partner.microsoft.com"),
+        ("/rp/product-ingestion/product", "https://graph.microsoft.com"),
+    ],
+)
+def test_each_api_wants_tokens_of_its_own_audience(start: Start, path: str, audience: str) -> None:
+    client = start(demo(epoch=EPOCH), require_audience=True)
+    for given in ("https://cloudpartner.azure.com", "https://api.partner.microsoft.com", "https://graph.microsoft.com"):
+        client.token, _ = client.simulator.issued.issue(given)
+        assert client.get(path).status_code == (200 if given == audience else 401)

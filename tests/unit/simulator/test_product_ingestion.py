@@ -2,20 +2,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from exporter.simulator import Scenario, demo
+from exporter.simulator.pipeline import KINDS
 from exporter.simulator.product_ingestion import submissions_of
 from exporter.simulator.walk import Ending, OfferPlan, state_at
 from exporter.simulator.world import product_id, submission_id
 
-from .conftest import EPOCH, URL, Client
-from .plans import SPEED, plan
+from .conftest import EPOCH, Client, Start
 
 ROOT = "/rp/product-ingestion"
-PLAN = replace(plan("vm"), rest=500.0)
+SPEED = 100.0
+# Ten real seconds for each of six steps: preview after 40, signed off after 50, live after 60, again after 65.
+PLAN = OfferPlan(
+    publisher="acme",
+    offer="tool",
+    title="Tool",
+    kind=KINDS["vm"],
+    durations=(1000.0,) * 6,
+    submitted=EPOCH,
+    rest=500.0,
+)
 FAILING = replace(PLAN, rest=None, ending=Ending.FAILED)
 
 
@@ -73,12 +83,17 @@ def test_one_offer_failed_on_its_way_to_live_and_tells_little(client: Client) ->
     ]
 
 
+def test_submission_ids_have_nineteen_digits() -> None:
+    assert len(submission_id(PLAN, 0)) == 19
+    assert int(submission_id(PLAN, 0)) != int(float(submission_id(PLAN, 0)))
+
+
 def pages(client: Client, **query: str) -> list[list[dict[str, Any]]]:
     answer = client.get(f"{ROOT}/product", **query).json()
     found = [answer["value"]]
     while link := answer.get("@nextLink"):
-        assert link.startswith(f"{URL}{ROOT}/product?")
-        answer = client.get(link.removeprefix(URL)).json()
+        assert link.startswith(client.url)
+        answer = client.get(f"{ROOT}/product", **dict(parse_qsl(urlsplit(link).query))).json()
         found.append(answer["value"])
     return found
 
@@ -96,7 +111,22 @@ def test_lists_every_product_of_the_account_in_pages(client: Client) -> None:
     assert found[0][0]["type"] == "azureVirtualMachine"
     hosts = {urlsplit(product["$schema"]).hostname for page in found for product in page}
     assert hosts == {"schema.mp.microsoft.com", "product-ingestion.azureedge.net"}
+    assert len(pages(client, **{"$maxpagesize": "2"})) == 6
+    assert len(pages(client, **{"$maxpagesize": "200"})) == 3
+
+
+def test_products_are_selected_by_offer_and_type(client: Client) -> None:
+    assert [len(page) for page in pages(client, externalID="ingress")] == [1]
+    assert [len(page) for page in pages(client, type="azureContainer")] == [3]
     assert pages(client, externalId="nothing") == [[]]
+
+
+def test_submissions_are_selected_by_target_and_id(client: Client) -> None:
+    guid = guid_of(client, "gateway-vm")
+    everything = client.get(f"{ROOT}/submission/{guid}").json()["value"]
+    assert [entry["target"]["targetType"] for entry in everything] == ["draft", "live", "preview"]
+    assert client.get(f"{ROOT}/submission/{guid}", targetType="preview").json()["value"] == everything[2:]
+    assert client.get(f"{ROOT}/{everything[2]['id']}").json() == everything[2]
 
 
 def test_a_live_entry_may_be_deprecated(client: Client) -> None:
@@ -108,18 +138,58 @@ def test_a_live_entry_may_be_deprecated(client: Client) -> None:
     }
 
 
-def test_refuses_what_it_lists_and_does_not_serve_and_what_is_not_there(client: Client) -> None:
-    stranger = product_id(demo(epoch=EPOCH).plans[-1])
-    for guid, told in (
-        (guid_of(client, "edge-cache"), (400, "badRequest", "notSupported")),
-        (stranger, (404, "notFound", "resourceNotFound")),
-    ):
-        answer = client.get(f"{ROOT}/submission/{guid}")
+def test_refuses_what_it_lists_and_does_not_serve(client: Client) -> None:
+    guid = guid_of(client, "edge-cache")
+    for path in (f"submission/{guid}", f"resource-tree/product/{guid}", f"configure/{guid}/status"):
+        answer = client.get(f"{ROOT}/{path}")
         error = answer.json()["error"]
-        assert (answer.status_code, error["code"], error["details"][0]["code"]) == told
+        assert (answer.status_code, error["code"], error["details"][0]["code"]) == (400, "badRequest", "notSupported")
+
+
+def test_a_resource_tree_has_the_product_and_a_submission(client: Client) -> None:
+    guid = guid_of(client, "gateway-vm")
+    tree = client.get(f"{ROOT}/resource-tree/product/{guid}", targetType='"preview"').json()
+    assert (tree["root"], tree["target"]) == (f"product/{guid}", {"targetType": "preview"})
+    submission = client.get(f"{ROOT}/submission/{guid}", targetType="preview").json()["value"][0]
+    assert tree["resources"] == [pages(client, externalId="gateway-vm")[0][0], submission]
+    draft = client.get(f"{ROOT}/resource-tree/product/{guid}").json()
+    assert draft["target"] == {"targetType": "draft"}
+
+
+@pytest.mark.parametrize(
+    ("offer", "job", "detail", "errors"),
+    [
+        ("gateway-vm", ("completed", "succeeded"), 200, 0),
+        ("linux-hardened", ("running", "pending"), 404, 0),
+        ("backup-agent", ("completed", "failed"), 404, 1),
+    ],
+)
+def test_jobs_tell_how_they_went(client: Client, offer: str, job: tuple[str, str], detail: int, errors: int) -> None:
+    guid = guid_of(client, offer)
+    status = client.get(f"{ROOT}/configure/{guid}/status").json()
+    assert (status["jobStatus"], status["jobResult"]) == job
+    assert status["jobEnd"].endswith("Z") is (job[0] == "completed")
+    assert len(status["errors"]) == errors
+    assert client.get(f"{ROOT}/configure/{guid}").status_code == detail
+
+
+def test_refuses_what_is_not_there(client: Client) -> None:
+    guid = guid_of(client, "insights")
+    stranger = product_id(demo(epoch=EPOCH).plans[-1])
+    for path in (
+        f"submission/{stranger}",
+        f"submission/{guid}/1",
+        "submission/x",
+        "configure/x",
+        "configure/x/status",
+        f"resource-tree/product/{guid_of(client, 'backup-agent')}?targetType=flight",
+    ):
+        answer = client.get(f"{ROOT}/{path}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "notFound")
     assert client.get(f"{ROOT}/product", **{"$version": "newest"}).status_code == 400
+    assert client.ask("POST", f"{ROOT}/configure/{guid}").status_code == 405
 
 
-def test_without_an_account_there_are_no_products() -> None:
-    assert pages(Client(Scenario((PLAN,), speed=SPEED))) == [[]]
-    assert len(pages(Client(Scenario((PLAN,), speed=SPEED, account="acme")))[0]) == 1
+def test_without_an_account_there_are_no_products(start: Start) -> None:
+    assert pages(start(Scenario((PLAN,), speed=SPEED))) == [[]]
+    assert len(pages(start(Scenario((PLAN,), speed=SPEED, account="acme")))[0]) == 1

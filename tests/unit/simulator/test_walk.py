@@ -6,16 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.simulator.pipeline import KINDS
 from exporter.simulator.walk import Ending, OfferPlan, state_at
 
-from .conftest import EPOCH
-from .plans import SPEED, plan
-
-VM = plan("vm")
+SPEED = 100.0
+START = 1_790_000_000.0
+# Real seconds per step of a virtual machine: 10 for each of six.
+VM = OfferPlan(
+    publisher="contoso", offer="vm", title="VM", kind=KINDS["vm"], durations=(1000.0,) * 6, submitted=START, version=7
+)
 
 
 def statuses(plan: OfferPlan, after: float) -> tuple[str, list[str]]:
-    state = state_at(plan, SPEED, EPOCH + after)
+    state = state_at(plan, SPEED, START + after)
     return state.status, [step.status for step in state.steps]
 
 
@@ -62,15 +65,15 @@ def test_never_published_has_no_steps() -> None:
 
 def test_rounds_repeat_with_a_new_version_and_the_old_one_live() -> None:
     plan = replace(VM, rest=500.0)
-    first, rest, second = (state_at(plan, SPEED, EPOCH + after) for after in (5, 62, 70))
-    assert [state.version for state in (first, rest, second)] == [5, 5, 6]
+    first, rest, second = (state_at(plan, SPEED, START + after) for after in (5, 62, 70))
+    assert [state.version for state in (first, rest, second)] == [7, 7, 8]
     assert [state.status for state in (first, rest, second)] == ["running", "succeeded", "running"]
-    assert [state.live_since for state in (first, rest, second)] == [None, EPOCH + 60, EPOCH + 60]
-    assert second.submitted == EPOCH + 65
+    assert [state.live_since for state in (first, rest, second)] == [None, START + 60, START + 60]
+    assert second.submitted == START + 65
 
 
 def test_progress_rises_and_is_whole_at_the_end() -> None:
-    seen = [state_at(VM, SPEED, EPOCH + after).steps[0].progress for after in (0, 2.5, 5, 9.99, 10)]
+    seen = [state_at(VM, SPEED, START + after).steps[0].progress for after in (0, 2.5, 5, 9.99, 10)]
     assert seen == [0, 25, 50, 95, 100]
 
 
@@ -83,18 +86,18 @@ def test_progress_rises_and_is_whole_at_the_end() -> None:
 def test_no_instant_is_ever_later_than_now(after: float, ending: Ending, rest: float | None, speed: float) -> None:
     ends_at = "" if ending in {Ending.SUCCEEDED, Ending.NEVER_PUBLISHED} else "displayprovision"
     plan = replace(VM, ending=ending, ends_at=ends_at, rest=rest, durations=(7.7, 1111.1, 0.3, 99.9, 5.5, 1e5))
-    now = EPOCH + after
+    now = START + after
     state = state_at(plan, speed, now)
     instants = [state.changed, state.submitted, state.live_since, *(note.at for note in state.notes)]
     for step in state.steps:
         instants += [step.started, step.ended, *(note.at for note in step.notes)]
-    assert all(EPOCH <= instant <= now for instant in instants if instant is not None)
+    assert all(START <= instant <= now for instant in instants if instant is not None)
 
 
 @given(st.floats(0, 200), st.floats(0, 200))
 def test_an_instant_once_told_never_moves(earlier: float, later: float) -> None:
     earlier, later = sorted((earlier, later))
-    before, after = (state_at(VM, SPEED, EPOCH + seconds) for seconds in (earlier, later))
+    before, after = (state_at(VM, SPEED, START + seconds) for seconds in (earlier, later))
     for old, new in zip(before.steps, after.steps, strict=True):
         assert old.started is None or old.started == pytest.approx(new.started, abs=1e-6)
         assert old.ended is None or old.ended == pytest.approx(new.ended, abs=1e-6)
