@@ -95,12 +95,13 @@ def latency() -> str:
     """Scrapes of a real process, idle and while it refreshes without a rest at the default pace; rounds of both in turn."""
     idle: list[float] = []
     busy: list[float] = []
-    with playback(1000) as api, tempfile.TemporaryDirectory() as folder:
+    with playback(1000) as api:
         for _ in range(ROUNDS):
-            state = Path(folder) / "state"
-            times, idle_cpu = _scrapes(api, "1h", pace=1000, state=state)
-            idle += times
-            busy += _scrapes(api, "1s", pace=DEFAULT_PACE, state=state)[0]
+            with tempfile.TemporaryDirectory() as folder:  # without a state, ready means that the first refresh is over
+                state = Path(folder) / "state"
+                times, idle_cpu = _scrapes(api, "1h", pace=1000, state=state)
+                idle += times
+                busy += _scrapes(api, "1s", pace=DEFAULT_PACE, state=state)[0]
     ratio = percentile(busy, 0.99) / percentile(idle, 0.99)
     rows = [
         ("idle", f"{statistics.median(idle) * 1000:.1f}", f"{percentile(idle, 0.99) * 1000:.1f}", "1"),

@@ -20,7 +20,7 @@ from tests.unit.collection.histories import CENTER, CLOUD, INGESTION, Truth, Ups
 from tests.unit.collection.world import World
 
 SEED = int(os.environ.get("HISTORIES_SEED", "20261127"))
-HISTORIES, REFRESHES = 8, 500
+HISTORIES, REFRESHES = 20, 500
 
 TRUTHS = (
     ({CLOUD}, {CLOUD}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -11,6 +12,7 @@ from unittest.mock import Mock
 
 import pytest
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from exporter.web import protocol
@@ -235,3 +237,20 @@ async def test_one_too_many_ends_the_one_that_waits_longest(monkeypatch: pytest.
         await one.send(REQUEST)
     newest = await connect(7)
     assert (first[0].end, newest.end, len(state.connections)) == ("reset", "", 4)
+
+
+def test_what_is_relied_on_of_uvicorn() -> None:
+    """Its HTTP/1.1 protocol and parts of its server are no documented interface: look here before the cap is raised."""
+    assert list(inspect.signature(H11Protocol).parameters) == ["config", "server_state", "app_state", "_loop"]
+    source = inspect.getsource(H11Protocol)
+    assert "app = self.app" in source, "LimitedProtocol puts its own application there"
+    for name in ("connections", "conn", "cycle", "loop", "transport"):
+        assert f"self.{name}: " in source or f"self.{name} = " in source
+    for name in ("_unset_keepalive_if_required", "on_response_complete", "pause_writing", "shutdown", "eof_received"):
+        assert callable(getattr(H11Protocol, name))
+    cycle = inspect.getsource(RequestResponseCycle)
+    assert "self.response_complete = " in cycle
+    assert "self.keep_alive = " in cycle
+    server = inspect.getsource(uvicorn.Server)
+    for text in ("def capture_signals(", "await self.startup(sockets=sockets)", "for server in self.servers:"):
+        assert text in server
