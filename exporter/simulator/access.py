@@ -19,7 +19,7 @@ __all__ = [
     "GRAPH",
     "PARTNER_CENTER",
     "ApiError",
-    "Gate",
+    "BearerAuth",
     "PlainError",
     "TokenStore",
     "answer_error",
@@ -96,7 +96,7 @@ class TokenStore:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class BearerAuth:
     """Decides on the bearer token of a request.
 
     A token that was issued here must be valid for the API's audience. Any other passes if it is among `accepted`, or,

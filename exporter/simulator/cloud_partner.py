@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from exporter.simulator.access import CLOUD_PARTNER, ApiError, Gate
+from exporter.simulator.access import CLOUD_PARTNER, ApiError, BearerAuth
 from exporter.simulator.clock import stamp
 from exporter.simulator.pipeline import Note
 from exporter.simulator.walk import OfferState, StepState
@@ -28,7 +28,7 @@ class CloudPartner:
     """The routes of this API over a world."""
 
     world: World
-    gate: Gate
+    auth: BearerAuth
 
     def routes(self) -> list[Route]:
         """The routes; ids are matched as they stand in the URL, still percent-encoded."""
@@ -63,7 +63,7 @@ class CloudPartner:
         return JSONResponse(_status(state))
 
     def _admit(self, request: Request) -> None:
-        self.gate.admit(request, CLOUD_PARTNER)
+        self.auth.admit(request, CLOUD_PARTNER)
         version = request.query_params.get("api-version")
         if version != API_VERSION:
             raise ApiError(400, "InvalidAPIVersion", f"api-version {version!r} is none of the allowed: {API_VERSION}.")
@@ -73,7 +73,7 @@ class CloudPartner:
         if publisher in self.world.scenario.forbidden:
             message = f"The principal has no access to the namespace of publisher {publisher!r}."
             raise ApiError(403, "Forbidden", message)
-        if not self.world.knows(publisher):
+        if publisher not in self.world.publishers():
             raise ApiError(404, "NotFound", f"There is no publisher {publisher!r}.")
         return publisher
 

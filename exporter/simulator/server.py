@@ -94,9 +94,9 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def serve_in_thread(app: ASGIApp) -> Iterator[Listening]:
+def serve_in_thread(app: ASGIApp, *, tls_cert: Path | None = None, tls_key: Path | None = None) -> Iterator[Listening]:
     """Serve an application on a free port of the loopback; at the end answers in flight have a second to end."""
-    listening = listen(app)
+    listening = listen(app, tls_cert=tls_cert, tls_key=tls_key)
     thread = threading.Thread(target=listening.run, name="simulator", daemon=True)
     thread.start()
     try:

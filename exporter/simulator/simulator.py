@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from exporter.simulator.access import ApiError, Gate, TokenStore, answer_error, answer_http_error
+from exporter.simulator.access import ApiError, BearerAuth, TokenStore, answer_error, answer_http_error
 from exporter.simulator.clock import Clock
 from exporter.simulator.cloud_partner import CloudPartner
 from exporter.simulator.oauth import Authority
@@ -44,12 +44,12 @@ class Simulator:
     ) -> None:
         self.issued = TokenStore(clock, token_lifetime)
         self.authority = Authority(self.issued, client_secrets)
-        gate = Gate(self.issued, frozenset(tokens), require_audience)
+        auth = BearerAuth(self.issued, frozenset(tokens), require_audience)
         world = World(scenario, clock)
         routes = [
-            *CloudPartner(world, gate).routes(),
-            *PartnerCenter(world, gate, page_size, quirks).routes(),
-            *ProductIngestion(world, gate, page_size).routes(),
+            *CloudPartner(world, auth).routes(),
+            *PartnerCenter(world, auth, page_size, quirks).routes(),
+            *ProductIngestion(world, auth, page_size).routes(),
             *self.authority.routes(),
         ]
         handlers = {ApiError: answer_error, HTTPException: answer_http_error}

@@ -77,9 +77,9 @@ class World:
         for plan in self.scenario.plans:
             self._plans.setdefault(plan.publisher, {})[plan.offer] = plan
 
-    def knows(self, publisher: str) -> bool:
-        """True for a publisher with or without offers, also for a forbidden one."""
-        return publisher in self.scenario.publishers or publisher in self._plans
+    def publishers(self) -> list[str]:
+        """All publishers, also the forbidden ones."""
+        return list(dict.fromkeys([*self.scenario.publishers, *self._plans]))
 
     def offer(self, publisher: str, offer: str) -> OfferState | None:
         """One offer as it stands now."""

@@ -11,7 +11,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ClientSecretCredential
 
 from exporter.simulator import Scenario, Simulator
-from exporter.simulator.server import listen
+from exporter.simulator.server import serve_in_thread
 from tests.certificates import Authority
 
 from .conftest import EPOCH, Client, Start
@@ -86,7 +86,7 @@ def test_azure_identity_logs_in_over_tls(tmp_path: Path) -> None:
     authority = Authority(tmp_path, "authority")
     certificate, key = authority.issue("server")
     simulator = Simulator(Scenario(publishers=("acme",)), require_audience=True, client_secrets=["right"])
-    with listen(simulator.app, tls_cert=certificate, tls_key=key).in_thread() as server:
+    with serve_in_thread(simulator.app, tls_cert=certificate, tls_key=key) as server:
         options: dict[str, Any] = {
             "authority": server.url,
             "disable_instance_discovery": True,
