@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -58,7 +58,6 @@ class Upstream:
 
     rng: random.Random
     truths: list[Truth]
-    now: Callable[[], float]
     told: dict[str, OfferStatus] = field(default_factory=dict)
     sick: dict[str, float] = field(default_factory=dict)
 
@@ -88,9 +87,6 @@ class Client:
     source: str
     rng: random.Random
     base_url: str = "https://api.example"
-
-    def clock(self) -> float:
-        return self.upstream.now()
 
     def get(self, operation: str, path: str, *, params: Mapping[str, str], deadline: Deadline) -> bytes:
         deadline.check()

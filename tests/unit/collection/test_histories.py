@@ -70,7 +70,7 @@ def test_what_is_shown_is_the_last_thing_truly_told(number: int, world: World) -
         Truth(f"o{position}", frozenset(listed), frozenset(served))
         for position, (listed, served) in enumerate(TRUTHS, start=1)
     ]
-    upstream = Upstream(random.Random(seed), truths, world.clock)
+    upstream = Upstream(random.Random(seed), truths)
     world.real_sources(upstream.client)
     world.all_sources(api=ApiSettings(max_concurrency=1))
     oracle, by_id = Oracle(), {one.offer_id: one for one in truths}
