@@ -116,6 +116,7 @@ def test_what_is_not_there_any_more_may_have_been_made_anew(world: World) -> Non
     put_world(world.dialect, world.canned, Spec("gateway"))
     told = replace(world.listed(), product_id="00000000-0000-0000-0000-000000000000", source=world.kind.name)
     assert world.fetch(told=told).product_id == guid_of("gateway")
+    assert f"{world.dialect.listing}?{world.dialect.search('gateway')}" in world.canned.paths()
 
 
 def test_what_only_resembles_the_wanted_one_is_not_found(world: World) -> None:
