@@ -19,7 +19,7 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 # The tests run what is installed, in processes that start others and mostly wait for them; those that are marked `alone`
 # measure times, which others at work would spoil, and so would the tracer that measures the coverage.
 PYTEST := PYTHONSAFEPATH=1 $(BIN)/pytest
-WORKERS := 6
+WORKERS := 4
 # More arguments for the command of a target: make demo ARGS=--log.level=debug
 ARGS ?=
 
