@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urljoin, urlsplit
 
-from pydantic import AliasChoices, Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from exporter.domain.errors import DecodeError, NotFoundError
 from exporter.sources.deadline import Deadline
@@ -25,7 +25,9 @@ class Page(WireModel, Generic[Entry]):
     """One page of a list, or a bare list; the link to the next page has been seen under three names."""
 
     value: Entries[Entry]
-    link: Any = Field(None, validation_alias=AliasChoices("nextlink", "@nextlink", "@odata.nextlink"))
+    next_link: Any = None
+    at_next_link: Any = Field(default=None, alias="@nextlink")
+    odata_next_link: Any = Field(default=None, alias="@odata.nextlink")
 
     @model_validator(mode="before")
     @classmethod
@@ -35,7 +37,8 @@ class Page(WireModel, Generic[Entry]):
     @property
     def following(self) -> str:
         """The link to the next page, empty on the last one."""
-        return self.link if isinstance(self.link, str) else ""
+        links = (self.next_link, self.at_next_link, self.odata_next_link)
+        return next((link for link in links if isinstance(link, str) and link), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,12 @@ def test_follows_links_of_all_names_and_shapes(lists: Lists, key: str, shape: st
     assert lists.canned.paths() == [PATH, f"{PATH}?$skipToken=a/b&c"]
 
 
+@pytest.mark.parametrize("empty", ["", {}])
+def test_a_link_that_says_nothing_hides_none_of_another_name(lists: Lists, empty: Any) -> None:
+    lists.canned.put(f"{PATH}?page=2", {"value": [{"name": "two"}]})
+    assert lists.read({"value": [{"name": "one"}], "nextLink": empty, "@nextLink": "?page=2"}) == ["one", "two"]
+
+
 def test_keeps_the_parameters_that_a_link_does_not_repeat(lists: Lists) -> None:
     first = {"value": [], "@nextLink": f"{PATH}?continuationToken=2"}
     assert lists.read(first, [], **{"$version": "2022-07-01"}) == []
