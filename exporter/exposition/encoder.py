@@ -264,7 +264,7 @@ class _Numbers(dict[float, str]):
 
     def __missing__(self, number: float) -> str:
         # The library knows how Go writes numbers, and has no types for it.
-        self[number] = str(floatToGoString(number))  # type: ignore[no-untyped-call]
+        self[number] = str(floatToGoString(number))  # type: ignore[no-untyped-call]  # the library has no types here
         return self[number]
 
 

@@ -61,7 +61,7 @@ class Telemetry:
 
     def __init__(self, sources: Iterable[str] = ()) -> None:
         # Without this every counter has a second series that tells nothing here; design.md forbids them.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here
         self.registry = CollectorRegistry(auto_describe=False)
         self.documented: list[Documented] = []
         by_source = tuple(sources)

@@ -56,7 +56,7 @@ class LimitedProtocol(H11Protocol):
         self._since = 0.0
         self._clock: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
         """Start the clock; where there is one connection too many, end another."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(WRITE_BUFFER)

@@ -205,6 +205,6 @@ def test_with_two_prometheus_servers(watched: Exporter, prometheus: StartPrometh
     scraped: Counter[str] = Counter()
     for part in ("0", "1"):
         server = prometheus(documented(watched, part=part))
-        wait_until(lambda: server.api("targets")["droppedTargets"], "discovered")  # noqa: B023
+        wait_until(lambda: server.api("targets")["droppedTargets"], "discovered")  # noqa: B023 - it is called within the same turn
         scraped.update(one["labels"]["instance"] for one in server.api("targets")["activeTargets"])
     assert scraped == dict.fromkeys((*(f"contoso/{name}" for name in NAMES), "fabrikam/only"), 1)

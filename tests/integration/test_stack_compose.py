@@ -30,7 +30,7 @@ def mounts(service: str) -> Iterator[tuple[str, str]]:
     """Each folder or file of the project that a service mounts, and where."""
     for volume in SERVICES[service].get("volumes", ()):
         if volume.startswith((".", "$")):
-            source, target, mode = re.fullmatch(r"(\$\{[^}]*\}|[^:]*):([^:]*):(\w+)", volume).groups()  # type: ignore[union-attr]
+            source, target, mode = re.fullmatch(r"(\$\{[^}]*\}|[^:]*):([^:]*):(\w+)", volume).groups()  # type: ignore[union-attr]  # no match fails the test
             assert mode == "ro"
             yield source, target
 
@@ -129,7 +129,7 @@ def test_the_past_is_brought_into_the_data_of_the_prometheus_that_runs() -> None
     assert data == options("prometheus")["storage.tsdb.path"]
     assert f"history:{history}:ro" in SERVICES["past"]["volumes"]
     assert SERVICES["past"]["image"] == SERVICES["prometheus"]["image"]
-    name, port = re.fullmatch(r"http://(\w+):(\d+)", url).groups()  # type: ignore[union-attr]
+    name, port = re.fullmatch(r"http://(\w+):(\d+)", url).groups()  # type: ignore[union-attr]  # no match fails the test
     assert f"127.0.0.1:{port}:{port}" in SERVICES[name]["ports"]
     assert in_container("past", SERVICES["past"]["entrypoint"][1]).is_file()
 
@@ -201,7 +201,7 @@ def test_grafana_finds_data_sources_dashboards_and_home() -> None:
     assert [one["isDefault"] for one in sources if one["type"] == "prometheus"] == [True]
     for one in sources:
         url = environ[one["url"].removeprefix("$")]
-        name, port = re.fullmatch(r"http://(\w+):(\d+)", url).groups()  # type: ignore[union-attr]
+        name, port = re.fullmatch(r"http://(\w+):(\d+)", url).groups()  # type: ignore[union-attr]  # no match fails the test
         assert f"127.0.0.1:{port}:{port}" in SERVICES[name]["ports"]
     (provider,) = yaml.safe_load((provisioning / "dashboards/dashboards.yaml").read_text("utf-8"))["providers"]
     folder = in_container("grafana", environ[provider["options"]["path"].removeprefix("$")])

@@ -114,7 +114,7 @@ def test_runs_without_writable_code(keep: Keep, demo: list[str | Path]) -> None:
 
 def parsed(text: str) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser(strict=False, comment_prefixes="#", delimiters="=")
-    parser.optionxform = str  # type: ignore[assignment]
+    parser.optionxform = str  # type: ignore[assignment]  # as its documentation says
     parser.read_string(re.sub(r"\\\n\s*", "", text))
     return parser
 

@@ -65,9 +65,9 @@ class Entry:
             return Step(name, name, StepStatus.NOT_STARTED)
         times = {"started": begun, "completed": ended if ended <= now else None} if is_told else {}
         if ended > now:
-            return Step(name, name, BUSY_AT.get(name, StepStatus.IN_PROGRESS), **times)  # type: ignore[arg-type]
+            return Step(name, name, BUSY_AT.get(name, StepStatus.IN_PROGRESS), **times)  # type: ignore[arg-type]  # times are the two optional ones
         is_last = ended == self.instants[-1]
-        return Step(name, name, AT_END[self.outcome] if is_last else StepStatus.COMPLETE, **times)  # type: ignore[arg-type]
+        return Step(name, name, AT_END[self.outcome] if is_last else StepStatus.COMPLETE, **times)  # type: ignore[arg-type]  # times are the two optional ones
 
     def durations(self) -> Iterator[tuple[str, float, float]]:
         """The steps of Microsoft that were completed: the id, begin and end."""

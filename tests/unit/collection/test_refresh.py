@@ -305,7 +305,7 @@ def test_offers_at_rest_are_asked_for_seldom(
     entry = world.cloud.offer("a", LIVE, changed=5.0)
     world.cloud.lists = {"contoso": (entry,)}
     world.refresh()
-    world.cloud.lists = {"contoso": (replace(entry, **change),)}  # type: ignore[arg-type]
+    world.cloud.lists = {"contoso": (replace(entry, **change),)}  # type: ignore[arg-type]  # the changes are parameters
     assert world.refresh(seconds).up
     assert (len(world.cloud.asked), world.of("a").last_success) == (asked, world.clock.now)
 

@@ -90,7 +90,7 @@ class TestWhoTells:
     def test_the_product_is_known_by_whichever_list_told_it_last(self, world: World) -> None:
         """The Cloud Partner API tells no GUIDs, and the page of an offer leads to its product."""
         for center in ({"a": RUNNING}, DOWN):
-            assert world.see(cloud={"a": RUNNING}, center=center)["a"] == "cloud running"  # type: ignore[arg-type]
+            assert world.see(cloud={"a": RUNNING}, center=center)["a"] == "cloud running"  # type: ignore[arg-type]  # the story is a parameter
             listed = world.of("a").listed
             assert listed is not None
             assert listed.product_id == "guid-of-a"

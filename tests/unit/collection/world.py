@@ -38,7 +38,7 @@ class FakeSource(Source):
     """
 
     name: str  # type: ignore[misc]  # here each instance is a source of its own
-    is_account: bool = False  # type: ignore[misc]
+    is_account: bool = False  # type: ignore[misc]  # a variable of the class in the real one
     offers: Offers = field(default_factory=dict)
     hidden: Offers = field(default_factory=dict)
     lists: dict[str, tuple[Offer, ...] | Exception] = field(default_factory=dict)
@@ -157,7 +157,7 @@ class World:
     def real_sources(self, client: Callable[[str], Any]) -> None:
         """Ask by the sources of the package, each by the client that is made for its name."""
         odd = {one.name: UnknownValues(self.telemetry, one.name, self.clock) for one in SOURCES}
-        known = {one.name: one(client(one.name), odd[one.name], one.settings()) for one in SOURCES}  # type: ignore[call-arg]
+        known = {one.name: one(client(one.name), odd[one.name], one.settings()) for one in SOURCES}  # type: ignore[call-arg]  # each kind has defaults for its own
         self.connections.sources = {"default": known}
 
     def refresh(self, later: float = 60) -> PublisherRecord:

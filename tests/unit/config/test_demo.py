@@ -21,9 +21,9 @@ def test_the_demo_asks_the_simulator_and_nobody_else() -> None:
     """Whatever the user has set: no credential of theirs leaves the process."""
     mine = Settings(
         publishers=(PublisherSettings(id="mine"),),
-        api=ApiSettings(base_url="https://api.example.com", max_concurrency=2, ca_file="/ca.pem"),  # type: ignore[arg-type]
+        api=ApiSettings(base_url="https://api.example.com", max_concurrency=2, ca_file="/ca.pem"),  # type: ignore[arg-type]  # texts, as they are given
         auth=AuthSettings(token=SecretStr("sesame")),
-        collection=CollectionSettings(stale_after="2h"),  # type: ignore[arg-type]
+        collection=CollectionSettings(stale_after="2h"),  # type: ignore[arg-type]  # texts, as they are given
         web=WebSettings(listen_address=(":1",)),
         log=LogSettings(level="debug"),
     )

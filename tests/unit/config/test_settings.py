@@ -88,7 +88,7 @@ def test_plain_http_for_who_insists(path: Path) -> None:
     url = "http://proxy.example.com"
     sections = {"api": {"allow_insecure": True}, "product_ingestion": {"base_url": url}, "auth": {"authority": url}}
     settings = read(path, sections)
-    assert (settings.auth.authority, settings.product_ingestion.base_url) == (url, url)  # type: ignore[attr-defined]
+    assert (settings.auth.authority, settings.product_ingestion.base_url) == (url, url)  # type: ignore[attr-defined]  # sections come with the sources
 
 
 @pytest.mark.parametrize(

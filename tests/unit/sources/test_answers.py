@@ -80,7 +80,7 @@ def test_answer(file: str, player: Player, tmp_path: Path, capfdbinary: pytest.C
         "auth": {"token": "any-token"},
         "log": {"level": "error"},
     }
-    settings.setdefault(SECTIONS[player.folder], {})["base_url"] = player.url  # type: ignore[index]
+    settings.setdefault(SECTIONS[player.folder], {})["base_url"] = player.url  # type: ignore[index]  # a dictionary of any depth
     path = tmp_path / "exporter.yaml"
     path.write_text(json.dumps(settings), encoding="utf-8")
     code = main(["--once", f"--config.file={path}"])

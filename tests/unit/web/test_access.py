@@ -161,5 +161,5 @@ def serve(one: AccessMiddleware, target: str, *names: bytes) -> tuple[int, dict[
         "client": None,
         "query_string": b"",
     }
-    asyncio.run(one(scope, None, send))  # type: ignore[arg-type]
+    asyncio.run(one(scope, None, send))  # type: ignore[arg-type]  # nothing is received
     return sent[0]["status"], dict(sent[0]["headers"])
