@@ -7,10 +7,12 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jsonschema
 import pytest
+
+if TYPE_CHECKING:
+    import jsonschema  # at run time only where it is used: it takes more than a second, in every process that collects tests
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
@@ -30,6 +32,8 @@ def dashboard(request: pytest.FixtureRequest) -> Json:
 
 @pytest.fixture(scope="module")
 def schema(tools_data: Data) -> jsonschema.Draft7Validator:
+    import jsonschema
+
     content = json.loads(tools_data("grafana/dashboard.schema.json").read_text("utf-8"))
     content["properties"]["annotations"]["properties"]["list"]["items"]["properties"] |= OF_PROMETHEUS
     return jsonschema.Draft7Validator(content)
@@ -64,7 +68,9 @@ def known(tools_data: Data, name: str) -> set[str]:
 
 
 def complaint(schema: jsonschema.Draft7Validator, dashboard: Json) -> str:
-    error = jsonschema.exceptions.best_match(schema.iter_errors(dashboard))
+    from jsonschema.exceptions import best_match
+
+    error = best_match(schema.iter_errors(dashboard))
     return f"{list(error.absolute_path)}: {error.message}" if error else ""
 
 

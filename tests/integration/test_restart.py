@@ -86,6 +86,7 @@ def kill_in_a_write(watched: Process, state: Path, after: float) -> None:
     """Kill -9 a moment after the new file appears; it is there for as long as it is being written."""
     fresh = state.with_name("state.json.new")
     fresh.unlink(missing_ok=True)
+    watched.wait_for_text("event=starting")
     end = time.monotonic() + 20
     while not fresh.exists():
         assert watched.exit_code is None, watched.log

@@ -167,7 +167,7 @@ def test_a_stack_that_is_told_to_end_again_and_again_leaves_nothing_behind(stack
 
 
 def test_a_stack_that_ends_while_it_writes_the_past_leaves_nothing_behind(start: Callable[[float], Stack]) -> None:
-    stack = start(3)
+    stack = start(PAST)
     wait_until(lambda: list(stack.folder.glob("*/past.log")), "the past", TIMEOUT)
     time.sleep(1)
     assert stack.terminate(TIMEOUT) == 0

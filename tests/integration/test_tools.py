@@ -7,11 +7,12 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jsonschema
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import jsonschema
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITOR = """
@@ -48,6 +49,8 @@ def dashboard(**option: str) -> dict[str, Any]:
 
 @pytest.fixture
 def validator(tools_data: Callable[[str], Path]) -> jsonschema.Draft7Validator:
+    import jsonschema
+
     schema = json.loads(tools_data("grafana/dashboard.schema.json").read_text("utf-8"))
     return jsonschema.Draft7Validator(schema)
 

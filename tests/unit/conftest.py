@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -32,3 +34,14 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(ENV_PREFIX):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """Without the tracer of the coverage, which doubles the time; the mark `no_cover` does not reach all of it under xdist."""
+    own, of_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    yield
+    sys.settrace(own)
+    threading.settrace(of_threads)

@@ -60,7 +60,7 @@ class Oracle:
         return ""
 
 
-@pytest.mark.no_cover  # the tracer would double the time
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("number", range(HISTORIES))
 def test_what_is_shown_is_the_last_thing_truly_told(number: int, world: World) -> None:
     seed = SEED + number

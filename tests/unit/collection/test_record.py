@@ -124,7 +124,7 @@ class Watch:
                     yield "cloud_partner", name, Duration(round(last), round(last - first), is_told=False)
 
 
-@pytest.mark.no_cover  # the tracer would double the time
+@pytest.mark.usefixtures("untraced")
 def test_what_is_on_record_is_what_the_diaries_tell(world: World, tmp_path: Path) -> None:
     """To within one refresh; with a restart, an outage of three days, and an offer that moves to a source that tells times."""
     rng, end = random.Random(17), NOW + 365 * DAY
