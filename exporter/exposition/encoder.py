@@ -155,7 +155,7 @@ def render(snapshot: Snapshot, now: float, stale_after: float, *, message_text: 
             yield batch.encode()
 
 
-def encode_offer(record: OfferRecord, now: float, *, openmetrics: bool, message_text: bool = True) -> bytes:
+def encode_offer(record: OfferRecord, now: float, *, openmetrics: bool, message_text: bool) -> bytes:
     """Render one offer on its own, without health and without families that have no sample."""
     rows = _rows(Snapshot((PublisherRecord(record.publisher_id, None, (record,)),)), now, math.inf)
     shown = []

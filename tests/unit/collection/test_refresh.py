@@ -83,6 +83,7 @@ def test_a_failed_list_deletes_nothing_and_marks_all(world: World, error: Except
     publisher = world.record
     assert publisher.failure is not None
     assert publisher.offers == tuple(replace(one, failure=publisher.failure) for one in before.offers)
+    assert publisher.left_out == 0
     assert (publisher.listed, world.counted()) == (2, {publisher.failure.reason: 1})
 
 

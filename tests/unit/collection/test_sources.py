@@ -208,7 +208,8 @@ class TestNotAvailableHere:
                 assert world.see(center=error) == {"a": "cloud running", "center": f"away, {error.reason}"}
         assert (world.counted(), world.record.missing) == ({}, ())
         told = [one for one in logs if one["event"] == "source not available here, which is no failure"]
-        assert [(one["source"], one["error"]) for one in told] == [("partner_center", str(error))]
+        about = {"publisher_id": "contoso", "source": "partner_center", "reason": error.reason, "error": str(error)}
+        assert [about.items() <= one.items() and "publishers[].sources" in one["remedy"] for one in told] == [True]
 
     def test_not_while_it_fails_otherwise(self, world: World) -> None:
         """An outage is none of a source that was never there, and one of a source that has never refused."""

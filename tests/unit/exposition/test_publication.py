@@ -108,6 +108,7 @@ def test_a_probe_shows_one_offer_however_old_and_no_health(shown: Shown, *, open
         "probe_duration_seconds",
     ]
     assert STATUS in text
+    assert {line[: line.index("_")] for line in text.splitlines() if line[0] != "#"} == {"azure", "probe"}
     assert "\nprobe_success 1.0\n" in text
     failed = OfferRecord("contoso", "vm", failure=failure())
     assert shown.publication.probe(failed, 1.5, openmetrics=openmetrics).decode() == (

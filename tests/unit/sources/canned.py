@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from exporter.config.settings import ApiSettings
 from exporter.domain.offers import Offer
+from exporter.domain.texts import text
 from exporter.sources.auth.tokens import TokenSource
 from exporter.sources.base import Answer as Told
 from exporter.sources.base import OfferQuery, Source
@@ -169,6 +170,18 @@ class Tokens:
         return (f"token-{len(self.dropped) + 1}",)
 
 
+class Noting(UnknownValues):
+    """Keeps what was odd, as text."""
+
+    def __init__(self, telemetry: Telemetry, source: str, clock: Clock) -> None:
+        super().__init__(telemetry, source, clock)
+        self.noted: list[tuple[str, str]] = []
+
+    def note(self, field: str, raw: Any, **where: str) -> None:
+        self.noted.append((field, text(raw)))
+        super().note(field, raw, **where)
+
+
 class Bench:
     """A source over a canned API, with a clock and counters; `options` are those of its section, `api` those of all."""
 
@@ -201,7 +214,7 @@ class Bench:
             telemetry=self.telemetry,
             operations=kind.operations,
         )
-        self.values = UnknownValues(self.telemetry, kind.name, self.clock)
+        self.values = Noting(self.telemetry, kind.name, self.clock)
         self.source = kind(self.client, self.values, kind.settings(**options or {}))
 
     def deadline(self, seconds: float = 60) -> Deadline:
@@ -237,6 +250,12 @@ class Bench:
 
     def odd(self) -> dict[str, float]:
         """The fields whose values could not be used, each with its count."""
-        name = f"{PREFIX}unknown_values_total"
-        samples = [one for family in self.telemetry.registry.collect() for one in family.samples if one.name == name]
-        return {one.labels["field"]: one.value for one in samples if one.value}
+        return self._by_label("unknown_values_total", "field")
+
+    def operations(self) -> dict[str, float]:
+        """The operations that were asked for, each with its count."""
+        return self._by_label("api_requests_total", "operation")
+
+    def _by_label(self, name: str, label: str) -> dict[str, float]:
+        samples = [one for family in self.telemetry.registry.collect() for one in family.samples]
+        return {one.labels[label]: one.value for one in samples if one.name == PREFIX + name and one.value}

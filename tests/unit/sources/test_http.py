@@ -49,8 +49,13 @@ def durations(bench: Bench) -> float:
 
 def test_request(server: Canned) -> None:
     """The base URL may have a path of its own."""
-    server.statuses(200, body=[1])
     bench = Bench(server, url=server.url + "/gateway")
+
+    def slow(handler: Handler) -> None:
+        bench.clock.now += 2
+        Answer([1])(handler)
+
+    server.put("*", slow)
     assert bench.get("/api/publishers/a%2Fb%20c/offers") == b"[1]"
     assert server.paths() == ["/gateway/api/publishers/a%2Fb%20c/offers?api-version=2017-10-31"]
     headers = server.asked[0].headers
@@ -58,6 +63,7 @@ def test_request(server: Canned) -> None:
     assert headers["Content-Type"] == headers["Accept"] == "application/json"
     assert headers["User-Agent"].startswith("azure-marketplace-exporter/")
     assert (bench.requests("200"), durations(bench)) == (1, 1)
+    assert bench.counted("api_request_duration_seconds_sum", operation="list_offers") == 2
 
 
 def test_netrc_does_not_replace_the_token(server: Canned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,11 +101,11 @@ class TestStatus:
         state, substate, update = told
         offer = api.tell(submission(state=state, substate=substate, pendingUpdateInfo={"status": update}))
         assert (offer.status, offer.live) == (status, is_live)
-        assert api.odd() == ({"offer_status": 1} if status == "unknown" else {})
+        assert api.values.noted == ([("offer_status", substate or state)] if status == "unknown" else [])
 
     def test_an_unknown_update_is_counted_and_changes_nothing(self, api: Api) -> None:
         assert api.tell(RUNNING | pending("Paused")).status is OfferStatus.RUNNING
-        assert api.odd() == {"offer_status": 1}
+        assert api.values.noted == [("offer_status", "pending update Paused")]
 
     @pytest.mark.parametrize("submissions", [[], [DRAFT, DRAFT]])
     def test_nothing_but_drafts_was_never_published(self, api: Api, submissions: list[dict[str, Any]]) -> None:
@@ -125,7 +125,8 @@ class TestStatus:
     def test_the_newest_by_release_number_then_by_id_counts_in_any_order(self, api: Api) -> None:
         newest = submission(10, state="InProgress", substate="Failed")
         without = ({**live(9), "releaseNumber": None}, {**newest, "releaseNumber": None})
-        for old, new in ((live(9), newest), without):
+        renumbered = (live(9) | {"id": "1152921500000000099"}, newest)
+        for old, new in ((live(9), newest), without, renumbered):
             assert api.tell(new, old).status is api.tell(old, new).status is OfferStatus.FAILED
         assert api.tell(*without).version is None
 
