@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import random
-import re
 import shutil
 import statistics
 import tempfile
@@ -28,7 +26,8 @@ from exporter.collection.state import StateFile
 from exporter.domain.offers import Offer, OfferStatus
 from tests.benchmarks.measure import percentile, process_cpu, process_rss, table
 from tests.benchmarks.playback import playback
-from tests.benchmarks.processes import exporter, get, wait_until_ready
+from tests.benchmarks.processes import PATIENCE, connected, exporter, get
+from tests.integration.processes import Exporter
 
 DAY = 86400
 REFRESHES = 3
@@ -57,8 +56,8 @@ def forecast_cost(offers: int = 10_000) -> str:
 
 
 def _first_state(api: str, path: Path) -> None:
-    with exporter(api, "1h", state=path) as (_, port):
-        wait_until_ready(port)
+    with exporter(api, "1h", state=path) as one:
+        one.wait_until_ready(PATIENCE)
         while not path.exists():
             time.sleep(0.1)
 
@@ -105,26 +104,22 @@ def _duration(rng: random.Random, day: int) -> Duration:
 
 
 def _measured(api: str, state: Path) -> tuple[float, float, float, float]:
-    with exporter(api, "1s", state=state) as (pid, port):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        while _refreshes(connection) < 1:
+    with exporter(api, "1s", state=state) as one:
+        connection = connected(one)
+        while _refreshes(one) < 1:
             time.sleep(0.5)
-        used, peak, times = process_cpu(pid), process_rss(pid), []
-        while _refreshes(connection) < 1 + REFRESHES:
+        used, peak, times = process_cpu(one.pid), process_rss(one.pid), []
+        while _refreshes(one) < 1 + REFRESHES:
             for _ in range(20):
                 started = time.perf_counter()
                 get(connection, "/metrics", GZIP)
                 times.append(time.perf_counter() - started)
-                peak = max(peak, process_rss(pid))
+                peak = max(peak, process_rss(one.pid))
                 time.sleep(0.05)
-        cpu = (process_cpu(pid) - used) / REFRESHES
+        cpu = (process_cpu(one.pid) - used) / REFRESHES
         connection.close()
         return cpu, peak, statistics.median(times), percentile(times, 0.99)
 
 
-def _refreshes(connection: http.client.HTTPConnection) -> float:
-    found = re.search(
-        rb"^azure_marketplace_exporter_refreshes_total (\S+)", get(connection, "/metrics")[1], re.MULTILINE
-    )
-    assert found is not None
-    return float(found[1])
+def _refreshes(one: Exporter) -> float:
+    return one.samples()["azure_marketplace_exporter_refreshes_total"]

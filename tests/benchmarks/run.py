@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
+import http
 import os
 import platform
 import statistics
@@ -29,7 +29,7 @@ from tests.benchmarks.forecast import forecast
 from tests.benchmarks.forecast_cost import forecast_cost
 from tests.benchmarks.measure import alternate, percentile, process_cpu, process_rss, table
 from tests.benchmarks.playback import playback
-from tests.benchmarks.processes import BIN, exporter, get, simulator, wait_until_ready
+from tests.benchmarks.processes import BIN, PATIENCE, connected, exporter, get, simulator
 from tests.benchmarks.sample import NOW, STALE, Reference, snapshot
 from tests.benchmarks.shards import shards
 
@@ -113,37 +113,37 @@ def latency() -> str:
 
 
 def _scrapes(api: str, interval: str, *, pace: int, state: Path, count: int = 600) -> tuple[list[float], float]:
-    with exporter(api, interval, pace=pace, state=state) as (pid, port):
-        wait_until_ready(port)
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    with exporter(api, interval, pace=pace, state=state) as one:
+        one.wait_until_ready(PATIENCE)
+        connection = connected(one)
         assert len(get(connection, "/metrics")[1]) > 1_000_000, "there are no offers to measure"
         times = []
-        used = process_cpu(pid)
+        used = process_cpu(one.pid)
         for _ in range(count):
             started = time.perf_counter()
             get(connection, "/metrics", GZIP)
             times.append(time.perf_counter() - started)
             time.sleep(0.01)
         connection.close()
-        return times, (process_cpu(pid) - used) / count
+        return times, (process_cpu(one.pid) - used) / count
 
 
 def memory() -> str:
     """Resident memory of a real process after refreshes and scrapes."""
     rows = []
     for offers in (50, 1000, 10_000):
-        with simulator(offers) as api, exporter(api, "20s" if offers > 1000 else "2s") as (pid, port):
-            wait_until_ready(port)
-            peak = process_rss(pid)
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        with simulator(offers) as api, exporter(api, "20s" if offers > 1000 else "2s") as one:
+            one.wait_until_ready(PATIENCE)
+            peak = process_rss(one.pid)
+            connection = connected(one)
             until = time.monotonic() + (100 if offers > 1000 else 10)
             while time.monotonic() < until:  # several refreshes, the peak between two of them included
                 get(connection, "/metrics", GZIP)
-                peak = max(peak, process_rss(pid))
+                peak = max(peak, process_rss(one.pid))
                 time.sleep(0.1)
             size = len(get(connection, "/metrics")[1])
             assert size > offers * 1000, "there are no offers to measure"
-            rows.append((f"{offers:,}", f"{size / 2**20:.1f}", f"{max(peak, process_rss(pid)):.0f}"))
+            rows.append((f"{offers:,}", f"{size / 2**20:.1f}", f"{max(peak, process_rss(one.pid)):.0f}"))
             connection.close()
     return "## Memory\n\n" + table(("offers", "exposition, MiB", "RSS, MiB"), rows)
 
@@ -157,8 +157,8 @@ def startup() -> str:
         subprocess.run(imports, check=True)
         bare.append(time.perf_counter() - started)
         started = time.perf_counter()
-        with exporter("http://127.0.0.1:9") as (_, port):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        with exporter("http://127.0.0.1:9") as one:
+            connection = connected(one)
             assert get(connection, "/-/healthy")[0] == http.HTTPStatus.OK
             real.append(time.perf_counter() - started)
             connection.close()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -43,17 +42,3 @@ async def answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
     start, *parts = messages
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
     return Answer(start["status"], b"".join(part.get("body", b"") for part in parts), headers)
-
-
-def name_of(item: Any) -> str:
-    """The id of an offer in a list of any of the three APIs."""
-    externals = [entry["value"] for entry in item.get("externalIDs", [])] + [item.get("identity", {}).get("externalId")]
-    return next((name for name in externals if name), str(item["id"]))
-
-
-def with_items(answer: Answer, change: Callable[[list[Any]], list[Any]]) -> Answer:
-    """Change the items of a list in `value`; an answer without one stays as it is."""
-    body = json.loads(answer.body)
-    if "value" not in body:
-        return answer
-    return replace(answer, body=json.dumps(body | {"value": change(body["value"])}).encode())

@@ -48,7 +48,7 @@ class Control:
         )
 
     async def put_offer(self, request: Request) -> Response:
-        """Serve the body as the offer's status answer; its key `list` has fields of the list entry, or null for none."""
+        """Serve the body as the offer's status answer; its key `list` has fields of the list entry."""
         body = json.loads(await request.body())
         entry = body.pop("list", {})
         self.written.put(*names(request), body, entry)

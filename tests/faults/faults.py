@@ -15,25 +15,21 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["status", "respond", "hold", "drop", "reset", "trickle", "slow"]
+    kind: Literal["status", "respond", "hold", "drop", "trickle", "slow"]
     path: str = "*"
-    publisher: str | None = None
-    offer: str | None = None
     operation: str | None = None
     times: int | None = Field(default=None, ge=1)
 
     status: int | None = Field(default=None, ge=200, le=599)
-    retry_after: int | str | None = None
+    retry_after: int | None = None
     body: Any = None
     seconds: float = 0.0
-    size: int = 1
 
     _hits: int = PrivateAttr(0)
 
     def hits(self, operation: Operation) -> bool:
         """Whether it happens to this request, which is counted."""
-        wanted = {"publisher": self.publisher, "offer": self.offer, "name": self.operation}
-        fits = all(value in {None, getattr(operation, name)} for name, value in wanted.items())
+        fits = self.operation in {None, operation.name}
         if self._hits == self.times or not fits or not fnmatchcase(operation.path, self.path):
             return False
         self._hits += 1

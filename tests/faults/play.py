@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from dataclasses import dataclass, replace
-from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -26,7 +23,6 @@ class Play:
     receive: Receive
     send: Send
     transport: asyncio.Transport
-    now: float
 
     async def run(self) -> None:
         await getattr(self, f"_{self.fault.kind}")()
@@ -36,16 +32,9 @@ class Play:
         status = self.fault.status or HTTPStatus.SERVICE_UNAVAILABLE
         code = HTTPStatus(status).phrase.replace(" ", "")
         body = self.fault.body or {"error": {"code": code, "message": "Simulated."}}
+        later = {} if self.fault.retry_after is None else {"retry-after": str(self.fault.retry_after)}
         answer = as_json(body, status)
-        await replace(answer, headers=answer.headers | self._retry_after()).send(self.send)
-
-    def _retry_after(self) -> dict[str, str]:
-        """`date:30` is an HTTP date in 30 seconds; everything else stands as it is, however absurd."""
-        if self.fault.retry_after is None:
-            return {}
-        said = str(self.fault.retry_after)
-        kind, _, seconds = said.partition(":")
-        return {"retry-after": formatdate(self.now + float(seconds), usegmt=True) if kind == "date" else said}
+        await replace(answer, headers=answer.headers | later).send(self.send)
 
     async def _respond(self) -> None:
         """An answer of the test's own."""
@@ -60,16 +49,6 @@ class Play:
         self.transport.close()
         await self._disconnect()
 
-    async def _reset(self) -> None:
-        """A TCP reset after `size` bytes of the body."""
-        answer = await self._true_answer()
-        await answer.start(self.send)
-        await self._part(answer.body[: self.fault.size])
-        sock = self.transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
-        await self._disconnect()
-
     async def _slow(self) -> None:
         """The true answer after `seconds`; it is made before, for waiting uses up the request's body."""
         answer = await self._true_answer()
@@ -77,17 +56,14 @@ class Play:
             await answer.send(self.send)
 
     async def _trickle(self) -> None:
-        """The true answer, `size` bytes every `seconds`."""
-        answer, size = await self._true_answer(), self.fault.size
+        """The true answer, a byte every `seconds`; a body without end is cut by its length."""
+        answer = await self._true_answer()
         await answer.start(self.send)
-        for begin in range(0, len(answer.body), size):
-            if begin and await self._is_gone(self.fault.seconds):
+        for byte in answer.body:
+            await self.send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
+            if await self._is_gone(self.fault.seconds):
                 return
-            await self._part(answer.body[begin : begin + size])
-        await self._part(b"", more=False)
-
-    async def _part(self, body: bytes, *, more: bool = True) -> None:
-        await self.send({"type": "http.response.body", "body": body, "more_body": more})
+        await self.send({"type": "http.response.body"})
 
     async def _true_answer(self) -> Answer:
         return await answer_of(self.app, self.scope, self.receive)

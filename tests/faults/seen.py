@@ -17,14 +17,11 @@ class RequestsSeen:
 
     in_flight: int = 0
     operations: Counter[str] = field(default_factory=Counter)
-    offers: Counter[str] = field(default_factory=Counter)
     log: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def begin(self, operation: Operation, query: str, at: float) -> None:
         self.in_flight += 1
         self.operations[operation.name] += 1
-        if operation.offer:
-            self.offers[f"{operation.publisher}/{operation.offer}"] += 1
         self.log.append({"operation": operation.name, "path": operation.path, "query": query, "at": at})
 
     def end(self) -> None:
@@ -32,7 +29,7 @@ class RequestsSeen:
 
     def reset(self) -> None:
         """Forget all but the requests that are in flight."""
-        for seen in (self.operations, self.offers, self.log):
+        for seen in (self.operations, self.log):
             seen.clear()
 
     def as_json(self) -> dict[str, Any]:
@@ -40,5 +37,4 @@ class RequestsSeen:
             "total": self.operations.total(),
             "in_flight": self.in_flight,
             "by_operation": dict(self.operations),
-            "by_offer": dict(self.offers),
         }

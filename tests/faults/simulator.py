@@ -30,7 +30,6 @@ class FaultySimulator:
 
     def __init__(self, scenario: Scenario, *, clock: Clock = time.time, **options: Any) -> None:
         simulator = Simulator(scenario, clock=clock, **options)
-        self.issued = simulator.issued
         self.seen = RequestsSeen()
         self.faults: list[Fault] = []
         self._clock = clock
@@ -53,6 +52,6 @@ class FaultySimulator:
             if fault is None:
                 await answering(scope, receive, send)
             else:
-                await Play(fault, answering, scope, receive, send, transport_of(send), self._clock()).run()
+                await Play(fault, answering, scope, receive, send, transport_of(send)).run()
         finally:
             self.seen.end()

@@ -10,28 +10,26 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.simulator.clock import Clock, stamp
-from tests.faults.answers import Answer, answer_of, as_json, name_of, with_items
+from tests.faults.answers import Answer, answer_of, as_json
 from tests.faults.operations import Operation, operation_of
-
-LISTS = {"center_products", "ingestion_products"}
 
 
 @dataclass(frozen=True)
 class Offer:
-    """The raw status answer, and the entry in the list (None: not in the list)."""
+    """The raw status answer, and the entry in the list."""
 
     status: Any
-    entry: dict[str, Any] | None
+    entry: dict[str, Any]
 
 
 class Written:
-    """Serves what is written in the Cloud Partner Portal API; what is removed is gone from the lists of all APIs."""
+    """Serves what is written in the Cloud Partner Portal API; and takes it away again."""
 
     def __init__(self, app: ASGIApp, clock: Clock) -> None:
         self._app, self._clock = app, clock
-        self._offers: dict[tuple[str, str], Offer | None] = {}
+        self._offers: dict[tuple[str, str], Offer] = {}
 
-    def put(self, publisher: str, offer: str, status: Any, entry: dict[str, Any] | None) -> None:
+    def put(self, publisher: str, offer: str, status: Any, entry: dict[str, Any]) -> None:
         told = status.get("status") if isinstance(status, dict) else None
         usual = {
             "offerTypeId": "microsoft-azure-virtualmachines",
@@ -42,14 +40,14 @@ class Written:
             "definition": {"displayText": offer},
             "changedTime": stamp(self._clock()),
         }
-        self._offers[publisher, offer] = Offer(status, None if entry is None else usual | entry)
+        self._offers[publisher, offer] = Offer(status, usual | entry)
 
     def remove(self, publisher: str, offer: str) -> None:
-        self._offers[publisher, offer] = None
+        self._offers.pop((publisher, offer), None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation = operation_of(scope)
-        if not self._offers or operation.name not in {"list_offers", "offer_status", *LISTS}:
+        if not self._offers or operation.name not in {"list_offers", "offer_status"}:
             await self._app(scope, receive, send)
         else:
             answer = await answer_of(self._app, scope, receive)
@@ -59,21 +57,11 @@ class Written:
     def _changed(self, operation: Operation, answer: Answer) -> Answer:
         if operation.name == "offer_status":
             return self._status(operation, answer)
-        if operation.name == "list_offers":
-            return self._list(operation.publisher, answer)
-        gone = {name for (_, name), offer in self._offers.items() if offer is None}
-        return with_items(answer, lambda items: [item for item in items if name_of(item) not in gone])
+        return self._list(operation.publisher, answer)
 
     def _status(self, operation: Operation, answer: Answer) -> Answer:
-        key = operation.publisher, operation.offer
-        if key not in self._offers:
-            return answer
-        offer = self._offers[key]
-        return (
-            as_json({"error": {"code": "NotFound", "message": "It is gone."}}, 404)
-            if offer is None
-            else as_json(offer.status)
-        )
+        offer = self._offers.get((operation.publisher, operation.offer))
+        return answer if offer is None else as_json(offer.status)
 
     def _list(self, publisher: str, answer: Answer) -> Answer:
         mine = {name: offer for (owner, name), offer in self._offers.items() if owner == publisher}
@@ -81,4 +69,4 @@ class Written:
             return answer
         entries = json.loads(answer.body) if answer.status == HTTPStatus.OK else []
         kept = [entry for entry in entries if entry["id"] not in mine]
-        return as_json([*kept, *(offer.entry for offer in mine.values() if offer and offer.entry)])
+        return as_json([*kept, *(offer.entry for offer in mine.values())])

@@ -9,10 +9,11 @@ import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Self
 
-__all__ = ["Crowd", "Scraper", "cut_off", "resident_mebibytes", "scrape"]
+from tests.benchmarks.measure import process_rss
+
+__all__ = ["Crowd", "Scraper", "cut_off", "scrape"]
 
 PAUSE = 0.2
 DRIP_EVERY = 2.0
@@ -20,12 +21,6 @@ TIMEOUT = 30.0
 """Seconds after which a scrape has failed: three times what Prometheus gives it, as the machine may be busy."""
 CUT_WITHIN = 60.0
 """The longest limit is 22 s; on a busy machine a crowd takes long to open as well."""
-
-
-def resident_mebibytes(pid: int) -> float:
-    """Tell how much memory a process has in use."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
 
 
 class Crowd:
@@ -147,7 +142,7 @@ class Scraper:
             except (OSError, http.client.HTTPException, AssertionError) as error:
                 self.errors.append(repr(error))
             self.seconds.append(time.monotonic() - started)
-            self.peak = max(self.peak, resident_mebibytes(self._pid))
+            self.peak = max(self.peak, process_rss(self._pid))
 
 
 def scrape(address: tuple[str, int], context: ssl.SSLContext | None = None) -> bytes:

@@ -118,18 +118,6 @@ def test_unknown_authority(site: Site, exporter: StartExporter, secret: Path) ->
     assert "token" not in site.asked()
 
 
-def test_revoked_tokens(site: Site, exporter: StartExporter, secret: Path) -> None:
-    """A 401 drops the token; the request is made once more with a new one, and nobody sees a failure."""
-    watched = exporter(client_secret(site, secret))
-    watched.wait_for_sample(UP, 1)
-    site.control("POST", "tokens/revoke")
-    watched.wait_for_sample(REFRESHES, 2)
-    refused = [name for name in watched.samples() if name.startswith(OWN + "api_requests_total") and '"401"' in name]
-    assert refused
-    samples = wait_until_refreshed(watched)
-    assert (samples[UP], samples[CREDENTIAL], samples[FAILURES]) == (1, 0, 0)
-
-
 def test_revoked_credential_and_its_replacement(site: Site, exporter: StartExporter, secret: Path) -> None:
     """It is shown as failing, never as success, until the file has another secret; then at once."""
     watched = exporter(client_secret(site, secret))

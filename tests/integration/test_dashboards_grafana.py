@@ -21,6 +21,7 @@ import requests
 import yaml
 
 from exporter.domain.offers import Party
+from tests.benchmarks.measure import process_cpu
 
 from .grafana_pages import all_of_it, draw, keep, watch
 from .webdriver import Page, browser
@@ -243,12 +244,6 @@ def many(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
         yield programs["grafana"].url, programs["prometheus"].process.pid
 
 
-def worked(pid: int) -> float:
-    """Seconds that a process has had a processor for itself; on a busy machine a clock would measure the others."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 @pytest.mark.alone
 @pytest.mark.parametrize("uid", UIDS)
 def test_every_query_takes_less_than_a_second_with_many_offers(many: tuple[str, int], uid: str) -> None:
@@ -261,9 +256,9 @@ def test_every_query_takes_less_than_a_second_with_many_offers(many: tuple[str, 
             alone = panel | {"targets": [target]}
             taken = []
             for _ in range(TRIES):
-                before = worked(prometheus)
+                before = process_cpu(prometheus)
                 answer = asked(grafana, alone, f"{HOURS}h")
-                taken.append(worked(prometheus) - before)
+                taken.append(process_cpu(prometheus) - before)
             seconds[f"{panel['title']} {target['refId']}"] = min(taken)
             if panel["title"].startswith(("Offers: ", "State of each")) and target["refId"] == "A":
                 frames = answer["results"]["A"]["frames"]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.unit.grafana.conftest import everywhere
+
 if TYPE_CHECKING:
     import jsonschema  # at run time only where it is used: it takes more than a second, in every process that collects tests
 
@@ -43,21 +45,9 @@ def schema(tools_data: Data) -> jsonschema.Draft7Validator:
 RENAMED_BY_GRAFANA = {"custom.hidden"}
 
 
-def ids(tree: Any, key: str) -> Iterator[Any]:
-    """All values of a key, wherever it is."""
-    if isinstance(tree, dict):
-        if key in tree:
-            yield tree[key]
-        for value in tree.values():
-            yield from ids(value, key)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from ids(value, key)
-
-
 def overridden(dashboard: Json, name: str) -> Iterator[Any]:
     """All values that overrides set for a property."""
-    for overrides in ids(dashboard, "overrides"):
+    for overrides in everywhere(dashboard, "overrides"):
         for override in overrides:
             yield from (one["value"] for one in override["properties"] if one["id"] == name)
 
@@ -86,17 +76,17 @@ def test_the_schema_refuses_what_grafana_does_not_know(schema: jsonschema.Draft7
 
 
 def test_units_exist(dashboard: Json, tools_data: Data) -> None:
-    used = set(ids(dashboard, "unit")) | set(overridden(dashboard, "unit"))
+    used = set(everywhere(dashboard, "unit")) | set(overridden(dashboard, "unit"))
     assert used
     # Those with a colon are made: the rest is a text behind the number, or the format of a date.
     assert {one for one in used if not re.match(r"(suffix|time):.", one)} <= known(tools_data, "units")
 
 
 def test_transformations_reducers_and_matchers_exist(dashboard: Json, tools_data: Data) -> None:
-    transformations = {one["id"] for some in ids(dashboard, "transformations") for one in some}
+    transformations = {one["id"] for some in everywhere(dashboard, "transformations") for one in some}
     assert transformations <= known(tools_data, "transformers")
-    assert {one for some in ids(dashboard, "calcs") for one in some} <= known(tools_data, "reducers")
-    assert {one["id"] for one in ids(dashboard, "matcher")} <= known(tools_data, "matchers")
+    assert {one for some in everywhere(dashboard, "calcs") for one in some} <= known(tools_data, "reducers")
+    assert {one["id"] for one in everywhere(dashboard, "matcher")} <= known(tools_data, "matchers")
 
 
 def test_overrides_set_properties_that_panels_have(dashboard: Json, schema: jsonschema.Draft7Validator) -> None:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import http.server
+import json
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, ClassVar
-
-import pytest
-import requests
+from typing import Any
 
 from .conftest import Keep, StartExporter, StartPrometheus, StartSimulator, Tool, scrape_config
-from .processes import Exporter, Prometheus
+from .processes import Exporter
 
 OFFER: dict[str, Any] = {
     "status": "running",
@@ -37,103 +31,28 @@ OFFER: dict[str, Any] = {
 }
 
 
-Recording = Callable[[Exporter, str], tuple[str, list[tuple[str, str]]]]
-
-
-class Recorder(http.server.BaseHTTPRequestHandler):
-    """Stands between Prometheus and the exporter and notes type and encoding of the answers."""
-
-    target: ClassVar[str]
-    accept: ClassVar[str]
-    seen: ClassVar[list[tuple[str, str]]]
-
-    def do_GET(self) -> None:
-        headers = {
-            "Accept": self.accept or str(self.headers["Accept"]),
-            "Accept-Encoding": str(self.headers["Accept-Encoding"]),
-        }
-        answer = requests.get(self.target + self.path, headers=headers, stream=True, timeout=10)
-        body = answer.raw.read(decode_content=False)
-        self.seen.append((answer.headers["Content-Type"], answer.headers.get("Content-Encoding", "")))
-        self.send_response(answer.status_code)
-        for name in ("Content-Type", "Content-Encoding", "Content-Length"):
-            if name in answer.headers:
-                self.send_header(name, answer.headers[name])
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def recorder() -> Iterator[Recording]:
-    """Put a recorder before an exporter, if wanted with another Accept header; gives its address and its notes."""
-    with ExitStack() as stack:
-
-        def start(watched: Exporter, accept: str) -> tuple[str, list[tuple[str, str]]]:
-            notes: list[tuple[str, str]] = []
-            handler = type("Handler", (Recorder,), {"target": watched.url, "accept": accept, "seen": notes})
-            server = stack.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            stack.callback(server.shutdown)
-            return f"127.0.0.1:{server.server_port}", notes
-
-        yield start
-
-
-def test_prometheus_reads_both_formats_and_follows_the_offer(
-    simulator: StartSimulator, exporter: StartExporter, prometheus: StartPrometheus, recorder: Recording
+def test_prometheus_reads_what_is_shown_and_follows_the_offer(
+    simulator: StartSimulator, exporter: StartExporter, prometheus: StartPrometheus
 ) -> None:
-    """Left alone, Prometheus asks for OpenMetrics; it reads the text format as well, and both in gzip."""
     api = simulator()
     api.put_offer("contoso", "linux-vm", OFFER)
     watched = exporter({"api": {"base_url": api.url}})
-    watched.wait_until_ready()
-    address, notes = recorder(watched, "")
-    plain_address, plain_notes = recorder(watched, "text/plain;version=0.0.4")
-    server = prometheus(scrape_config(address, plain_address))
-    server.wait_for("sum(azure_marketplace_offer_up) == 2")
-    assert set(notes) == {("application/openmetrics-text; version=1.0.0; charset=utf-8", "gzip")}
-    assert set(plain_notes) == {("text/plain; version=0.0.4; charset=utf-8", "gzip")}
-    for one in (address, plain_address):
-        assert seen(server, one) == {
-            "offer_info": {('The "best" VM', "cloud_partner"): 1},
-            "offer_status": {("running",): 1},
-            "offer_waiting_on": {("publisher",): 1},
-            "offer_version": {(): float(636576975611768314)},
-            "offer_step_status": {
-                ("complete", "displaydummycertify"): 1,
-                ("in_progress", "displaycertify"): 1,
-                ("waiting_for_publisher_review", "publisher-signoff"): 1,
-            },
-            "offer_step_progress_ratio": {("displaydummycertify",): 1, ("displaycertify",): 0.4},
-            "offer_step_estimated_duration_seconds": {("displaycertify",): 3 * 86400},
-        }
+    server = prometheus(scrape_config(watched))
+    server.wait_for("azure_marketplace_offer_up == 1")
+    states = server.query("sum by (step_id, status) (azure_marketplace_offer_step_status == 1)")
+    assert [json.loads(one) for one in sorted(states)] == [
+        {"status": "complete", "step_id": "displaydummycertify"},
+        {"status": "in_progress", "step_id": "displaycertify"},
+        {"status": "waiting_for_publisher_review", "step_id": "publisher-signoff"},
+    ]
+    (info,) = server.query("sum by (display_name) (azure_marketplace_offer_info)")
+    assert json.loads(info) == {"display_name": 'The "best" VM'}
     api.put_offer("contoso", "linux-vm", OFFER | {"status": "Succeeded", "steps": []})
-    server.wait_for('sum(azure_marketplace_offer_status{status="succeeded"}) == 2')
+    server.wait_for('azure_marketplace_offer_status{status="succeeded"} == 1')
     server.wait_for("absent(azure_marketplace_offer_step_status)")
     api.delete_offer("contoso", "linux-vm")
     server.wait_for("absent(azure_marketplace_offer_up)")
-    assert server.query("sum(azure_marketplace_publisher_up)") == {"{}": 2}
-
-
-def seen(server: Prometheus, instance: str) -> dict[str, dict[tuple[str, ...], float]]:
-    """What Prometheus has of the offer from one target: family to labels, without the ids, to value; states that are 1."""
-    names = ("display_name", "source", "status", "party", "step_id")
-    families: dict[str, dict[tuple[str, ...], float]] = {}
-    for one in server.api("query", query=f'{{__name__=~".+_offer_.+",instance="{instance}"}}')["result"]:
-        labels, value = one["metric"], float(one["value"][1])
-        family = labels["__name__"].removeprefix("azure_marketplace_")
-        if family in TOLD and value:
-            families.setdefault(family, {})[tuple(labels[name] for name in names if name in labels)] = value
-    return families
-
-
-TOLD = {
-    *("offer_info", "offer_status", "offer_waiting_on", "offer_version", "offer_step_status"),
-    *("offer_step_progress_ratio", "offer_step_estimated_duration_seconds"),
-}
+    assert server.query("sum(azure_marketplace_publisher_up)") == {"{}": 1}
 
 
 def test_demo(keep: Keep, command: Path, tool: Tool) -> None:

@@ -25,9 +25,10 @@ import bcrypt
 import pytest
 import yaml
 
+from tests.benchmarks.measure import process_rss
 from tests.certificates import Authority
 
-from .crowd import Crowd, Scraper, cut_off, resident_mebibytes, scrape
+from .crowd import Crowd, Scraper, cut_off, scrape
 from .processes import Exporter, Simulator, faulty_simulator, wait_until
 
 pytestmark = pytest.mark.alone
@@ -108,11 +109,11 @@ def tell(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> 
 def scraped(exporter: Exporter, tell: Tell, context: ssl.SSLContext | None = None) -> Iterator[None]:
     """Scrape meanwhile, and judge the scrapes and the memory at the end."""
     scrape(place(exporter), context)
-    before = resident_mebibytes(exporter.pid)
+    before = process_rss(exporter.pid)
     with Scraper(place(exporter), exporter.pid, context) as scraper:
         yield
     scrape(place(exporter), context)
-    after = resident_mebibytes(exporter.pid)
+    after = process_rss(exporter.pid)
     tell(slowest_scrape_s=max(scraper.seconds), scrapes=len(scraper.seconds))
     tell(MiB_before=before, peak=scraper.peak, after=after)
     assert not scraper.errors

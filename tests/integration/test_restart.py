@@ -8,7 +8,6 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -119,49 +118,9 @@ def test_restored_state(simulator: StartSimulator, exporter: StartExporter, tmp_
     assert samples[f'{PREFIX}offer_status{{offer_id="vm",publisher_id="contoso",status="running"}}'] == 1
     again.wait_for_sample(PUBLISHER_UP, 0)
     failed = again.samples()
+    assert again.get("/-/healthy").status_code == 200
     assert failed[SUCCESS] == samples[SUCCESS]
     assert since(failed) == since(first_known)
-
-
-def test_two_on_one_file(
-    simulator: StartSimulator,
-    exporter: StartExporter,
-    run: Callable[..., Process],
-    write_settings: WriteSettings,
-    tmp_path: Path,
-) -> None:
-    """The second one refuses and tells whose it is; it has done nothing to the file. After the first one's end it may."""
-    api = simulator()
-    state = tmp_path / "state.json"
-    changes = {"api": {"base_url": api.url}, "collection": {"state_file": str(state)}}
-    first = exporter(changes)
-    wait_until(state.exists, "the state file")
-    second = run(f"--config.file={write_settings(changes)}")
-    assert second.exit_code == 1
-    assert (
-        f"collection.state_file: {state} is in use by process {first.pid}; give each exporter a file of its own\n"
-        in second.log
-    )
-    assert "Traceback" not in second.log
-    first.wait_for_sample(PUBLISHER_UP, 1)
-    first.kill()
-    exporter(changes).wait_until_ready()
-
-
-def test_a_file_that_cannot_be_used_is_set_aside(exporter: StartExporter, tmp_path: Path) -> None:
-    """With a warning, and the exporter starts as if there were none."""
-    state = tmp_path / "state.json"
-    state.write_bytes(gzip.compress(b"{}")[:-9])
-    watched = exporter(
-        {"api": {"base_url": "http://127.0.0.1:9", "max_retries": 0}, "collection": {"state_file": str(state)}}
-    )
-    (aside,) = tmp_path.glob("state.json.unusable-*")
-    warning = next(line for line in watched.log.splitlines() if "set aside" in line)
-    assert "level=warning" in warning
-    assert "it is damaged: it has no end" in warning
-    assert str(aside) in warning
-    watched.wait_for_sample(PUBLISHER_UP, 0)
-    wait_until(state.exists, "a new state file")
 
 
 def test_sigterm_during_a_refresh(simulator: StartSimulator, exporter: StartExporter, tmp_path: Path) -> None:

@@ -72,13 +72,3 @@ def test_unusable_token(
     assert (done.exit_code, done.output) == (2, "")
     assert done.log.startswith("auth: the token ")
     assert not any(word in done.log for word in token.split())
-
-
-def test_token_file_is_read_again(simulator: StartSimulator, exporter: StartExporter, token_file: Path) -> None:
-    """A token that is replaced in its file is used from the next refresh on."""
-    api = simulator("--token", "fresh-token")
-    watched = exporter({"api": {"base_url": api.url}})
-    up = 'azure_marketplace_publisher_up{publisher_id="contoso"}'
-    watched.wait_for_sample(up, 0)
-    token_file.write_text("fresh-token\n", encoding="utf-8")
-    watched.wait_for_sample(up, 1)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import jsonschema
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITOR = """
@@ -33,48 +32,6 @@ kind: Service
 metadata: {name: exporter}
 spec: {ports: [{port: 10142, targetPort: metrics}]}
 """
-
-
-def dashboard(**option: str) -> dict[str, Any]:
-    """Return a dashboard with one stat panel."""
-    panel = {
-        "type": "stat",
-        "title": "Offers",
-        "options": {"colorMode": "background", **option},
-        "fieldConfig": {"defaults": {"unit": "s"}, "overrides": []},
-        "targets": [{"refId": "A", "expr": "azure_marketplace_publisher_offers"}],
-    }
-    return {"title": "Offers", "schemaVersion": 41, "panels": [panel]}
-
-
-@pytest.fixture
-def validator(tools_data: Callable[[str], Path]) -> jsonschema.Draft7Validator:
-    import jsonschema
-
-    schema = json.loads(tools_data("grafana/dashboard.schema.json").read_text("utf-8"))
-    return jsonschema.Draft7Validator(schema)
-
-
-def test_the_dashboard_schema_knows_the_options_of_a_panel(validator: jsonschema.Draft7Validator) -> None:
-    assert validator.is_valid(dashboard())
-    assert not validator.is_valid(dashboard(colorMode="pink"))
-    assert not validator.is_valid(dashboard(colourMode="none"))
-    assert not validator.is_valid(dashboard() | {"style": "dark"})
-
-
-@pytest.mark.parametrize(
-    ("registry", "known", "unknown"),
-    [
-        ("units", "dtdurations", "fortnights"),
-        ("transformers", "organize", "disorganize"),
-        ("reducers", "lastNotNull", "lastButOne"),
-        ("matchers", "byName", "byMood"),
-    ],
-)
-def test_the_registries_of_grafana(tools_data: Callable[[str], Path], registry: str, known: str, unknown: str) -> None:
-    ids = json.loads(tools_data(f"grafana/{registry}.json").read_text("utf-8"))
-    assert known in ids
-    assert unknown not in ids
 
 
 @pytest.mark.parametrize("typo", ["intervall:", "instanceSelectors:", "targetPorts: metrics"])

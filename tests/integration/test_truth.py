@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from tests.unit.sources.canned import Answer, Canned, Handler, serving
+
 from .conftest import TOKEN, StartExporter
 from .processes import Exporter
-from .scripted import Reply, Scripted, scripted
 
 CLOUD_LIST = "/api/publishers/contoso/offers"
 CLOUD = "/api/publishers/contoso/offers/{}/status"
@@ -88,18 +89,18 @@ OFFERS = {"vm": CLOUD.format("vm"), "app": CENTER.format(APP), "saas": INGESTION
 """Each offer, and the path that tells its status."""
 
 DETAILS = [f"{SUBMISSION}/{one}" for one in ("workflowdetails", "reports", "validations")]
-REFUSALS = [Reply({"error": {"code": "No", "message": "not now"}}, status) for status in (400, 403, 404, 409)] + [
-    Reply("", 302, {"Location": "https://elsewhere.example/"}),
-    Reply("overloaded", 503),
+REFUSALS = [Answer({"error": {"code": "No", "message": "not now"}}, status) for status in (400, 403, 404, 409)] + [
+    Answer(b"", 302, {"Location": "https://elsewhere.example/"}),
+    Answer(b"overloaded", 503),
 ]
-EMPTY = [{}, None, {"error": {"code": "Busy"}}, "", "<html>", '"a text"', {"status": None}]
+EMPTY = [{}, None, {"error": {"code": "Busy"}}, b"", b"<html>", "a text", {"status": None}]
 
 
 @dataclass
 class Watched:
     """An exporter that asks when it is asked, and the API that it watches."""
 
-    site: Scripted
+    site: Canned
     exporter: Exporter
 
     def look(self) -> dict[str, float]:
@@ -122,7 +123,7 @@ class Watched:
     def instead(self, path: str, answer: Any) -> Iterator[None]:
         """Let one path answer something else for a while."""
         right = self.site.answers[path]
-        self.site.answers[path] = answer
+        self.site.put(path, answer)
         yield
         self.site.answers[path] = right
 
@@ -133,10 +134,11 @@ Watch = Callable[..., Watched]
 @pytest.fixture
 def watch(exporter: StartExporter) -> Iterator[Watch]:
     """Watch this world, all of it by default, with settings of one's own."""
-    with scripted(WORLD) as site:
+    with serving() as site:
 
         def start(changes: Mapping[str, Any] | None = None, **answers: Any) -> Watched:
-            site.answers |= answers
+            for path, answer in (WORLD | answers).items():
+                site.put(path, answer)
             base = {"base_url": site.url, "requests_per_second": 1000}
             settings = {
                 "publishers": [{"id": "contoso", "sources": ALL}],
@@ -213,7 +215,7 @@ def test_a_refusal_does_not_flip_an_offer_to_the_next_source(watch: Watch) -> No
     )
     before = watched.look()
     for status in (403, 404, 500):
-        with watched.instead(CLOUD.format("vm"), Reply({}, status)):
+        with watched.instead(CLOUD.format("vm"), Answer({}, status)):
             after = watched.look()
         assert told(after, "vm") == told(before, "vm")
         assert after[of("offer_up", "vm")] == 0
@@ -280,14 +282,14 @@ def test_a_list_that_was_half_read_removes_nothing(watch: Watch) -> None:
             with watched.instead(path, [entry] if path == CLOUD_LIST else {"value": [entry]}):
                 assert told(watched.look(), offer) == told(before, offer), (path, entry)
     for path, link, offer in ((CENTER_LIST, "nextLink", "app"), (INGESTION_LIST, "@nextLink", "saas")):
-        with watched.instead(path, lambda query, path=path, link=link: _first_page(path, link, query)):
+        with watched.instead(path, lambda handler, path=path, link=link: _first_page(path, link, handler)):
             assert told(watched.look(), offer) == told(before, offer), path
     assert watched.look() == before
 
 
-def _first_page(path: str, link: str, query: str) -> Reply:
+def _first_page(path: str, link: str, handler: Handler) -> None:
     """An empty page, and a next one that is not there."""
-    return Reply({}, 404) if "more" in query else Reply({"value": [], link: f"{path}?more=1"})
+    (Answer({}, 404) if "more" in handler.path else Answer({"value": [], link: f"{path}?more=1"}))(handler)
 
 
 def test_submissions_that_are_gone_are_no_news(watch: Watch) -> None:
@@ -321,9 +323,8 @@ def test_a_named_offer_that_was_deleted_is_not_found(watch: Watch) -> None:
     """A.6: the process that knew it and a new one say the same."""
     named = {"publishers": [{"id": "contoso", "sources": ALL, "offers": ["vm", "app", "saas"]}]}
     old = watch(named)
-    old.site.answers |= {CLOUD_LIST: [], CENTER_LIST: {"value": []}, INGESTION_LIST: {"value": []}}
-    old.site.answers |= dict.fromkeys(OFFERS.values(), Reply({}, 404))
-    new = watch(named)
+    gone = {CLOUD_LIST: [], CENTER_LIST: {"value": []}, INGESTION_LIST: {"value": []}}
+    new = watch(named, **gone | dict.fromkeys(OFFERS.values(), Answer({}, 404)))
     for offer in OFFERS:
         name = of("offer_up", offer)
         assert (old.look()[name], new.look()[name]) == (0, 0), offer
@@ -337,7 +338,7 @@ def test_an_entry_in_a_list_replaces_no_history(watch: Watch) -> None:
         {"collection": {"stale_after": "1s"}}, **{CENTER_LIST: {"value": [*WORLD[CENTER_LIST]["value"], product]}}
     )
     before = watched.look()
-    with watched.instead(CLOUD_LIST, Reply({}, 500)):
+    with watched.instead(CLOUD_LIST, Answer({}, 500)):
         time.sleep(1.1)
         after = watched.look()
         assert after[of("offer_up", "vm")] == 0
@@ -351,7 +352,7 @@ def test_offers_are_those_of_the_last_good_lists(watch: Watch) -> None:
     name = 'azure_marketplace_publisher_offers{publisher_id="contoso"}'
     assert watched.look()[name] == 3
     for path in (CLOUD_LIST, CENTER_LIST, INGESTION_LIST):
-        with watched.instead(path, Reply({}, 500)):
+        with watched.instead(path, Answer({}, 500)):
             assert watched.look()[name] == 3
 
 
@@ -406,7 +407,7 @@ def test_offers_that_hang_hold_up_no_other_api(watch: Watch) -> None:
     """B.11: twenty of them, at the default number of workers, which is eight."""
     hanging = [f"slow-{number}" for number in range(20)]
     entries = [{**ENTRY, "id": one} for one in hanging]
-    answers = {CLOUD.format(one): Reply({}, after=30) for one in hanging}
+    answers = {CLOUD.format(one): lambda _: time.sleep(30) for one in hanging}
     watched = watch({"collection": {"timeout": "3s"}}, **{CLOUD_LIST: entries}, **answers)
     samples = watched.look()
     assert [samples[of("offer_up", one)] for one in ("app", "saas")] == [1, 1]
@@ -417,7 +418,7 @@ def test_offers_that_hang_hold_up_no_other_api(watch: Watch) -> None:
 def test_a_pause_of_one_api_is_none_of_another(watch: Watch) -> None:
     """B.11."""
     watched = watch()
-    with watched.instead(CLOUD.format("vm"), Reply({}, 429, {"Retry-After": "600"})):
+    with watched.instead(CLOUD.format("vm"), Answer({}, 429, {"Retry-After": "600"})):
         watched.look()
     samples = watched.look()
     assert samples[of("offer_up", "vm")] == 0
@@ -426,10 +427,10 @@ def test_a_pause_of_one_api_is_none_of_another(watch: Watch) -> None:
 
 def test_no_cookie_is_kept(watch: Watch) -> None:
     """B.15."""
-    status = Reply(WORLD[CLOUD.format("vm")], headers={"Set-Cookie": "session=1; Path=/"})
+    status = Answer(WORLD[CLOUD.format("vm")], headers={"Set-Cookie": "session=1; Path=/"})
     watched = watch(**{CLOUD.format("vm"): status})
     watched.look()
-    assert [headers for _, headers in watched.site.asked if "Cookie" in headers] == []
+    assert [one.headers for one in watched.site.asked if "Cookie" in one.headers] == []
 
 
 def test_a_retry_after_of_nothing_is_not_taken_at_its_word(watch: Watch) -> None:
@@ -437,9 +438,9 @@ def test_a_retry_after_of_nothing_is_not_taken_at_its_word(watch: Watch) -> None
     watched = watch({"api": {"max_retries": 2}})
     times: list[float] = []
 
-    def busy(_: str) -> Reply:
+    def busy(handler: Handler) -> None:
         times.append(time.monotonic())
-        return Reply("busy", 503, {"Retry-After": "0"})
+        Answer(b"busy", 503, {"Retry-After": "0"})(handler)
 
     with watched.instead(CLOUD.format("vm"), busy):
         watched.look()

@@ -98,14 +98,6 @@ def test_node_exporters_example_works_and_changes_without_a_restart(
     assert alice["alice"] not in exporter.log
 
 
-def test_open_health(start: Start) -> None:
-    exporter = start({"basic_auth_users": users(alice=PASSWORD)}, "--web.open-health")
-    assert status(exporter, "/-/healthy") == http.HTTPStatus.OK
-    assert status(exporter, "/-/ready") in {http.HTTPStatus.OK, http.HTTPStatus.SERVICE_UNAVAILABLE}
-    for path in ("/", "/metrics", "/-/healthy/", "//-/healthy", "/-/reload"):
-        assert status(exporter, path) == http.HTTPStatus.UNAUTHORIZED
-
-
 def test_client_certificates(start: Start, tls: dict[str, Any], authority: Authority, tmp_path: Path) -> None:
     mutual = tls | {
         "client_auth_type": "RequireAndVerifyClientCert",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 from pathlib import Path
 from typing import get_args
@@ -110,28 +109,9 @@ def anchors(file: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in headings}
 
 
-def test_the_readme_runs_an_app_registration_that_keeps_its_state(tmp_path: Path) -> None:
-    first = settings(tmp_path, first_yaml(README))
-    assert [(one.id, one.offers) for one in first.publishers] == [("contoso", ())]
-    assert first.auth.method == "client_secret"
-    assert (first.auth.client_secret_file, first.collection.state_file) == (
-        tmp_path / "client-secret",
-        tmp_path / "state.json",
-    )
-
-
-def test_the_commands_of_the_readme_exist(tmp_path: Path) -> None:
+def test_the_targets_of_the_readme_exist() -> None:
     known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    targets = set(re.findall(r"\bmake ([a-z-]+)\b", README))
-    assert {"demo", "test"} <= targets <= known
-    (tmp_path / "exporter.yaml").write_text(first_yaml(README), encoding="utf-8")
-    lines = [shlex.split(one, comments=True) for block in blocks(README, "sh") for one in block.splitlines()]
-    runs = [line[1:] for line in lines if line[0] == "azure-marketplace-exporter"]
-    assert len(runs) == 2
-    for arguments in runs:
-        given = [str(tmp_path / one) if one == "exporter.yaml" else one for one in arguments]
-        assert load(given, {}, sources=SOURCES).publishers
-    assert {line[0] for line in lines} == {"make", "azure-marketplace-exporter"}
+    assert {"demo", "test"} <= set(re.findall(r"\bmake ([a-z-]+)\b", README)) <= known
 
 
 @pytest.mark.parametrize("text", [help_text(SOURCES), simulator.parser().format_help()], ids=["exporter", "simulator"])

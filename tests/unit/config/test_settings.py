@@ -91,22 +91,6 @@ def test_plain_http_for_who_insists(path: Path) -> None:
     assert (settings.auth.authority, settings.product_ingestion.base_url) == (url, url)  # type: ignore[attr-defined]  # sections come with the sources
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"token": "x"},
-        {"method": "token", "token_file": "/x"},
-        {"method": "client_secret", "tenant_id": "t", "client_id": "c", "client_secret": "s"},
-        {"method": "workload_identity"},
-        {"method": "managed_identity", "client_id": "c"},
-        {"method": "azure_cli", "tenant_id": "t"},
-    ],
-    ids=repr,
-)
-def test_credentials_that_fit_their_method(given: dict[str, str], path: Path) -> None:
-    assert read(path, {"auth": given}).auth.method == given.get("method", "default")
-
-
 def test_secrets_hide(path: Path) -> None:
     settings = read(path, {"auth": {"token": "sesame"}})
     assert "sesame" not in repr(settings) + str(settings) + settings.model_dump_json()

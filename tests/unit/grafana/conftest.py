@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ def panels_of(dashboard: Json) -> list[Json]:
     """All panels, those in collapsed rows too, without the rows."""
     all_of_them = [one for panel in dashboard["panels"] for one in (panel, *panel.get("panels", ()))]
     return [panel for panel in all_of_them if panel["type"] != "row"]
+
+
+def everywhere(tree: Any, key: str) -> Iterator[Any]:
+    """All values of a key, wherever it is."""
+    for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from everywhere(child, key)
+    if isinstance(tree, dict) and key in tree:
+        yield tree[key]
 
 
 @pytest.fixture(params=["exporter", "offer", "overview"])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from exporter.pages.palette import COLOURS, KINDS, looks
 from grafana.builder.frame import OFFER, OVERVIEW, UIDS
 
 from ._promql import check, increased, selectors
-from .conftest import Json
+from .conftest import Json, everywhere
 
 NO_RATES = {"azure_marketplace_offer_publications_total": "the state file keeps it, and some in a month are no rate"}
 GREY = COLOURS["grey"].grafana
@@ -46,14 +45,6 @@ def overrides(panel: Json, field: str) -> Json:
     """What overrides set for a field, or for a pattern."""
     found = [one["properties"] for one in panel["fieldConfig"]["overrides"] if one["matcher"]["options"] == field]
     return {each["id"]: each["value"] for properties in found for each in properties}
-
-
-def everywhere(tree: Any, key: str) -> Iterator[Any]:
-    """All values of a key, wherever it is."""
-    for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
-        yield from everywhere(child, key)
-    if isinstance(tree, dict) and key in tree:
-        yield tree[key]
 
 
 def test_nothing_is_written_in_that_a_user_would_have_to_edit(dashboard: Json, panels: list[Json]) -> None:

@@ -274,7 +274,8 @@ def test_pages_of_the_list_keep_the_filter() -> None:
         "./?q=offer&publisher=contoso#offers",
     ]
     assert "1m Page 1 of 3 Next Last" in index(*many).text
-    assert "1m First Previous Page 3 of 3 Publishers" in index(*many, page=3).text
+    for last in (3, 99):
+        assert "1m First Previous Page 3 of 3 Publishers" in index(*many, page=last).text
 
 
 def test_a_filtered_list_says_so_in_heading_and_title() -> None:

@@ -6,7 +6,6 @@ import pytest
 from exporter.collection.snapshot import OfferRecord
 from exporter.domain.offers import OfferStatus
 from exporter.pages.filters import NO_DATA
-from exporter.pages.overview import PAGE_SIZE
 
 from .samples import AT_SIGNOFF, DAY, STALE_AFTER, STEPS, ids, listed_only, overview, record
 
@@ -60,13 +59,3 @@ def test_the_card_of_what_is_asked_for_is_the_active_one() -> None:
 def test_the_order_is_told_only_where_it_shows() -> None:
     shown = overview(*ALL), overview(*ALL, waiting_on="publisher"), overview(*ALL, q="runs"), overview()
     assert [one.is_mixed for one in shown] == [True, False, False, False]
-
-
-@pytest.mark.parametrize(
-    ("page", "shown"),
-    [(1, (1, 1, PAGE_SIZE)), (2, (2, PAGE_SIZE + 1, PAGE_SIZE)), (3, (3, 2 * PAGE_SIZE + 1, 1)), (99, (3, 201, 1))],
-)
-def test_a_long_list_comes_in_pages(page: int, shown: tuple[int, int, int]) -> None:
-    many = overview(*(record(f"offer-{number:04d}") for number in range(2 * PAGE_SIZE + 1)), page=page)
-    assert (many.page, many.first, len(many.rows)) == shown
-    assert ids(many)[0] == f"offer-{many.first - 1:04d}"

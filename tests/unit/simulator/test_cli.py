@@ -65,17 +65,6 @@ def test_tells_why_it_cannot_listen(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.startswith(f"cannot listen on {address}: ")
 
 
-def test_the_audience_may_be_asked_for() -> None:
-    with running("--require-audience", "--client-secret", "s", "--token-lifetime", "60") as (url, _):
-        assert offers(url, "contoso").status_code == 401
-        form = {"grant_type": "client_credentials", "client_secret": "s", "resource": "https://cloudpartner.azure.com"}
-        answer = requests.post(f"{url}/tenant/oauth2/token", data=form, timeout=10).json()
-        assert answer["expires_in"] == "60"
-        assert offers(url, "contoso", answer["access_token"]).status_code == 200
-        refused = requests.post(f"{url}/tenant/oauth2/token", data=form | {"client_secret": "x"}, timeout=10)
-        assert refused.json()["error"] == "invalid_client"
-
-
 @pytest.mark.parametrize("arguments", [["--speed", "0"], ["--listen-address", "nowhere"], ["--quirk", "mood"]])
 def test_wrong_flags_are_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):

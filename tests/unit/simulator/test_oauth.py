@@ -1,18 +1,11 @@
-"""Tokens as Microsoft's two endpoints answer; where azure-identity is the client, it is the real one."""
+"""Tokens as Microsoft's two endpoints answer."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 import requests
-from azure.core.exceptions import ClientAuthenticationError
-from azure.identity import ClientSecretCredential
 
-from exporter.simulator import Scenario, Simulator
-from exporter.simulator.server import serve_in_thread
-from tests.certificates import Authority
+from exporter.simulator import Scenario
 
 from .conftest import EPOCH, Client, Start
 
@@ -80,23 +73,3 @@ def test_tokens_expire(start: Start) -> None:
     assert client.cpp("/acme/offers").status_code == 200
     now[0] += 60
     assert client.cpp("/acme/offers").status_code == 401
-
-
-def test_azure_identity_logs_in_over_tls(tmp_path: Path) -> None:
-    authority = Authority(tmp_path, "authority")
-    certificate, key = authority.issue("server")
-    simulator = Simulator(Scenario(publishers=("acme",)), require_audience=True, client_secrets=["right"])
-    with serve_in_thread(simulator.app, tls_cert=certificate, tls_key=key) as server:
-        options: dict[str, Any] = {
-            "authority": server.url,
-            "disable_instance_discovery": True,
-            "connection_verify": str(authority.file),
-        }
-        with ClientSecretCredential("tenant", "client", "right", **options) as credential:
-            token = credential.get_token(f"{CLOUD_PARTNER}/.default").token
-        assert simulator.issued.is_valid(token, CLOUD_PARTNER)
-        with (
-            ClientSecretCredential("tenant", "client", "wrong", **options) as credential,
-            pytest.raises(ClientAuthenticationError, match="AADSTS7000215"),
-        ):
-            credential.get_token(f"{CLOUD_PARTNER}/.default")

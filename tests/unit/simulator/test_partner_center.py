@@ -203,18 +203,3 @@ def test_errors_are_bare_strings(client: Client) -> None:
         assert (answer.status_code, answer.json()) == (404, "Not Found")
     client.token = ""
     assert client.get(ROOT).json() == "The request has no bearer token."
-
-
-@pytest.mark.parametrize(
-    ("path", "audience"),
-    [
-        ("/api/publishers?api-version=2017-10-31", "https://cloudpartner.azure.com"),
-        (ROOT, "https://api.partner.microsoft.com"),
-        ("/rp/product-ingestion/product", "https://graph.microsoft.com"),
-    ],
-)
-def test_each_api_wants_tokens_of_its_own_audience(start: Start, path: str, audience: str) -> None:
-    client = start(demo(epoch=EPOCH), require_audience=True)
-    for given in ("https://cloudpartner.azure.com", "https://api.partner.microsoft.com", "https://graph.microsoft.com"):
-        client.token, _ = client.simulator.issued.issue(given)
-        assert client.get(path).status_code == (200 if given == audience else 401)

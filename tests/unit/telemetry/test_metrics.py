@@ -6,8 +6,7 @@ from importlib.metadata import version
 import pytest
 from prometheus_client.exposition import generate_latest
 
-from exporter.domain.errors import REASONS
-from exporter.telemetry.metrics import PREFIX, UNKNOWN_FIELDS, Telemetry
+from exporter.telemetry.metrics import PREFIX, Telemetry
 
 
 @pytest.fixture
@@ -18,16 +17,6 @@ def telemetry() -> Telemetry:
 def test_build_info(telemetry: Telemetry) -> None:
     labels = {"version": version("azure-marketplace-exporter"), "python_version": platform.python_version()}
     assert telemetry.registry.get_sample_value(PREFIX + "build_info", labels) == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "label", "values"),
-    [("refresh_failures_total", "reason", REASONS), ("unknown_values_total", "field", UNKNOWN_FIELDS)],
-)
-def test_known_series_start_at_zero(telemetry: Telemetry, name: str, label: str, values: tuple[str, ...]) -> None:
-    for value in values:
-        assert telemetry.registry.get_sample_value(PREFIX + name, {label: value}) == 0
-    assert telemetry.registry.get_sample_value(PREFIX + name, {label: "no such"}) is None
 
 
 def test_all_of_its_metrics_are_in_the_reference(telemetry: Telemetry) -> None:

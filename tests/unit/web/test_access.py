@@ -14,6 +14,7 @@ from starlette.routing import Route
 from exporter.web.access import HEALTH_PATHS, AccessMiddleware
 from exporter.web.basic_auth import BasicAuth, Verdict
 from exporter.web.web_config import WebConfig
+from tests.unit.client import Client
 
 HASH = f"$2b$10${'a':.<53}"
 
@@ -39,12 +40,7 @@ def access(of: WebConfig, *, open_health: bool = False) -> AccessMiddleware:
 
 
 def ask(one: AccessMiddleware, *paths: str, **headers: str) -> list[httpx.Response]:
-    async def run() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(app=one)
-        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-            return [await client.get(path, headers=headers) for path in paths]
-
-    return asyncio.run(run())
+    return [Client(one).get(path, **headers) for path in paths]
 
 
 def basic(user: str, password: str) -> str:

@@ -156,6 +156,12 @@ def test_a_probe_gets_the_time_of_its_scrape(said: str | None, seconds: float) -
     assert asked == [("contoso/vm", "partner_center", seconds)]
 
 
+def test_a_probe_that_takes_too_long_has_failed() -> None:
+    client = Client(application(snapshot(), probe=lambda *_: Future[OfferRecord]()))
+    answer = client.get("/probe?target=contoso/vm", **{"x-prometheus-scrape-timeout-seconds": "0.6"})
+    assert (answer.status_code, "probe_success 0.0\n" in answer.text) == (200, True)
+
+
 @pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
 def test_a_probe_that_failed_is_told_as_such_in_the_format_asked_for(accept: str) -> None:
     failed = OfferRecord("contoso", "vm", failure=Failure("timeout", "no answer"))

@@ -53,15 +53,6 @@ def test_a_change_is_taken_once_it_has_settled(file: Path) -> None:
     assert current.config.rate_limit.interval == 2
 
 
-def test_certificates_are_watched(file: Path) -> None:
-    write(file, TLS)
-    current = LiveConfig(file)
-    before = current.tls
-    Authority(file.parent).issue("server")
-    assert True in settled(current)
-    assert current.tls not in {None, before}
-
-
 @pytest.mark.parametrize(
     ("text", "told"),
     [
