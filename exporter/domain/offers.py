@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-__all__ = ["Level", "Message", "Offer", "OfferStatus", "Party", "Step", "StepStatus", "parse_state", "slug"]
+__all__ = ["Level", "Message", "Offer", "OfferStatus", "Party", "Step", "StepStatus", "fold", "parse_state", "slug"]
 
 
 class OfferStatus(StrEnum):
@@ -83,15 +83,16 @@ def parse_state(kind: type[State], raw: object) -> State:
 
     Whatever is not in the enumeration is its `unknown` member; it is the caller's part to count and log that.
     """
-    folded = _fold(raw) if isinstance(raw, str) else ""
-    return kind(_SPELLINGS[kind].get(folded, kind.UNKNOWN))
+    return kind(_SPELLINGS[kind].get(fold(raw), kind.UNKNOWN))
 
 
-def _fold(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower()).replace("cancelled", "canceled")
+def fold(value: object) -> str:
+    """A name or state without its case and separators, "canceled" with one l; empty for what is no text."""
+    folded = re.sub(r"[^a-z0-9]", "", value.lower()) if isinstance(value, str) else ""
+    return folded.replace("cancelled", "canceled")
 
 
-_SPELLINGS = {kind: {_fold(state): state.value for state in kind} for kind in (OfferStatus, StepStatus, Level)}
+_SPELLINGS = {kind: {fold(state): state.value for state in kind} for kind in (OfferStatus, StepStatus, Level)}
 
 
 def slug(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 __all__ = ["Estimated", "Recorded", "changed_at"]
@@ -110,14 +110,5 @@ def _threshold(total: int) -> float:
 
 def _ranks(seconds: Sequence[float]) -> list[float]:
     """The rank of each by size from 1; those that are equal share the mean of theirs."""
-    order = sorted(range(len(seconds)), key=seconds.__getitem__)
-    ranks = [0.0] * len(seconds)
-    start = 0
-    while start < len(order):
-        end = start
-        while end + 1 < len(order) and seconds[order[end + 1]] == seconds[order[start]]:
-            end += 1
-        for place in order[start : end + 1]:
-            ranks[place] = (start + end) / 2 + 1
-        start = end + 1
-    return ranks
+    ordered = sorted(seconds)
+    return [(bisect_left(ordered, one) + bisect_right(ordered, one) + 1) / 2 for one in seconds]

@@ -24,8 +24,8 @@ def text(value: Any, limit: int = MAX_TEXT) -> str:
 
 
 def identifier(value: Any) -> str:
-    """An id as it is, or nothing: two that were shortened or cleaned could become the same one."""
+    """An id as it is, or nothing: two that were shortened or cleaned could become the same one; dots lead out of a path."""
     if value is None or isinstance(value, bool | float | dict | list):
         return ""
     raw = str(value).strip() if not isinstance(value, int) or value.bit_length() <= MAX_ID else ""
-    return raw if len(raw) <= MAX_ID and text(raw, MAX_ID) == raw else ""
+    return raw if raw not in {".", ".."} and len(raw) <= MAX_ID and text(raw, MAX_ID) == raw else ""

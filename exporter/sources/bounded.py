@@ -9,16 +9,18 @@ from __future__ import annotations
 import io
 import socket
 from contextvars import ContextVar
+from functools import cache
 from http.client import HTTPResponse
 from typing import Any
 
+import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from exporter.sources.deadline import Deadline
 
-__all__ = ["BoundedAdapter", "current_deadline"]
+__all__ = ["CONNECT_TIMEOUT", "BoundedAdapter", "current_deadline"]
+
+CONNECT_TIMEOUT = 10.0
 
 current_deadline: ContextVar[Deadline] = ContextVar("current_deadline")
 """By when the answer that this thread waits for must be there; urllib3 has no other way to tell its connections."""
@@ -54,36 +56,27 @@ class _Response(HTTPResponse):
         self.fp = io.BufferedReader(_Reader(sock, raw, current_deadline.get()))
 
 
-class _Connection(HTTPConnection):
-    response_class = _Response
-
-
-class _TlsConnection(HTTPSConnection):
-    response_class = _Response
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-_POOLS = {"http": _Pool, "https": _TlsPool}
+@cache
+def _bounded(kind: type[Any]) -> type[Any]:
+    """The same kind of connection, with our answers."""
+    return type(kind.__name__, (kind,), {"response_class": _Response})
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Makes such connections, with and without a proxy; through a SOCKS proxy each single read is bounded."""
+    """Makes such connections, with and without a proxy."""
 
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
         """Let urllib3 use our connections."""
-        super().init_poolmanager(*arguments, **options)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        pool: Any = super().get_connection_with_tls_context(*arguments, **options)
+        if pool.ConnectionCls.response_class is not _Response:
+            pool.ConnectionCls = _bounded(pool.ConnectionCls)
+        return pool
 
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        """Let urllib3 use our connections to this proxy."""
-        manager = super().proxy_manager_for(proxy, **options)
-        if not proxy.lower().startswith("socks"):
-            manager.pool_classes_by_scheme = _POOLS
-        return manager
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        """Wait for nothing longer than is left."""
+        left = current_deadline.get().remaining()
+        if left <= 0:
+            raise requests.ConnectTimeout("the time for this request is over", request=request)
+        connect, read = options["timeout"]
+        options["timeout"] = min(connect, left), min(read, left)
+        return super().send(request, *arguments, **options)

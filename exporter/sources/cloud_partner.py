@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, model_validator
 from exporter.config.settings import ApiSettings
 from exporter.domain.errors import DecodeError, NotFoundError
 from exporter.domain.offers import Level, Message, Offer, OfferStatus, Step, StepStatus, slug
-from exporter.domain.texts import text
+from exporter.domain.texts import identifier, text
 from exporter.sources.base import Answer, OfferList, OfferQuery, Source
 from exporter.sources.deadline import Deadline
 from exporter.sources.paging import Page, Pages
@@ -29,7 +29,6 @@ from exporter.sources.wire import (
     WireModel,
     decode,
     free_id,
-    path_segment,
 )
 
 __all__ = ["CloudPartnerSource"]
@@ -146,7 +145,7 @@ class CloudPartnerSource(Source):
     def _listed(self, publisher_id: str, entry: WireOffer) -> Offer:
         return Offer(
             publisher_id=publisher_id,
-            offer_id=path_segment(entry.id),
+            offer_id=identifier(entry.id),
             status=self._values.state(OfferStatus, "offer_status", entry.status),
             source=self.name,
             display_name=text(entry.definition.display_text),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -39,7 +39,9 @@ _REFUSALS: dict[int, type[SourceError]] = {
 
 def lost(what: str, error: Exception) -> SourceError:
     """Tell a time-out that urllib3 may have wrapped from all other losses; `what` is lost, such as "no answer to x"."""
-    chain = list(_causes(error))
+    chain: list[BaseException] = [error]  # to its innermost reason; the outer ones repeat the URL and object addresses
+    while (inner := chain[-1].__cause__ or chain[-1].__context__) and not isinstance(inner, SourceError):
+        chain.append(inner)
     if any(_is_timeout(one) for one in chain):
         return UpstreamTimeoutError(f"{what} in time")
     return TransportError(f"{what}: {text(f'{type(chain[-1]).__name__}: {chain[-1]}'.rstrip(': '))}")
@@ -49,16 +51,6 @@ def _is_timeout(error: BaseException) -> bool:
     """Tell a time-out from a refused connection or an unknown host, which urllib3 derives from it."""
     kinds = TimeoutError | urllib3.exceptions.TimeoutError
     return isinstance(error, kinds) and not isinstance(error, urllib3.exceptions.NewConnectionError)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Walk from an error to its innermost reason; the outer ones repeat the URL and object addresses."""
-    while error is not None:
-        yield error
-        reason = getattr(error, "reason", None)
-        wrapped = error.args[0] if error.args and isinstance(error.args[0], BaseException) else None
-        following = reason if isinstance(reason, BaseException) else wrapped or error.__cause__ or error.__context__
-        error = following if following is not error else None
 
 
 def refusal(operation: str, status: int, body: bytes, blot: Callable[[str], str]) -> SourceError:

@@ -13,7 +13,7 @@ import urllib3
 from exporter.config.settings import ApiSettings
 from exporter.domain.errors import DecodeError, SourceError, UpstreamError
 from exporter.sources.auth.tokens import TokenSource
-from exporter.sources.bounded import BoundedAdapter, current_deadline
+from exporter.sources.bounded import CONNECT_TIMEOUT, BoundedAdapter, current_deadline
 from exporter.sources.deadline import Deadline
 from exporter.sources.failures import lost, refusal
 from exporter.sources.rate_limit import RateLimiter
@@ -25,7 +25,6 @@ __all__ = ["ApiClient"]
 
 MAX_BODY = 16 * 1024 * 1024
 CHUNK = 64 * 1024
-CONNECT_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +132,9 @@ class ApiClient:
 
     def _attempt(self, operation: str, path: str, params: Mapping[str, str], deadline: Deadline, token: str) -> _Reply:
         started, code = deadline.now(), "none"
-        limit = deadline.within(self._settings.timeout)
-        reset = current_deadline.set(limit)
+        reset = current_deadline.set(deadline.within(self._settings.timeout))
         try:
-            with self._send(path, params, limit.remaining(), token) as response:
+            with self._send(path, params, token) as response:
                 code = str(response.status_code)
                 asked = retry_after(response.headers.get("Retry-After"))
                 return _Reply(response.status_code, _read(response), asked)
@@ -149,13 +147,12 @@ class ApiClient:
             self._telemetry.api_requests_total.labels(operation, code).inc()
             self._telemetry.api_request_duration_seconds.labels(operation).observe(deadline.now() - started)
 
-    def _send(self, path: str, params: Mapping[str, str], seconds: float, token: str) -> requests.Response:
-        limit = max(0.001, seconds)
+    def _send(self, path: str, params: Mapping[str, str], token: str) -> requests.Response:
         return self._session.get(
             self.base_url + path,
             params=params,
             headers={"Authorization": f"Bearer {token}"},
-            timeout=(min(CONNECT_TIMEOUT, limit), limit),
+            timeout=(CONNECT_TIMEOUT, self._settings.timeout),
             verify=self._verify,
             allow_redirects=False,  # the token must not follow one to another host, and the API sends none
             stream=True,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from exporter.domain.offers import Level, Message, OfferStatus, Step, StepStatus, slug
+from exporter.domain.offers import Level, Message, OfferStatus, Step, StepStatus, fold, slug
 from exporter.domain.texts import identifier, text
 from exporter.sources.products import Product
 from exporter.sources.wire import (
@@ -20,9 +20,7 @@ from exporter.sources.wire import (
     Inner,
     UnknownValues,
     WireModel,
-    fold,
     free_id,
-    path_segment,
 )
 
 __all__ = [
@@ -66,7 +64,7 @@ class WireProduct(WireModel):
         found = next((one.value for one in self.external_ids if fold(one.type) == "azureofferid"), None)
         if found is None and self.external_ids:
             return None
-        return Product(found, path_segment(self.id), self.name, self.resource_type)
+        return Product(found, identifier(self.id), self.name, self.resource_type)
 
 
 class WireUpdate(WireModel):
@@ -175,11 +173,9 @@ _STAGES = {
     "failed": OfferStatus.FAILED,
     "failedincertification": OfferStatus.FAILED,
     "canceled": OfferStatus.CANCELED,
-    "cancelled": OfferStatus.CANCELED,
 }
 _UPDATES = {"running": OfferStatus.RUNNING, "failed": OfferStatus.FAILED}
-_CANCELED_UPDATES = frozenset({"canceled", "cancelled"})
-_SILENT_UPDATES = frozenset({"", "completed", "pendingconfirmation"})
+_SILENT_UPDATES = frozenset({"", "completed", "pendingconfirmation", "canceled"})
 _STEP_STATES = {
     "running": StepStatus.IN_PROGRESS,
     "completed": StepStatus.COMPLETE,
@@ -220,7 +216,7 @@ def _plain_status(submission: WireSubmission) -> OfferStatus:
     status = _UPDATES.get(submission.update) or _STAGES.get(submission.stage, OfferStatus.UNKNOWN)
     if status is OfferStatus.SUCCEEDED and not submission.is_live:
         return OfferStatus.RUNNING
-    if status is OfferStatus.RUNNING and submission.update in _CANCELED_UPDATES:
+    if status is OfferStatus.RUNNING and submission.update == "canceled":
         return OfferStatus.CANCELED
     return status
 
@@ -230,7 +226,7 @@ def status_of(submission: WireSubmission, values: UnknownValues) -> OfferStatus:
     status = _plain_status(submission)
     if status is OfferStatus.UNKNOWN:
         values.note("offer_status", submission.substate or submission.state)
-    if submission.update not in _SILENT_UPDATES | _CANCELED_UPDATES | _UPDATES.keys():
+    if submission.update not in _SILENT_UPDATES | _UPDATES.keys():
         values.note("offer_status", f"pending update {text(submission.pending_update_info.status)}")
     return status
 

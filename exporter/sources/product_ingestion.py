@@ -99,7 +99,7 @@ class ProductIngestionSource(ProductSource[model.WireSubmission]):
         del deadline
         entries = model.entries_of(submissions, self._values)
         newest = model.newest_of(entries)
-        if newest is not None and not submissions[newest.place].has_status:
+        if newest is not None and not newest.has_status:
             raise DecodeError(f"the submissions of {query.offer_id} cannot be read: the newest has no status")
         status = model.status_of(entries)
         offer = Offer(
@@ -109,9 +109,9 @@ class ProductIngestionSource(ProductSource[model.WireSubmission]):
             source=self.name,
             display_name=known.display_name,
             offer_type=known.offer_type,
-            changed=max((one.created for one in entries if one.created is not None), default=None),
+            changed=model.changed_of(entries, self._values),
             steps=model.steps_of(entries, status),
-            live=model.live_of(entries, self._values.clock()),
+            live=model.live_of(entries, self._values),
             product_id=known.product_id,
             submission=newest.identity if newest is not None else "",
             lifecycle=model.lifecycle_of(entries),

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from exporter.domain.offers import OfferStatus, Step, StepStatus
+from exporter.domain.offers import OfferStatus, Step, StepStatus, fold
 from exporter.domain.texts import identifier
 from exporter.sources.products import Product
-from exporter.sources.wire import Inner, UnknownValues, WireModel, fold, path_segment, timestamp
+from exporter.sources.wire import Inner, UnknownValues, WireModel, timestamp
 
 __all__ = [
-    "Entry",
     "WireProduct",
     "WireSubmission",
+    "changed_of",
     "entries_of",
     "lifecycle_of",
     "live_of",
@@ -56,7 +54,7 @@ class WireProduct(WireModel):
         if fold(self.lifecycle_state) == "deleted":
             return None
         shape = _PRODUCT_ID.fullmatch(identifier(self.id))
-        return Product(self.identity.external_id, path_segment(shape[1]) if shape else "", self.alias, self.type)
+        return Product(self.identity.external_id, identifier(shape[1]) if shape else "", self.alias, self.type)
 
 
 class WireTarget(WireModel):
@@ -90,8 +88,42 @@ class WireSubmission(WireModel):
     @property
     def has_status(self) -> bool:
         """True if it says what it is for and how it goes; a draft goes nowhere, and what is completed has a result."""
-        target, status = fold(self.target.target_type), fold(self.status)
-        return target == "draft" or bool(target and status and (status != "completed" or fold(self.result)))
+        status = fold(self.status)
+        return self.aim == "draft" or bool(self.aim and status and (status != "completed" or fold(self.result)))
+
+    @property
+    def aim(self) -> str:
+        """The target, folded."""
+        return fold(self.target.target_type)
+
+    @property
+    def outcome(self) -> OfferStatus:
+        """How it goes by its status and, once that is `completed`, its result; a draft has neither."""
+        if self.aim == "draft":
+            return OfferStatus.NEVER_PUBLISHED
+        if fold(self.status) == "completed":
+            return _RESULTS.get(fold(self.result), OfferStatus.UNKNOWN)
+        return _OUTCOMES.get(fold(self.status), OfferStatus.UNKNOWN)
+
+    @property
+    def lifecycle(self) -> str:
+        """What is said of an offer on sale, empty for what is in no table."""
+        return _LIFECYCLES.get(fold(self.lifecycle_state), "")
+
+    @property
+    def identity(self) -> str:
+        """What changes with everything that is told about it."""
+        return f"{self.number}/{self.aim}/{fold(self.status)}/{fold(self.result)}"
+
+    def rank(self) -> tuple[bool, float, int, bool]:
+        """Orders submissions by age: what runs is the newest, then times and ids tell, then live comes after its preview."""
+        number = int(self.number) if self.number.isdecimal() else -1
+        try:
+            made = timestamp(self.created)  # whatever our clock says
+        except (ValueError, OverflowError):
+            made = None
+        is_promoted = number >= 0 and self.aim == "live"
+        return self.outcome is OfferStatus.RUNNING, float("-inf") if made is None else made, number, is_promoted
 
 
 _OUTCOMES = {
@@ -102,106 +134,29 @@ _RESULTS = {
     "succeeded": OfferStatus.SUCCEEDED,
     "failed": OfferStatus.FAILED,
     "canceled": OfferStatus.CANCELED,
-    "cancelled": OfferStatus.CANCELED,
 }
 _LIFECYCLES = {"generallyavailable": "generally_available", "deprecated": "deprecated"}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One submission for one target; `number` is its id, `place` where it stands in the answer, times are Unix seconds.
-
-    `made` is when the API says that it was created, whatever our clock says; `created` the same, if it can be shown.
-    `off_sale` is when a deprecated offer leaves the store.
-    """
-
-    target: str
-    number: str
-    place: int
-    status: str
-    result: str
-    made: float
-    created: float | None
-    lifecycle: str = ""
-    off_sale: float | None = None
-
-    @property
-    def outcome(self) -> OfferStatus:
-        """How it goes by its status and, once that is `completed`, its result; a draft has neither."""
-        if self.target == "draft":
-            return OfferStatus.NEVER_PUBLISHED
-        if self.status == "completed":
-            return _RESULTS.get(self.result, OfferStatus.UNKNOWN)
-        return _OUTCOMES.get(self.status, OfferStatus.UNKNOWN)
-
-    @property
-    def identity(self) -> str:
-        """What changes with everything that is told about it."""
-        return f"{self.number}/{self.target}/{self.status}/{self.result}"
-
-    def rank(self) -> tuple[bool, float, int, bool, int]:
-        """Orders entries by age: what runs is the newest, then times and ids tell, then live comes after its preview.
-
-        Where there are neither times nor ids, the answer's own order counts.
-        """
-        number = int(self.number) if self.number.isdecimal() else -1
-        is_promoted = number >= 0 and self.target == "live"
-        return self.outcome is OfferStatus.RUNNING, self.made, number, is_promoted, self.place
-
-
-def entries_of(submissions: Iterable[WireSubmission], values: UnknownValues) -> tuple[Entry, ...]:
+def entries_of(submissions: Iterable[WireSubmission], values: UnknownValues) -> tuple[WireSubmission, ...]:
     """The submissions for the three targets of an offer; those for others are passed over."""
-    entries = []
-    for place, one in enumerate(submissions):
-        target = fold(one.target.target_type)
-        if target in TARGETS:
-            entries.append(_entry(place, target, one, values))
-        elif target not in OTHER_TARGETS:
+    found = tuple(submissions)
+    for one in found:
+        if one.aim not in TARGETS | OTHER_TARGETS:
             values.note("target", one.target.target_type)
-    return tuple(entries)
+    entries = tuple(one for one in found if one.aim in TARGETS)
+    for one in entries:
+        if one.has_status and one.outcome is OfferStatus.UNKNOWN:
+            values.note("offer_status", f"{fold(one.status)} {fold(one.result)}")
+        if one.lifecycle_state is not None and not one.lifecycle:
+            values.note("lifecycle", one.lifecycle_state)
+    return entries
 
 
-def _entry(place: int, target: str, submission: WireSubmission, values: UnknownValues) -> Entry:
-    entry = Entry(
-        target=target,
-        number=submission.number,
-        place=place,
-        status=fold(submission.status),
-        result=fold(submission.result),
-        made=_made(submission.created),
-        created=values.timestamp(submission.created),
-        lifecycle=_lifecycle(submission.lifecycle_state, values),
-        off_sale=_day(submission.deprecation_schedule.date, values),
-    )
-    if submission.has_status and entry.outcome is OfferStatus.UNKNOWN:
-        values.note("offer_status", f"{entry.status} {entry.result}")
-    return entry
-
-
-def _made(raw: Any) -> float:
-    try:
-        moment = timestamp(raw)
-    except (ValueError, OverflowError):
-        moment = None
-    return float("-inf") if moment is None else moment
-
-
-def _lifecycle(raw: Any, values: UnknownValues) -> str:
-    known = _LIFECYCLES.get(fold(raw), "")
-    if raw is not None and not known:
-        values.note("lifecycle", raw)
-    return known
-
-
-def _day(raw: Any, values: UnknownValues) -> float | None:
-    """A day, which may be yet to come, as Unix seconds."""
-    if raw is None:
-        return None
-    try:
-        return datetime.fromisoformat(str(raw)[:10]).replace(tzinfo=UTC).timestamp()
-    except (ValueError, OverflowError):
-        values.note("timestamp", raw)
-        return None
+def changed_of(entries: Sequence[WireSubmission], values: UnknownValues) -> float | None:
+    """When the newest submission was made, as far as that can be shown."""
+    times = [values.timestamp(one.created) for one in entries]
+    return max((one for one in times if one is not None), default=None)
 
 
 _STEP_STATUS = {
@@ -213,16 +168,18 @@ _STEP_STATUS = {
 }
 
 
-def _newest(entries: Sequence[Entry], *targets: str) -> Entry | None:
-    return max((one for one in entries if one.target in targets), key=Entry.rank, default=None)
+def _newest(entries: Sequence[WireSubmission], *targets: str) -> WireSubmission | None:
+    """Where there are neither times nor ids, the last of the answer."""
+    of_targets = (one for one in reversed(entries) if one.aim in targets)
+    return max(of_targets, key=WireSubmission.rank, default=None)
 
 
-def newest_of(entries: Sequence[Entry]) -> Entry | None:
+def newest_of(entries: Sequence[WireSubmission]) -> WireSubmission | None:
     """The submission that tells the status; None if nothing but a draft was ever made."""
     return _newest(entries, "preview", "live")
 
 
-def status_of(entries: Sequence[Entry]) -> OfferStatus:
+def status_of(entries: Sequence[WireSubmission]) -> OfferStatus:
     """Where the newest submission stands."""
     newest = newest_of(entries)
     if newest is None:
@@ -232,42 +189,43 @@ def status_of(entries: Sequence[Entry]) -> OfferStatus:
     return newest.outcome
 
 
-def _is_to_be_promoted(entries: Sequence[Entry]) -> bool:
+def _is_to_be_promoted(entries: Sequence[WireSubmission]) -> bool:
     """True if there is a good preview that has not gone on to live: ids tell that, times do not; without ids, the order."""
-    preview, live = _newest(entries, "preview"), _newest(entries, "live")
+    preview = _newest(entries, "preview")
     if preview is None or preview.outcome is not OfferStatus.SUCCEEDED:
         return False
     if not preview.number:
-        return live is None or preview.rank() > live.rank()
-    return preview.number not in {one.number for one in entries if one.target == "live"}
+        return newest_of(entries) is preview
+    return preview.number not in {one.number for one in entries if one.aim == "live"}
 
 
-def _on_sale(entries: Sequence[Entry]) -> Entry | None:
+def _on_sale(entries: Sequence[WireSubmission]) -> WireSubmission | None:
     good = [one for one in entries if one.outcome is OfferStatus.SUCCEEDED]
     return _newest(good, "live")
 
 
-def live_of(entries: Sequence[Entry], now: float) -> bool | None:
+def live_of(entries: Sequence[WireSubmission], values: UnknownValues) -> bool | None:
     """Whether something can be bought, whatever else goes on; None where it cannot be known.
 
     What is deprecated leaves the store on the day of its schedule.
     """
     on_sale = _on_sale(entries)
     if on_sale is not None and on_sale.lifecycle == "deprecated":
-        return None if on_sale.off_sale is None else now < on_sale.off_sale
+        day = values.timestamp(on_sale.deprecation_schedule.date, may_come=True)
+        return None if day is None else values.clock() < day
     if on_sale is not None:
         return True
-    is_known = all(one.outcome is not OfferStatus.UNKNOWN for one in entries if one.target == "live")
+    is_known = all(one.outcome is not OfferStatus.UNKNOWN for one in entries if one.aim == "live")
     return False if is_known else None
 
 
-def lifecycle_of(entries: Sequence[Entry]) -> str:
+def lifecycle_of(entries: Sequence[WireSubmission]) -> str:
     """What is said of the offer on sale: `generally_available`, `deprecated` or nothing."""
     on_sale = _on_sale(entries)
     return "" if on_sale is None else on_sale.lifecycle
 
 
-def steps_of(entries: Sequence[Entry], status: OfferStatus) -> tuple[Step, ...]:
+def steps_of(entries: Sequence[WireSubmission], status: OfferStatus) -> tuple[Step, ...]:
     """The newest submission's way over draft and preview to live."""
     newest = newest_of(entries)
     statuses = {
@@ -278,17 +236,17 @@ def steps_of(entries: Sequence[Entry], status: OfferStatus) -> tuple[Step, ...]:
     return tuple(Step(one, one.title(), stage, tells_messages=False) for one, stage in statuses.items())
 
 
-def _preview(newest: Entry | None) -> StepStatus:
+def _preview(newest: WireSubmission | None) -> StepStatus:
     """Nothing gets to live without having been a preview, be its entry there or gone."""
     if newest is None:
         return StepStatus.NOT_STARTED
-    return StepStatus.COMPLETE if newest.target == "live" else _STEP_STATUS.get(newest.outcome, StepStatus.UNKNOWN)
+    return StepStatus.COMPLETE if newest.aim == "live" else _STEP_STATUS.get(newest.outcome, StepStatus.UNKNOWN)
 
 
-def _live(newest: Entry | None, status: OfferStatus) -> StepStatus:
+def _live(newest: WireSubmission | None, status: OfferStatus) -> StepStatus:
     """An older submission may be live; the step is about the newest one."""
     if status is OfferStatus.WAITING_FOR_PUBLISHER_REVIEW:
         return StepStatus.WAITING_FOR_PUBLISHER_REVIEW
-    if newest is not None and (newest.target == "live" or status is OfferStatus.SUCCEEDED):
+    if newest is not None and (newest.aim == "live" or status is OfferStatus.SUCCEEDED):
         return _STEP_STATUS.get(newest.outcome, StepStatus.UNKNOWN)
     return StepStatus.NOT_STARTED

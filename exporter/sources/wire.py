@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
+import math
 import threading
 from collections.abc import Callable, Container, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import chain, count
 from typing import Annotated, Any, TypeVar
 
@@ -38,9 +38,7 @@ __all__ = [
     "UnknownValues",
     "WireModel",
     "decode",
-    "fold",
     "free_id",
-    "path_segment",
     "timestamp",
 ]
 
@@ -54,17 +52,6 @@ MAX_SKEW = 300.0
 """Seconds by which the API's clock may be ahead of ours."""
 
 Shape = TypeVar("Shape")
-
-
-def fold(value: Any) -> str:
-    """A name or state without its case and separators; empty for what is no text."""
-    return "".join(one for one in value.lower() if one.isalnum()) if isinstance(value, str) else ""
-
-
-def path_segment(raw: Any) -> str:
-    """An id that stands in a path of its own API; dots would lead to another one."""
-    found = identifier(raw)
-    return "" if found in {".", ".."} else found
 
 
 def free_id(wanted: str, taken: Container[str]) -> str:
@@ -129,17 +116,19 @@ class UnknownValues:
             self.note(field, raw, **where)
         return found
 
-    def timestamp(self, raw: Any) -> float | None:
-        """Read a time; an unreadable one, and one that is yet to come, is noted and None."""
+    def timestamp(self, raw: Any, *, may_come: bool = False) -> float | None:
+        """Read a time; an unreadable one, and one that is yet to come, unless it may, is noted and None."""
         now = self.clock()
         try:
             moment = timestamp(raw)
         except (ValueError, OverflowError):
             moment = float("inf")
-        if moment is not None and moment > now + MAX_SKEW:
+        if moment is None or (may_come and math.isfinite(moment)):
+            return moment
+        if moment > now + MAX_SKEW:
             self.note("timestamp", raw)
             return None
-        return None if moment is None else min(moment, now)
+        return min(moment, now)
 
     def whole_number(self, raw: Any) -> int | None:
         """Read a whole number; an unreadable one is noted and None."""
@@ -215,30 +204,24 @@ Inner = Annotated[Entry, BeforeValidator(_object)]
 """An object in an object; where something else is in its place, that is noted, and it is empty."""
 
 
-_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?",
-    re.IGNORECASE,
-)
-_NEVER = frozenset({"0001-01-01", "1601-01-01", "9999-12-31"})
+_NEVER = frozenset({date.min, date(1601, 1, 1), date.max})
 """The least and greatest times of .NET, and the zero of Windows' file times."""
 
 
 def timestamp(value: Any) -> float | None:
-    """Read an RFC 3339 time as Unix seconds; 0 to 9 fractional digits, UTC where the zone is missing.
+    """Read an ISO 8601 time as Unix seconds, to the microsecond; UTC where the zone is missing.
 
     Raises:
         ValueError: it is a text or number that is no such time.
     """
     if value is None or value == "":
         return None
-    shape = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
-    if shape is None:
-        raise ValueError("no RFC 3339 time")
-    day, clock, fraction, zone = shape.groups()
-    if day in _NEVER:
+    if not isinstance(value, str):
+        raise ValueError("no time")  # noqa: TRY004 - for the caller it is the value that is odd
+    moment = datetime.fromisoformat(value.strip().upper())
+    if moment.date() in _NEVER:
         return None
-    moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if not zone or zone in 'Zz' else zone}")
-    return moment.astimezone(UTC).timestamp() + float(f"0.{fraction or 0}")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def whole_number(value: Any) -> int | None:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
+
 from exporter.config.publishers import DEFAULT
 from exporter.config.settings import AuthSettings
 from exporter.domain.errors import ConfigError, CredentialError
 from exporter.sources.auth.fetched import FetchedToken, Kept, reason
-from exporter.sources.auth.tokens import FileToken, StaticToken, TokenSource, WatchedFile
-from exporter.sources.auth.transport import transport
+from exporter.sources.auth.tokens import GivenToken, TokenSource, WatchedFile
+from exporter.sources.bounded import CONNECT_TIMEOUT, BoundedAdapter
 from exporter.telemetry.metrics import Telemetry
 
 __all__ = ["credential_expiry", "tell_expiry", "token_source"]
@@ -57,9 +59,9 @@ def _check_authorities(path: Path) -> None:
 
 
 def _given(auth: AuthSettings) -> TokenSource | None:
-    if auth.token is not None:
-        return StaticToken(auth.token)
-    return None if auth.token_file is None else FileToken(auth.token_file)
+    if (given := auth.token) is not None:
+        return GivenToken(lambda: given.get_secret_value().strip(), "the token")
+    return None if auth.token_file is None else GivenToken(WatchedFile(auth.token_file).read, str(auth.token_file))
 
 
 def _fetched(
@@ -137,7 +139,7 @@ def _new_credential(auth: AuthSettings, ca_file: Path | None) -> Any:
     from azure import identity  # noqa: PLC0415 - 150 ms and 30 MiB that a static token does not need
 
     # Without retries, because azure-core sleeps for as long as a Retry-After says, were it a year.
-    options: dict[str, Any] = {"transport": transport(ca_file), "retry_total": 0}
+    options: dict[str, Any] = {"transport": _transport(ca_file), "retry_total": 0}
     if auth.authority is not None:
         options["authority"] = auth.authority
         options["disable_instance_discovery"] = urlsplit(auth.authority).hostname not in _KNOWN_AUTHORITIES
@@ -163,6 +165,19 @@ def _new_credential(auth: AuthSettings, ca_file: Path | None) -> Any:
                 exclude_interactive_browser_credential=True,
                 **options,
             )
+
+
+def _transport(ca_file: Path | None) -> Any:
+    """A transport of azure-core that keeps to `current_deadline` and believes the authorities of `ca_file`."""
+    from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 - a static token does not need it
+
+    session = requests.Session()
+    # One token an hour is no reason to keep a connection, which may be dead by then.
+    session.headers["Connection"] = "close"
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, BoundedAdapter())
+    verify = True if ca_file is None else str(ca_file)
+    return RequestsTransport(session=session, connection_timeout=CONNECT_TIMEOUT, connection_verify=verify)
 
 
 def _secret(auth: AuthSettings) -> str:

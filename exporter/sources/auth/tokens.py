@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
-
-from pydantic import SecretStr
 
 from exporter.domain.errors import CredentialError
 from exporter.sources.deadline import Deadline
 
-__all__ = ["FileToken", "StaticToken", "TokenSource", "WatchedFile"]
+__all__ = ["GivenToken", "TokenSource", "WatchedFile"]
 
 
 class TokenSource(Protocol):
@@ -33,49 +32,31 @@ class TokenSource(Protocol):
         ...
 
 
-class StaticToken:
-    """A token that was given in the settings; CredentialError if it is none."""
+class GivenToken:
+    """A token that somebody else obtains and keeps fresh; `read` gives the newest one, `where` says where it stands.
 
-    def __init__(self, token: SecretStr) -> None:
-        self._token = SecretStr(_checked(token.get_secret_value().strip(), "the token"))
+    Raises:
+        CredentialError: there is none.
+    """
 
-    def token(self, deadline: Deadline) -> str:
-        """It is at hand."""
-        del deadline
-        return self._token.get_secret_value()
-
-    def drop(self, token: str) -> bool:
-        """There is no other one."""
-        del token
-        return False
-
-    def secrets(self) -> tuple[str, ...]:
-        """The token."""
-        return (self._token.get_secret_value(),)
-
-
-class FileToken:
-    """A token in a file that somebody else keeps fresh; CredentialError if the file holds none."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = WatchedFile(path)
-        self._read()
+    def __init__(self, read: Callable[[], str], where: str) -> None:
+        self._read = read
+        self._where = where
+        self._seen = _checked(read(), where)
 
     def token(self, deadline: Deadline) -> str:
-        """Read the file if it has changed; CredentialError if it holds no token any more."""
+        """It is at hand; CredentialError if a file holds none any more."""
         del deadline
-        return self._read()
+        self._seen = self._read()
+        return _checked(self._seen, self._where)
 
     def drop(self, token: str) -> bool:
-        """There is a better one only if the file has changed."""
+        """There is a better one only if it has changed."""
         return self._read() != token
 
     def secrets(self) -> tuple[str, ...]:
         """The token that was read last."""
-        return (self._file.seen,)
-
-    def _read(self) -> str:
-        return _checked(self._file.read(), str(self._file.path))
+        return (self._seen,)
 
 
 def _checked(token: str, where: str) -> str:

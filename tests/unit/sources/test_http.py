@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import requests
-from pydantic import SecretStr
 
 from exporter.domain.errors import (
     CredentialError,
@@ -26,8 +25,8 @@ from exporter.domain.errors import (
     UpstreamTimeoutError,
 )
 from exporter.sources import http
-from exporter.sources.auth.tokens import StaticToken
-from exporter.sources.auth.transport import transport
+from exporter.sources.auth.entra import _transport as transport
+from exporter.sources.auth.tokens import GivenToken
 from exporter.sources.bounded import BoundedAdapter, current_deadline
 from exporter.sources.failures import ERROR_BODY
 
@@ -92,12 +91,13 @@ def test_proxy(server: Canned, monkeypatch: pytest.MonkeyPatch, exempt: str, *, 
         bench.client.close()
 
 
-def test_connections_through_a_proxy_are_bounded_too() -> None:
-    adapter = BoundedAdapter()
-    pools = adapter.poolmanager.pool_classes_by_scheme
-    assert adapter.proxy_manager_for("http://127.0.0.1:3128").pool_classes_by_scheme is pools
-    assert {pool.ConnectionCls.response_class.__module__ for pool in pools.values()} == {"exporter.sources.bounded"}
-    assert len(pools) == 2
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://127.0.0.1:9"])
+@pytest.mark.parametrize("proxies", [{}, {"all": "http://127.0.0.1:3128"}])
+def test_all_connections_are_bounded(url: str, proxies: dict[str, str]) -> None:
+    request = requests.Request("GET", url).prepare()
+    for _ in range(2):
+        pool = BoundedAdapter().get_connection_with_tls_context(request, verify=True, proxies=proxies)
+        assert pool.ConnectionCls.response_class.__module__ == "exporter.sources.bounded"
 
 
 def test_authorities_of_the_environment(monkeypatch: pytest.MonkeyPatch, server: Canned, tmp_path: Path) -> None:
@@ -217,6 +217,16 @@ def test_nobody_listens(server: Canned) -> None:
     assert bench.requests("none") == 1
 
 
+def test_a_loss_while_another_error_is_handled_tells_its_own_cause(server: Canned) -> None:
+    bench = Bench(server)
+    server.statuses(400)
+    try:
+        bench.get()
+    except RefusedError:
+        with pytest.raises(TransportError, match="ConnectionRefusedError"):
+            Bench(server, url="http://127.0.0.1:1").get()
+
+
 def test_https_to_a_server_that_speaks_http(server: Canned) -> None:
     with pytest.raises(TransportError, match="SSL"):
         Bench(server, url=server.url.replace("http://", "https://")).get()
@@ -299,7 +309,7 @@ def test_a_refused_token_is_replaced_once(server: Canned) -> None:
 def test_a_static_token_is_not_tried_again(server: Canned) -> None:
     server.statuses(401)
     with pytest.raises(CredentialError):
-        Bench(server, tokens=StaticToken(SecretStr("sesame"))).get()
+        Bench(server, tokens=GivenToken(lambda: "sesame", "the token")).get()
     assert len(server.asked) == 1
 
 

@@ -6,35 +6,29 @@ import os
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from exporter.domain.errors import CredentialError
-from exporter.sources.auth.tokens import FileToken, StaticToken, WatchedFile
+from exporter.sources.auth.tokens import GivenToken, WatchedFile
 from exporter.sources.deadline import Deadline
 from tests.unit.make import Clock
 
 DEADLINE = Deadline(60, Clock())
 
 
-def test_static_token() -> None:
-    tokens = StaticToken(SecretStr(" abc\n"))
-    assert (tokens.token(DEADLINE), tokens.drop("abc"), tokens.secrets()) == ("abc", False, ("abc",))
-
-
 @pytest.mark.parametrize(
     ("token", "what"),
-    [(" \n", "the token is empty"), ("se cret", "the token holds no token"), ("a\x00b", "holds no"), ("é", "holds no")],
+    [("", "the token is empty"), ("se cret", "the token holds no token"), ("a\x00b", "holds no"), ("é", "holds no")],
 )
-def test_static_token_that_is_none(token: str, what: str) -> None:
+def test_token_that_is_none(token: str, what: str) -> None:
     with pytest.raises(CredentialError, match=what) as error:
-        StaticToken(SecretStr(token))
-    assert token.strip() == "" or token not in str(error.value)
+        GivenToken(lambda: token, "the token")
+    assert not token or token not in str(error.value)
 
 
 def test_file_token(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("one\n", encoding="utf-8")
-    tokens = FileToken(file)
+    tokens = GivenToken(WatchedFile(file).read, str(file))
     assert tokens.token(DEADLINE) == "one"
     assert not tokens.drop("one")
     file.write_text("two\n", encoding="utf-8")
