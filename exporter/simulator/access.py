@@ -19,9 +19,8 @@ __all__ = [
     "GRAPH",
     "PARTNER_CENTER",
     "ApiError",
-    "BearerAuth",
     "PlainError",
-    "TokenStore",
+    "Tokens",
     "answer_error",
     "answer_http_error",
 ]
@@ -68,44 +67,25 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
 
 
 @dataclass(slots=True)
-class TokenStore:
-    """The tokens that this simulator has issued; a revoked one stays known, so that it is refused everywhere."""
+class Tokens:
+    """The bearer tokens that this simulator has issued, and which others pass.
+
+    One that was issued here must be valid for the API's audience. Any other passes if it is among `accepted`, or, when
+    none is listed there, if it is not empty; with `require_audience` only listed and issued ones pass.
+    """
 
     clock: Clock
     lifetime: float = 3600.0
-    _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
+    accepted: Collection[str] = ()
+    require_audience: bool = False
+    issued: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def issue(self, audience: str) -> tuple[str, float]:
         """Make a token for an audience; returns it and the Unix time of its expiry."""
         token = f"simulated.{secrets.token_urlsafe(24)}"
         expires = self.clock() + self.lifetime
-        self._tokens[token] = audience.rstrip("/"), expires
+        self.issued[token] = audience.rstrip("/"), expires
         return token, expires
-
-    def is_valid(self, token: str, audience: str) -> bool | None:
-        """Whether the token is for that audience and has not expired; None if it was not issued here."""
-        if token not in self._tokens:
-            return None
-        issued_for, expires = self._tokens[token]
-        return issued_for == audience and self.clock() < expires
-
-    def revoke_all(self) -> int:
-        """End all tokens issued so far; returns their number."""
-        self._tokens = {token: (audience, 0.0) for token, (audience, _) in self._tokens.items()}
-        return len(self._tokens)
-
-
-@dataclass(frozen=True, slots=True)
-class BearerAuth:
-    """Decides on the bearer token of a request.
-
-    A token that was issued here must be valid for the API's audience. Any other passes if it is among `accepted`, or,
-    when none is listed there, if it is not empty; with `require_audience` only listed and issued ones pass.
-    """
-
-    issued: TokenStore
-    accepted: Collection[str] = ()
-    require_audience: bool = False
 
     def admit(self, request: Request, audience: str, refusal: type[ApiError] = ApiError) -> None:
         """Return if the request may pass.
@@ -121,7 +101,7 @@ class BearerAuth:
             raise refusal(401, "InvalidAuthenticationToken", message)
 
     def _is_good(self, token: str, audience: str) -> bool:
-        is_valid = self.issued.is_valid(token, audience)
-        if is_valid is not None:
-            return is_valid
+        if token in self.issued:
+            issued_for, expires = self.issued[token]
+            return issued_for == audience and self.clock() < expires
         return token in self.accepted if self.accepted or self.require_audience else True

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from exporter.simulator.access import CLOUD_PARTNER, ApiError, BearerAuth
+from exporter.simulator.access import CLOUD_PARTNER, ApiError, Tokens
 from exporter.simulator.clock import stamp
 from exporter.simulator.pipeline import Note
 from exporter.simulator.walk import OfferState, StepState
@@ -28,10 +27,10 @@ class CloudPartner:
     """The routes of this API over a world."""
 
     world: World
-    auth: BearerAuth
+    tokens: Tokens
 
     def routes(self) -> list[Route]:
-        """The routes; ids are matched as they stand in the URL, still percent-encoded."""
+        """The routes."""
         return [
             Route("/api/publishers", self._list_publishers),
             Route("/api/publishers/{publisher}/offers", self._list_offers),
@@ -56,20 +55,20 @@ class CloudPartner:
 
     async def _offer_status(self, request: Request) -> Response:
         self._admit(request)
-        publisher, offer = self._publisher(request), unquote(request.path_params["offer"])
+        publisher, offer = self._publisher(request), request.path_params["offer"]
         state = self.world.offer(publisher, offer)
         if state is None or not state.plan.in_cloud_partner:
             raise ApiError(404, "NotFound", f"There is no offer {offer!r} of publisher {publisher!r}.")
         return JSONResponse(_status(state))
 
     def _admit(self, request: Request) -> None:
-        self.auth.admit(request, CLOUD_PARTNER)
+        self.tokens.admit(request, CLOUD_PARTNER)
         version = request.query_params.get("api-version")
         if version != API_VERSION:
             raise ApiError(400, "InvalidAPIVersion", f"api-version {version!r} is none of the allowed: {API_VERSION}.")
 
     def _publisher(self, request: Request) -> str:
-        publisher = unquote(request.path_params["publisher"])
+        publisher: str = request.path_params["publisher"]
         if publisher in self.world.scenario.forbidden:
             message = f"The principal has no access to the namespace of publisher {publisher!r}."
             raise ApiError(403, "Forbidden", message)

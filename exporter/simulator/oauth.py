@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from exporter.simulator.access import TokenStore
+from exporter.simulator.access import Tokens
 from exporter.simulator.clock import stamp
 
 __all__ = ["Authority"]
@@ -37,7 +37,7 @@ class Authority:
     Certificates and federated tokens come as a client assertion; whatever is not empty passes.
     """
 
-    store: TokenStore
+    tokens: Tokens
     client_secrets: Collection[str] | None = None
 
     def routes(self) -> list[Route]:
@@ -52,12 +52,12 @@ class Authority:
         form = await _form(request)
         if refusal := self._refusal(form, "resource"):
             return self._refuse(*refusal)
-        token, expires = self.store.issue(form["resource"])
+        token, expires = self.tokens.issue(form["resource"])
         numbers = {
-            "expires_in": self.store.lifetime,
-            "ext_expires_in": self.store.lifetime,
+            "expires_in": self.tokens.lifetime,
+            "ext_expires_in": self.tokens.lifetime,
             "expires_on": expires,
-            "not_before": expires - self.store.lifetime - _SKEW,
+            "not_before": expires - self.tokens.lifetime - _SKEW,
         }
         texts = {name: str(int(number)) for name, number in numbers.items()}
         return JSONResponse({"token_type": "Bearer"} | texts | {"resource": form["resource"], "access_token": token})
@@ -66,8 +66,8 @@ class Authority:
         form = await _form(request)
         if refusal := self._refusal(form, "scope"):
             return self._refuse(*refusal)
-        token, _ = self.store.issue(form["scope"].removesuffix(_DEFAULT))
-        lifetime = int(self.store.lifetime)
+        token, _ = self.tokens.issue(form["scope"].removesuffix(_DEFAULT))
+        lifetime = int(self.tokens.lifetime)
         answer = {"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token}
         return JSONResponse(answer)
 
@@ -84,7 +84,7 @@ class Authority:
         return None if is_there else (number, error, text.format(audience))
 
     def _refuse(self, number: int, error: str, text: str) -> Response:
-        now, trace = stamp(self.store.clock(), 0), secrets.token_hex(16)
+        now, trace = stamp(self.tokens.clock(), 0), secrets.token_hex(16)
         body = {
             "error": error,
             "error_description": f"AADSTS{number}: {text} Trace ID: {trace} Timestamp: {now}",

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from exporter.simulator.access import PARTNER_CENTER, BearerAuth, PlainError
+from exporter.simulator.access import PARTNER_CENTER, PlainError, Tokens
 from exporter.simulator.submissions import reports_of, submissions_of, validations_of, workflows_of
 from exporter.simulator.walk import OfferState
 from exporter.simulator.world import Standing, World, page_of, product_id, standing_of
@@ -41,7 +41,7 @@ class PartnerCenter:
     """
 
     world: World
-    auth: BearerAuth
+    tokens: Tokens
     page_size: int
     quirks: Collection[Quirk] = ()
 
@@ -136,7 +136,7 @@ class PartnerCenter:
         return state
 
     def _admit(self, request: Request) -> None:
-        self.auth.admit(request, PARTNER_CENTER, PlainError)
+        self.tokens.admit(request, PARTNER_CENTER, PlainError)
 
 
 def _unfiltered() -> str:

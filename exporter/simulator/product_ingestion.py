@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from exporter.simulator.access import GRAPH, ApiError, BearerAuth
+from exporter.simulator.access import GRAPH, ApiError, Tokens
 from exporter.simulator.clock import stamp
 from exporter.simulator.pipeline import Phase
 from exporter.simulator.walk import OfferState
@@ -38,7 +38,7 @@ class ProductIngestion:
     """The routes of this API over an account's products, at most `page_size` of them per page."""
 
     world: World
-    auth: BearerAuth
+    tokens: Tokens
     page_size: int
 
     def routes(self) -> list[Route]:
@@ -121,7 +121,7 @@ class ProductIngestion:
         return state
 
     def _admit(self, request: Request) -> None:
-        self.auth.admit(request, GRAPH)
+        self.tokens.admit(request, GRAPH)
         version = request.query_params.get("$version")
         if version is not None and not _VERSION.fullmatch(version):
             raise ApiError(400, "badRequest", f"There is no version {version!r}.", "invalidRequest")

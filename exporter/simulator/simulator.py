@@ -7,9 +7,8 @@ from collections.abc import Collection
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from exporter.simulator.access import ApiError, BearerAuth, TokenStore, answer_error, answer_http_error
+from exporter.simulator.access import ApiError, Tokens, answer_error, answer_http_error
 from exporter.simulator.clock import Clock
 from exporter.simulator.cloud_partner import CloudPartner
 from exporter.simulator.oauth import Authority
@@ -42,26 +41,14 @@ class Simulator:
         page_size: int = 4,
         quirks: Collection[Quirk] = (),
     ) -> None:
-        self.issued = TokenStore(clock, token_lifetime)
-        self.authority = Authority(self.issued, client_secrets)
-        auth = BearerAuth(self.issued, frozenset(tokens), require_audience)
+        self.tokens = Tokens(clock, token_lifetime, frozenset(tokens), require_audience)
+        self.authority = Authority(self.tokens, client_secrets)
         world = World(scenario, clock)
         routes = [
-            *CloudPartner(world, auth).routes(),
-            *PartnerCenter(world, auth, page_size, quirks).routes(),
-            *ProductIngestion(world, auth, page_size).routes(),
+            *CloudPartner(world, self.tokens).routes(),
+            *PartnerCenter(world, self.tokens, page_size, quirks).routes(),
+            *ProductIngestion(world, self.tokens, page_size).routes(),
             *self.authority.routes(),
         ]
         handlers = {ApiError: answer_error, HTTPException: answer_http_error}
-        self.app: ASGIApp = _RawPath(Starlette(routes=routes, exception_handlers=handlers))
-
-
-class _RawPath:
-    """Routes by the path as it came, so that an id may contain an encoded slash."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raw: bytes = scope.get("raw_path") or scope["path"].encode()
-        await self._app({**scope, "path": raw.decode("latin-1").partition("?")[0]}, receive, send)
+        self.app = Starlette(routes=routes, exception_handlers=handlers)

@@ -78,7 +78,9 @@ class Control:
 
     async def revoke(self, _request: Request) -> Response:
         """Make all issued tokens invalid."""
-        return JSONResponse({"revoked": self.simulator.issued.revoke_all()})
+        issued = self.simulator.tokens.issued
+        issued.update({token: (audience, 0.0) for token, (audience, _) in issued.items()})
+        return JSONResponse({"revoked": len(issued)})
 
     async def put_secrets(self, request: Request) -> Response:
         """Accept these client secrets only: a list, or null for any."""
@@ -90,7 +92,7 @@ class Control:
         if not secrets.compare_digest(request.headers.get("x-identity-header", ""), IDENTITY_HEADER):
             return JSONResponse({"statusCode": 401, "message": "The identity header is missing or wrong."}, 401)
         resource = request.query_params["resource"]
-        token, expires = self.simulator.issued.issue(resource.removesuffix("/.default"))
+        token, expires = self.simulator.tokens.issue(resource.removesuffix("/.default"))
         answer: dict[str, Any] = {"access_token": token, "expires_on": str(int(expires))}
         return JSONResponse(answer | {"resource": resource, "token_type": "Bearer"})
 

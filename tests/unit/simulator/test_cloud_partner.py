@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from exporter.simulator import Scenario, demo
+from exporter.simulator import Scenario
 
-from .conftest import EPOCH, Client, Start
+from .conftest import Client, Start
 
 
 def test_lists_the_publishers_that_may_be_seen(client: Client) -> None:
@@ -93,14 +91,6 @@ def test_asks_for_an_accepted_token(start: Start, token: str) -> None:
     assert answer.headers["www-authenticate"] == "Bearer"
     client.token = "right"
     assert client.cpp("/contoso/offers").json() == []
-
-
-def test_ids_may_need_quoting(start: Start) -> None:
-    scenario = demo(epoch=EPOCH)
-    odd = replace(scenario.plans[0], publisher="con/toso", offer="ä b?/c")
-    client = start(replace(scenario, plans=(odd,)))
-    assert [entry["id"] for entry in client.cpp("/con%2Ftoso/offers").json()] == ["ä b?/c"]
-    assert client.cpp("/con%2Ftoso/offers/%C3%A4%20b%3F%2Fc/status").json()["status"] == "running"
 
 
 def test_understands_the_filter_of_real_clients(client: Client) -> None:
