@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from exporter.collection.record import Past, Pool
 from exporter.config.selection import Selection
-from exporter.domain.errors import SourceError
+from exporter.domain.errors import InternalError, SourceError
 from exporter.domain.offers import Offer
 
 __all__ = ["Failure", "OfferRecord", "Outlook", "PublisherRecord", "Since", "Snapshot", "SourceRecord", "Usual"]
@@ -27,7 +27,7 @@ class Failure:
         """Put an error into words; one that is not ours is named by its type only."""
         if isinstance(error, SourceError):
             return cls(error.reason, str(error))
-        return cls(SourceError.reason, f"unexpected {type(error).__name__}, see the log")
+        return cls(InternalError.reason, f"unexpected {type(error).__name__}, see the log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class PublisherRecord:
         return () if self.selection.offers else tuple(one for one in self.selection.sources if one not in told)
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All publishers, in the order of the settings."""
 

@@ -15,6 +15,7 @@ ExporterError
     +-- UpstreamTimeoutError   no answer in time
     +-- DecodeError        an answer that cannot be understood
     +-- DeadlineError      not asked at all: the refresh ran out of time
+    +-- InternalError      never raised: the name for anything else
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "FAILURES",
     "REASONS",
     "ConfigError",
     "CredentialError",
@@ -29,6 +31,7 @@ __all__ = [
     "DecodeError",
     "ExporterError",
     "ForbiddenError",
+    "InternalError",
     "NotFoundError",
     "Problem",
     "RefusedError",
@@ -65,69 +68,91 @@ class StateFileError(ExporterError):
 
 
 class SourceError(ExporterError):
-    """Asking a source failed; `reason` is the label value under which the failure is counted."""
+    """Asking a source failed; `reason` is the label value under which that is counted, `remedy` what to do about it."""
 
-    reason: ClassVar[str] = "internal"
+    reason: ClassVar[str]
+    remedy: ClassVar[str]
+
+
+class InternalError(SourceError):
+    """A fault of the exporter itself."""
+
+    reason = "internal"
+    remedy = "Report it with the traceback in the log."
 
 
 class CredentialError(SourceError):
     """There is no token, or the API does not accept it (401)."""
 
     reason = "credential"
+    remedy = "Replace the secret or token if it expired, and check tenant, client and authority of the settings."
 
 
 class ForbiddenError(SourceError):
     """The API knows us and says no (403)."""
 
     reason = "forbidden"
+    remedy = "Give the app registration its role for this publisher in Partner Center, and check the publisher's id."
 
 
 class NotFoundError(SourceError):
     """The API does not know what was asked for (404)."""
 
     reason = "not_found"
+    remedy = "Correct the ids in the settings, or find out who deleted the offer."
 
 
 class ThrottledError(SourceError):
     """Too many requests (429)."""
 
     reason = "throttled"
+    remedy = "Raise collection.interval or lower api.requests_per_second; see who else uses the credential."
 
 
 class RefusedError(SourceError):
     """The API refused the request for another reason (other 4xx, an unexpected redirect)."""
 
     reason = "refused"
+    remedy = "Check api.base_url, and whether a proxy or portal stands in between."
 
 
 class UpstreamError(SourceError):
     """The API answered that it failed (5xx)."""
 
     reason = "upstream"
+    remedy = "Wait: this is Microsoft's to mend. The Azure status page may know more."
 
 
 class TransportError(SourceError):
     """The request or its answer was lost on the way: DNS, connection, TLS, reset."""
 
     reason = "transport"
+    remedy = "Check DNS, proxy, firewall and api.ca_file between the exporter and the API."
 
 
 class UpstreamTimeoutError(SourceError):
     """The answer did not come in time."""
 
     reason = "timeout"
+    remedy = "Raise api.timeout if it is always the same offer; else check the network."
 
 
 class DecodeError(SourceError):
     """The answer is not what the API's documentation promises: not JSON, wrong types, too large."""
 
     reason = "decode"
+    remedy = "See whether a proxy or portal answers instead of the API; else look for a newer version, or report it."
 
 
 class DeadlineError(SourceError):
     """The refresh ended before this could be asked."""
 
     reason = "deadline"
+    remedy = "Raise collection.timeout together with collection.interval, or share the offers among several exporters."
 
 
-REASONS: tuple[str, ...] = (*sorted(kind.reason for kind in SourceError.__subclasses__()), SourceError.reason)
+FAILURES: tuple[type[SourceError], ...] = (
+    *sorted(set(SourceError.__subclasses__()) - {InternalError}, key=lambda kind: kind.reason),
+    InternalError,
+)
+REASONS: tuple[str, ...] = tuple(kind.reason for kind in FAILURES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import generate_latest as text_of
@@ -16,6 +17,9 @@ __all__ = ["Publication"]
 
 HOLD = 0.01
 """Seconds for which a rendering of the exporter's own metrics holds: less than any two scrapes of one scraper are apart."""
+
+
+Documents: TypeAlias = dict[object, tuple[bytes, ...]]
 
 
 class Publication:
@@ -51,6 +55,12 @@ class Publication:
         """The newest snapshot."""
         return self._current[0]
 
+    @property
+    def documents(self) -> tuple[Snapshot, Documents]:
+        """The newest snapshot, and what has been written of it so far; the pages add what they write."""
+        snapshot, _, documents = self._current
+        return snapshot, documents
+
     def publish(self, snapshot: Snapshot) -> None:
         """Render a snapshot and show it from now on; with the first that is complete the exporter is ready, for good."""
         self._current = self._rendered(snapshot)
@@ -71,8 +81,8 @@ class Publication:
         own = (openmetrics_of if openmetrics else text_of)(registry)
         return encode_offer(record, self._clock(), openmetrics=openmetrics, message_text=self.message_text) + own
 
-    def _rendered(self, snapshot: Snapshot) -> tuple[Snapshot, Exposition]:
-        return snapshot, encode(snapshot, self._clock(), self.stale_after, message_text=self.message_text)
+    def _rendered(self, snapshot: Snapshot) -> tuple[Snapshot, Exposition, Documents]:
+        return snapshot, encode(snapshot, self._clock(), self.stale_after, message_text=self.message_text), {}
 
     def _own_metrics(self, *, openmetrics: bool) -> bytes:
         now = self._monotonic()

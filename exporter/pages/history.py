@@ -5,44 +5,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 from exporter.collection.record import OUTCOMES, PastPublication
 from exporter.collection.snapshot import OfferRecord
 from exporter.pages.json_document import Json, dump
-from exporter.pages.wording import Lens
+from exporter.pages.wording import iso
 
-__all__ = ["PublicationView", "publications_of", "write_csv", "write_json"]
+__all__ = ["write_csv", "write_json"]
 
-WIDTH = 1000.0
-"""Of the timeline, in the units of the drawing."""
-LEAST_WIDTH = 4.0
 HEAD = ("kind", "source", "step_id", "begun", "ended", "duration_seconds", "outcome", "version", "times")
-
-
-@dataclass(frozen=True, slots=True)
-class PublicationView:
-    """A past publication with its place on the timeline; `x` and `width` are None where nobody saw its begin."""
-
-    past: PastPublication
-    x: float | None
-    width: float | None
-
-
-def publications_of(record: OfferRecord, lens: Lens) -> tuple[PublicationView, ...]:
-    """The last publications, the newest first."""
-    past = record.past.ended()
-    begins = [one.begun for one in past if one.begun is not None]
-    start = min(begins, default=0)
-    scale = WIDTH / max(lens.now - start, 1.0)
-    return tuple(_view(one, start, scale) for one in reversed(past))
-
-
-def _view(one: PastPublication, start: float, scale: float) -> PublicationView:
-    x = None if one.begun is None else round((one.begun - start) * scale, 1)
-    width = None if one.seconds is None else round(max(one.seconds * scale, LEAST_WIDTH), 1)
-    return PublicationView(one, x, width)
 
 
 def write_json(record: OfferRecord) -> str:
@@ -83,7 +55,7 @@ def _timed(begun: int | None, ended: int, *, is_told: bool) -> Json:
     }
 
 
-def write_csv(record: OfferRecord, lens: Lens) -> str:
+def write_csv(record: OfferRecord) -> str:
     """The record as a table, times in RFC 3339: first the publications, then the durations of the steps."""
     text = io.StringIO()
     table = csv.writer(text)
@@ -93,8 +65,8 @@ def write_csv(record: OfferRecord, lens: Lens) -> str:
         for one in record.past.ended()
     )
     for row in chain(publications, ({"kind": "step"} | one for one in _steps(record))):
-        begun, ended = (lens.moment(row[f"{one}_timestamp_seconds"]) for one in ("begun", "ended"))
-        times = {"begun": begun.iso if begun else "", "ended": ended.iso if ended else ""}
+        begun, ended = row["begun_timestamp_seconds"], row["ended_timestamp_seconds"]
+        times = {"begun": "" if begun is None else iso(begun), "ended": iso(ended)}
         table.writerow(_cells(row | times))
     return text.getvalue()
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from functools import cached_property
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from exporter.collection.snapshot import OfferRecord, Snapshot
+from exporter.domain.errors import FAILURES
 from exporter.domain.offers import OfferStatus, Party, StepStatus
 from exporter.domain.plain_text import plain_text
 from exporter.exposition.families import documented
 from exporter.pages.advice import advice
 from exporter.pages.filters import NO_DATA, Filters
-from exporter.pages.headers import page_headers
-from exporter.pages.history import publications_of
 from exporter.pages.overview import Overview
 from exporter.pages.palette import look
 from exporter.pages.portal import PARTNER_CENTER
-from exporter.pages.reasons import reasons
-from exporter.pages.style import style_sheet
 from exporter.pages.view import OfferView
-from exporter.pages.wording import Lens, duration
+from exporter.pages.wording import Lens, day, duration, iso, utc
 from exporter.telemetry.metrics import package_version
 
 if TYPE_CHECKING:
@@ -42,12 +42,16 @@ class HtmlPages:
 
     @cached_property
     def _style(self) -> str:
-        return style_sheet()
+        return (files("exporter.pages") / "templates" / "style.css").read_text(encoding="utf-8")
 
     @cached_property
-    def headers(self) -> dict[str, str]:
-        """The headers that every page needs; the policy lets nothing run or load but the style sheet inside."""
-        return page_headers(self._style)
+    def policy(self) -> str:
+        """The Content-Security-Policy of every page: nothing runs or loads but the style sheet inside, known by its hash."""
+        digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
+        return (
+            f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        )
 
     @cached_property
     def _environment(self) -> Environment:
@@ -63,10 +67,13 @@ class HtmlPages:
             auto_reload=False,
         )
         environment.filters.update(
+            day=day,
             duration=duration,
+            iso=iso,
+            utc=utc,
             plain=plain_text,
             words=lambda state: look(state).words,
-            tone=lambda state: look(state).colour.name,
+            tone=lambda state: look(state).colour,
         )
         environment.globals.update(
             version=package_version(),
@@ -97,17 +104,17 @@ class HtmlPages:
             view=view,
             is_fresh=is_fresh,
             advice=advice(view) if is_fresh else "",
-            publications=publications_of(record, lens),
+            publications=record.past.ended()[::-1],
             publisher_link=Filters(publisher=record.publisher_id).link(),
         )
 
     def docs(self, lens: Lens) -> str:
         """The reference of states, reasons, addresses and metrics."""
-        return self._render("docs.html", lens, root="./", metrics=documented(), reasons=reasons())
+        return self._render("docs.html", lens, root="./", metrics=documented(), failures=FAILURES)
 
     def message(self, title: str, text: str, lens: Lens, *, root: str) -> str:
         """A page that says one thing; `root` is the relative way to the landing page."""
         return self._render("message.html", lens, root=root, title=title, text=text)
 
     def _render(self, template: str, lens: Lens, **values: Any) -> str:
-        return self._environment.get_template(template).render(lens=lens, now=lens.moment(lens.now), **values)
+        return self._environment.get_template(template).render(now=lens.now, **values)

@@ -154,7 +154,7 @@ class Overview:
         cards = tuple(
             Card(
                 words=_WORDS[party],
-                colour=look(party).colour.name,
+                colour=look(party).colour,
                 count=None if self.is_unknown else counts[party],
                 link=replace(beside, waiting_on=party).link(),
                 is_active=self.filters.waiting_on == party,

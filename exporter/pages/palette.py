@@ -1,9 +1,8 @@
 """How each state looks, once for all: its words, its place in the order and its colour, on pages and in dashboards.
 
 A colour says who is concerned: orange and purple ask the publisher to act, blue is with Microsoft, red went wrong, green
-is done, the greys are at rest, magenta is something new that the exporter does not know. The two hex values of a colour
-are for text: each has a contrast of at least 4.5 (WCAG 2.2, AA) against every background between white and
-`LIGHT_BACKGROUND`, or between black and `DARK_BACKGROUND`.
+is done, the greys are at rest, magenta is something new that the exporter does not know. What they are on light and on dark
+stands in the style sheet, and what Grafana calls them in `grafana/builder/looks.py`.
 """
 
 from __future__ import annotations
@@ -15,20 +14,7 @@ from types import MappingProxyType
 
 from exporter.domain.offers import Level, OfferStatus, Party, StepStatus
 
-__all__ = ["COLOURS", "DARK_BACKGROUND", "KINDS", "LIGHT_BACKGROUND", "Colour", "Look", "look", "looks"]
-
-LIGHT_BACKGROUND = "#f0f2f5"
-DARK_BACKGROUND = "#20262d"
-
-
-@dataclass(frozen=True, slots=True)
-class Colour:
-    """One colour: its name, text on light and on dark, and what Grafana calls it (a theme colour, or hex)."""
-
-    name: str
-    light: str
-    dark: str
-    grafana: str
+__all__ = ["KINDS", "Look", "look", "looks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +24,8 @@ class Look:
     state: str
     words: str
     code: int
-    colour: Colour
+    colour: str
 
-
-COLOURS = MappingProxyType(
-    {
-        colour.name: colour
-        for colour in (
-            Colour("green", "#1b7337", "#4fc26b", "green"),
-            Colour("blue", "#1f5fbf", "#6ea8ff", "blue"),
-            Colour("orange", "#a84c00", "#f59b42", "orange"),
-            Colour("purple", "#7a3fc9", "#c09bff", "purple"),
-            Colour("red", "#c01f2e", "#ff8078", "red"),
-            Colour("grey", "#636b75", "#9aa3ad", "#8e959d"),
-            Colour("dark-grey", "#3f464f", "#c3cad2", "#5b636c"),
-            Colour("magenta", "#ad2a7f", "#f582c1", "#d6409f"),
-        )
-    }
-)
 
 _COLOURS: Mapping[type[StrEnum], Mapping[str, str]] = MappingProxyType(
     {
@@ -91,7 +61,7 @@ KINDS: tuple[type[StrEnum], ...] = tuple(_COLOURS)
 _LOOKS = MappingProxyType(
     {
         kind: tuple(
-            Look(state.value, state.value.replace("_", " ").capitalize(), code, COLOURS[colours[state]])
+            Look(state.value, state.value.replace("_", " ").capitalize(), code, colours[state])
             for code, state in enumerate(kind)
         )
         for kind, colours in _COLOURS.items()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from exporter.domain.estimates import upper_bound_seconds
 from exporter.domain.offers import Party, Step, StepStatus
-from exporter.pages.wording import Lens, Moment
 
 __all__ = ["StepView", "current_step", "seconds_over"]
 
@@ -26,7 +25,7 @@ class StepView:
     seen: float | None
     waiting_on: Party
     is_current: bool
-    lens: Lens
+    now: float
     usual: float | None
     last: float | None
 
@@ -47,21 +46,6 @@ class StepView:
         return upper_bound_seconds(self.step.estimated_time_frame)
 
     @property
-    def since(self) -> Moment | None:
-        """When its status was first seen."""
-        return self.lens.moment(self.seen)
-
-    @property
-    def began(self) -> Moment | None:
-        """When it began, according to the API."""
-        return self.lens.moment(self.step.started)
-
-    @property
-    def ended(self) -> Moment | None:
-        """When it ended, according to the API."""
-        return self.lens.moment(self.step.completed)
-
-    @property
     def took(self) -> float | None:
         """How long it took from beginning to end, if the API tells both."""
         started, completed = self.step.started, self.step.completed
@@ -72,7 +56,7 @@ class StepView:
         """How long Microsoft has been at work on it."""
         since = _begin(self.step, self.seen)
         is_under_way = _is_with_microsoft(self.step, self.waiting_on) and self.step.completed is None
-        return max(0.0, self.lens.now - since) if since is not None and is_under_way else None
+        return max(0.0, self.now - since) if since is not None and is_under_way else None
 
     @property
     def expected(self) -> str:
@@ -86,7 +70,7 @@ class StepView:
     @property
     def over(self) -> float:
         """By how much Microsoft is over the estimate."""
-        return seconds_over(self.step, self.seen, self.waiting_on, self.lens.now)
+        return seconds_over(self.step, self.seen, self.waiting_on, self.now)
 
 
 def seconds_over(step: Step, seen: float | None, waiting_on: Party | None, now: float) -> float:

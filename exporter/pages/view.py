@@ -11,7 +11,7 @@ from exporter.collection.snapshot import OfferRecord
 from exporter.domain.offers import Offer, OfferStatus, Party, StepStatus
 from exporter.pages.portal import overview_of
 from exporter.pages.step import StepView, current_step, seconds_over
-from exporter.pages.wording import Lens, Moment
+from exporter.pages.wording import Lens
 from exporter.sources.registry import SOURCES
 
 __all__ = ["OfferView"]
@@ -66,33 +66,25 @@ class OfferView:
         return self._told.waiting_on if self._told else None
 
     @property
-    def since(self) -> Moment | None:
+    def since(self) -> float | None:
         """When the status was first seen."""
-        return self.lens.moment(self.record.since.status if self.record.since and self.status else None)
+        return self.record.since.status if self.record.since and self.status else None
 
     @property
-    def waiting_since(self) -> Moment | None:
+    def waiting_since(self) -> float | None:
         """When it was first seen that this party has to act."""
-        return self.lens.moment(self.record.since.waiting_on if self.record.since and self.status else None)
+        return self.record.since.waiting_on if self.record.since and self.status else None
 
     @property
-    def live_since(self) -> Moment | None:
+    def live_since(self) -> float | None:
         """Since when customers can buy it, according to the API."""
-        return self.lens.moment(self.offer.live_since) if self.offer and self.offer.live else None
+        return self.offer.live_since if self.offer and self.offer.live else None
 
     @property
-    def fetched(self) -> Moment | None:
-        """When the data was fetched."""
-        return self.lens.moment(self.record.last_success)
-
-    @property
-    def expected(self) -> tuple[Moment, Moment] | None:
+    def expected(self) -> tuple[float, float] | None:
         """The days before which it goes live with a probability of 50 % and of 80 %."""
         outlook = self.record.outlook
-        if self.offer is None or outlook is None or outlook.expected is None:
-            return None
-        first, last = outlook.expected
-        return Moment(first, self.lens.now), Moment(last, self.lens.now)
+        return outlook.expected if self.offer is not None and outlook is not None else None
 
     @property
     def source(self) -> str:
@@ -115,7 +107,7 @@ class OfferView:
                 self._seen.get(step.step_id),
                 self.offer.waiting_on,
                 is_current=step is current,
-                lens=self.lens,
+                now=self.lens.now,
                 usual=usual[step.step_id].median if step.step_id in usual else None,
                 last=past[step.step_id][-1].seconds if past.get(step.step_id) else None,
             )

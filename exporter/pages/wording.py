@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from exporter.collection.snapshot import OfferRecord
 from exporter.domain.offers import Offer
 
-__all__ = ["Lens", "Moment", "duration"]
+__all__ = ["Lens", "day", "duration", "iso", "utc"]
 
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
@@ -23,39 +23,28 @@ def duration(seconds: float) -> str:
     return " ".join(parts[:2]) or "0s"
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """An instant as seen from `now`, both in Unix seconds; one that no calendar has is written as nothing."""
+def utc(at: float) -> str:
+    """An instant in words, such as "2026-11-21 04:32:17 UTC"."""
+    return _written(at, "%Y-%m-%d %H:%M:%S UTC")
 
-    at: float
-    now: float
 
-    @property
-    def ago(self) -> str:
-        """How long ago it was, in words."""
-        return duration(self.now - self.at)
+def day(at: float) -> str:
+    """Its day in UTC, such as "Thursday 26 November"."""
+    return _written(at, "%A {0.day} %B")
 
-    @property
-    def utc(self) -> str:
-        """The instant in words, such as "2026-11-21 04:32:17 UTC"."""
-        return self._written("%Y-%m-%d %H:%M:%S UTC")
 
-    @property
-    def day(self) -> str:
-        """Its day in UTC, such as "Thursday 26 November"."""
-        return self._written("%A {0.day} %B")
+def iso(at: float) -> str:
+    """The instant for machines, in RFC 3339."""
+    return _written(at, "%Y-%m-%dT%H:%M:%SZ")
 
-    @property
-    def iso(self) -> str:
-        """The instant for machines, in RFC 3339."""
-        return self._written("%Y-%m-%dT%H:%M:%SZ")
 
-    def _written(self, form: str) -> str:
-        try:
-            moment = datetime.fromtimestamp(self.at, UTC)
-        except (ValueError, OverflowError, OSError):
-            return ""
-        return moment.strftime(form.format(moment))
+def _written(at: float, form: str) -> str:
+    """Write an instant; one that no calendar has is written as nothing."""
+    try:
+        moment = datetime.fromtimestamp(at, UTC)
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return moment.strftime(form.format(moment))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +53,6 @@ class Lens:
 
     now: float
     stale_after: float
-
-    def moment(self, at: float | None) -> Moment | None:
-        """See an instant from here, if there is one."""
-        return None if at is None else Moment(at, self.now)
 
     def fresh(self, record: OfferRecord) -> Offer | None:
         """The offer of a record if its data is young enough to be shown as the present state."""

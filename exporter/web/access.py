@@ -16,10 +16,15 @@ __all__ = ["HEALTH_PATHS", "AccessMiddleware"]
 
 HEALTH_PATHS = frozenset({"/-/healthy", "/-/ready"})
 DEFAULT_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "deny",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
+"""No other site may use an answer, and no cache may keep it."""
 
 
 class AccessMiddleware:

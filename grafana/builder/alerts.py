@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard
 
-from exporter.pages.palette import COLOURS
 from grafana.builder import columns
 from grafana.builder.frame import RUNBOOKS, offer_link, outside
-from grafana.builder.looks import SEVERITIES, severities
+from grafana.builder.looks import GRAFANA, SEVERITIES, severities
 from grafana.builder.metrics import ALERTS, offer_series
 from grafana.builder.panels import DATASOURCE, Sizes
 from grafana.builder.promql import OFFER, STEP
@@ -45,7 +44,7 @@ def mark_alerts(dashboard: Dashboard, scope: Scope) -> None:
     """Mark in all charts when alerts began to fire; what they tell lasts for days, and regions would cover whole charts."""
     for title, severity, colour in (("Critical alerts", "critical", "red"), ("Warnings", "warning", "orange")):
         mark = AnnotationQuery().name(title).datasource(DATASOURCE).enable(True).hide(True)
-        dashboard.annotation(mark.icon_color(COLOURS[colour].grafana).expr(_began_to_fire(scope, severity)))
+        dashboard.annotation(mark.icon_color(GRAFANA[colour]).expr(_began_to_fire(scope, severity)))
 
 
 def _began_to_fire(scope: Scope, severity: str) -> str:

@@ -7,10 +7,9 @@ from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models.common import BigValueTextMode, LineInterpolation
 
 from exporter.domain.offers import OfferStatus
-from exporter.pages.palette import COLOURS
 from grafana.builder import columns
 from grafana.builder.frame import offer_link
-from grafana.builder.looks import if_any, words
+from grafana.builder.looks import GRAFANA, if_any, words
 from grafana.builder.metrics import offer_series
 from grafana.builder.panels import Query, Sizes, lines, tile
 from grafana.builder.promql import DAY, OFFER, STEP
@@ -20,7 +19,7 @@ from grafana.builder.tables import table_of
 __all__ = ["lead_time", "lead_times"]
 
 _OUTCOMES = {
-    words(OfferStatus)[state]: (state, COLOURS[colour].grafana)
+    words(OfferStatus)[state]: (state, GRAFANA[colour])
     for state, colour in ((OfferStatus.SUCCEEDED, "green"), (OfferStatus.FAILED, "red"), (OfferStatus.CANCELED, "grey"))
 }
 """How publications end, by the word for it, with its colour as text."""

@@ -24,9 +24,10 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from exporter.domain.offers import OfferStatus, Party, StepStatus
-from exporter.pages.palette import COLOURS, Colour, looks
+from exporter.pages.palette import looks
 
 __all__ = [
+    "GRAFANA",
     "SEVERITIES",
     "as_thresholds",
     "as_value",
@@ -46,6 +47,18 @@ __all__ = [
     "thresholds",
     "words",
 ]
+
+GRAFANA = {
+    "green": "green",
+    "blue": "blue",
+    "orange": "orange",
+    "purple": "purple",
+    "red": "red",
+    "grey": "#8e959d",
+    "dark-grey": "#5b636c",
+    "magenta": "#d6409f",
+}
+"""What Grafana calls each colour of the palette: one of its theme, or hex."""
 
 # By type, not by member: states of the same name are equal, whatever they are states of.
 _SHORT: dict[type[StrEnum], dict[str, str]] = {
@@ -69,12 +82,12 @@ def words(kind: type[StrEnum]) -> dict[str, str]:
 
 def by_code(kind: type[StrEnum]) -> list[ValueMapping]:
     """Map the codes of an enumeration to words and colours."""
-    return [_map((str(one.code), words(kind)[one.state], one.colour.grafana) for one in looks(kind))]
+    return [_map((str(one.code), words(kind)[one.state], GRAFANA[one.colour]) for one in looks(kind))]
 
 
 def by_word(kind: type[StrEnum]) -> list[ValueMapping]:
     """Map the states of an enumeration to words and colours."""
-    return [_map((one.state, words(kind)[one.state], one.colour.grafana) for one in looks(kind))]
+    return [_map((one.state, words(kind)[one.state], GRAFANA[one.colour]) for one in looks(kind))]
 
 
 def by_words_of_steps() -> list[ValueMapping]:
@@ -93,9 +106,9 @@ def by_words_of_steps() -> list[ValueMapping]:
     ]
 
 
-def _of_text(colour: Colour) -> str:
+def _of_text(colour: str) -> str:
     """Give a colour for text; a dark grey cannot be read on a dark background."""
-    return COLOURS["grey" if colour.name == "dark-grey" else colour.name].grafana
+    return GRAFANA["grey" if colour == "dark-grey" else colour]
 
 
 def _by_pattern(pattern: str, text: str, colour: str) -> ValueMapping:
@@ -106,7 +119,7 @@ def _by_pattern(pattern: str, text: str, colour: str) -> ValueMapping:
 
 def ratio_between(low: float, high: float | None, text: str, colour: str) -> ValueMapping:
     """Map ratios between two to a text."""
-    result = ValueMappingResult(text=text, color=COLOURS[colour].grafana)
+    result = ValueMappingResult(text=text, color=GRAFANA[colour])
     return RangeMap(options=DashboardRangeMapOptions(from_val=low, to=high, result=result))
 
 
@@ -127,14 +140,12 @@ def nothing() -> list[ValueMapping]:
 def good_or_bad(good: str, bad: str, colour: str = "red", neither: str = "") -> list[ValueMapping]:
     """Map 1 and 0, and 2 if that is possible; `colour` is that of 0, for what is not so bad."""
     rows = [("1", good, "green"), ("0", bad, colour), *([("2", neither, "grey")] if neither else [])]
-    return [_map((value, words, COLOURS[one].grafana) for value, words, one in rows)]
+    return [_map((value, words, GRAFANA[one]) for value, words, one in rows)]
 
 
 def severities() -> list[ValueMapping]:
     """Map the places of `SEVERITIES`, the most serious first."""
-    return [
-        _map((str(place), one.capitalize(), COLOURS[colour].grafana) for place, (one, colour) in enumerate(SEVERITIES))
-    ]
+    return [_map((str(place), one.capitalize(), GRAFANA[colour]) for place, (one, colour) in enumerate(SEVERITIES))]
 
 
 def _map(rows: Iterable[tuple[str, str, str]]) -> ValueMapping:
@@ -149,15 +160,15 @@ def _map(rows: Iterable[tuple[str, str, str]]) -> ValueMapping:
 def thresholds(base: str, *steps: tuple[float, str]) -> ThresholdsConfig:
     """Colour by value; `base` is the colour below the first step."""
     all_steps = [
-        Threshold(color=COLOURS[base].grafana),
-        *(Threshold(value=value, color=COLOURS[colour].grafana) for value, colour in steps),
+        Threshold(color=GRAFANA[base]),
+        *(Threshold(value=value, color=GRAFANA[colour]) for value, colour in steps),
     ]
     return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(all_steps)
 
 
 def fixed(colour: str) -> FieldColor:
     """Colour everything alike; mappings still have their own."""
-    return FieldColor().mode(FieldColorModeId.FIXED).fixed_color(COLOURS[colour].grafana)
+    return FieldColor().mode(FieldColorModeId.FIXED).fixed_color(GRAFANA[colour])
 
 
 def grey() -> ThresholdsConfig:

@@ -12,7 +12,7 @@ from grafana.builder.alerts import OF_OFFERS, alerts_table, mark_alerts
 from grafana.builder.frame import DOCS, EXPORTER, PORTAL, frame, link_to, outside
 from grafana.builder.frame import OFFER as UID
 from grafana.builder.lead_time import lead_time
-from grafana.builder.looks import by_code, good_or_bad, if_any, thresholds
+from grafana.builder.looks import GRAFANA, by_code, good_or_bad, if_any, thresholds
 from grafana.builder.metrics import compared_series, offer_series
 from grafana.builder.panels import Query, Sizes, clickable, lines, tile, timeline
 from grafana.builder.promql import DAY, OFFER, STEP, age, newest_since, state_code
@@ -203,7 +203,7 @@ def _messages() -> stat.Panel:
         text=BigValueTextMode.VALUE_AND_NAME,
     )
     for one in looks(Level):
-        panel.override_by_name(one.words, [if_any(one.colour.grafana)])
+        panel.override_by_name(one.words, [if_any(GRAFANA[one.colour])])
     return panel.no_value("Not told")
 
 

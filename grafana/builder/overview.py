@@ -13,7 +13,7 @@ from grafana.builder.alerts import OF_OFFERS, alerts_table, mark_alerts
 from grafana.builder.frame import DOCS, EXPORTER, OVERVIEW, PORTAL, frame, link_to, offer_link, outside
 from grafana.builder.lead_time import lead_times
 from grafana.builder.lists import details_list, offers_list, with_microsoft_list
-from grafana.builder.looks import as_thresholds, by_code, property_of, thresholds, words
+from grafana.builder.looks import GRAFANA, as_thresholds, by_code, property_of, thresholds, words
 from grafana.builder.metrics import offer_series, publisher_series
 from grafana.builder.panels import Query, Sizes, clickable, lines, tile, timeline
 from grafana.builder.promql import OFFER, age, count_in_state, state_code
@@ -150,7 +150,7 @@ def _over_time() -> timeseries.Panel:
     ).decimals(0)
     names = words(OfferStatus)
     for one in looks(OfferStatus):
-        colour = {"mode": "fixed", "fixedColor": one.colour.grafana}
+        colour = {"mode": "fixed", "fixedColor": GRAFANA[one.colour]}
         panel.override_by_name(one.state, [property_of("color", colour), property_of("displayName", names[one.state])])
     return panel.max_data_points(400)
 

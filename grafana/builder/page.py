@@ -108,7 +108,7 @@ def _states() -> Iterator[str]:
     for name, kind in _KINDS:
         names = words(kind)
         for one in looks(kind):
-            yield f"| {name} | `{one.state}` | {one.code} | {names[one.state]} | {one.colour.name} |"
+            yield f"| {name} | `{one.state}` | {one.code} | {names[one.state]} | {one.colour} |"
 
 
 def _panels(dashboard: dict[str, Any]) -> Iterator[str]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from exporter.pages.palette import COLOURS, KINDS, looks
+from exporter.pages.palette import KINDS, looks
 from grafana.builder.frame import OFFER, OVERVIEW, UIDS
+from grafana.builder.looks import GRAFANA
 
 from ._promql import check, increased, selectors
 from .conftest import Json, everywhere
 
 NO_RATES = {"azure_marketplace_offer_publications_total": "the state file keeps it, and some in a month are no rate"}
-GREY = COLOURS["grey"].grafana
+GREY = GRAFANA["grey"]
 NARROW = 930
 """Pixels for a panel of full width, where the window has 1280 and Grafana's menu is open."""
 HEIGHTS = {"stat": (3, 9), "table": (5, 16), "timeseries": (8, 9), "state-timeline": (4, 13)}
@@ -110,8 +111,8 @@ def test_states_have_the_colours_of_the_palette(dashboard: Json) -> None:
     """Any mapping or colour of a series that bears the words of a state; as text, the dark grey could not be read."""
     colours: dict[str, set[str]] = {}
     for one in (one for kind in KINDS for one in looks(kind)):
-        is_dark = one.colour.name == "dark-grey"
-        colours.setdefault(one.words, set()).update({one.colour.grafana, GREY if is_dark else one.colour.grafana})
+        colour = GRAFANA[one.colour]
+        colours.setdefault(one.words, set()).update({colour, GREY if one.colour == "dark-grey" else colour})
     mappings = [one for one in everywhere(dashboard, "options") if isinstance(one, dict)]
     found = [each for one in mappings for each in one.values() if isinstance(each, dict) and "color" in each]
     assert {mapped["text"] for mapped in found} & colours.keys() or dashboard["uid"] not in {OVERVIEW, OFFER}

@@ -12,7 +12,7 @@ from exporter.config.selection import Selection
 from exporter.pages.discovery import write_targets
 
 from .samples import LENS, publisher, record, snapshot
-from .test_routes import asking, page_routes
+from .test_routes import asking, page_routes, published
 
 
 def discovered(shown: Snapshot) -> list[str]:
@@ -26,7 +26,7 @@ def test_a_list_that_is_missing_is_named() -> None:
     some = publisher(record("vm"), sources=(told, SourceRecord("partner_center")), selection=both)
     none = publisher(publisher_id="fabrikam", selection=Selection(sources=("cloud_partner",)))
     full = publisher(publisher_id="northwind", sources=(told,), selection=Selection(sources=("cloud_partner",)))
-    answer = asking(page_routes(Snapshot((some, none, full)))).get("/sd")
+    answer = asking(page_routes(published(Snapshot((some, none, full))))).get("/sd")
     assert (answer.status_code, answer.text) == (
         503,
         "no list of offers yet of contoso from partner_center, product_ingestion; of fabrikam from cloud_partner\n",
@@ -71,7 +71,7 @@ def test_what_is_listed_is_accepted_and_nothing_else(named: tuple[str, ...]) -> 
 def test_labels_tell_what_is_known() -> None:
     shown = snapshot(record("vm", offer_type="virtual-machine"), OfferRecord("contoso", "new"))
     meta = "__meta_azure_marketplace_"
-    assert asking(page_routes(shown)).get("/sd").json() == [
+    assert asking(page_routes(published(shown))).get("/sd").json() == [
         {
             "targets": ["contoso/vm"],
             "labels": {

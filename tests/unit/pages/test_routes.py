@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
+from unittest.mock import Mock
 from urllib.parse import unquote
 
 import pytest
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from exporter.collection.snapshot import Snapshot
 from exporter.exposition.publication import Publication
-from exporter.pages.headers import security_headers
 from exporter.pages.html import HtmlPages
-from exporter.pages.routes import PageRoutes
+from exporter.pages.routes import MAX_WAITING, PageRoutes
+from exporter.pages.wording import Lens
+from exporter.web.access import DEFAULT_HEADERS, AccessMiddleware
+from exporter.web.web_config import WebConfig
 from tests.unit.client import Client
 
 from .samples import NOW, STALE_AFTER, record, snapshot
@@ -23,21 +29,24 @@ ODD = ("a/b c", "résumé", "100%", "..", "?q#f", "a/b", "%2F")
 HTML, PLAIN = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 
 
-def page_routes(shown: Snapshot) -> PageRoutes:
-    publication = Publication(shown, registry=CollectorRegistry(), stale_after=STALE_AFTER, clock=lambda: NOW)
+def published(shown: Snapshot) -> Publication:
+    return Publication(shown, registry=CollectorRegistry(), stale_after=STALE_AFTER, clock=lambda: NOW)
+
+
+def page_routes(publication: Publication) -> PageRoutes:
     return PageRoutes(publication, HtmlPages(telemetry_path="/metrics"), lambda: NOW)
 
 
 def asking(pages: PageRoutes) -> Client:
     app = Starlette(routes=pages.routes(), exception_handlers={404: pages.missing})
     app.router.redirect_slashes = False
-    return Client(app)
+    return Client(AccessMiddleware(app, WebConfig))
 
 
 @pytest.fixture
 def client() -> Client:
     odd = (record(one, display_name=f"Odd {number}") for number, one in enumerate(ODD))
-    return asking(page_routes(snapshot(record("vm", display_name="My VM"), *odd)))
+    return asking(page_routes(published(snapshot(record("vm", display_name="My VM"), *odd))))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +89,8 @@ def test_every_address_answers_with_headers_that_keep_it_harmless(
     assert words in answer.text
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'sha256-") is (kind == HTML)
-    assert {name: answer.headers[name] for name in security_headers()} == security_headers(policy)
+    expected = DEFAULT_HEADERS | {"Content-Security-Policy": policy}
+    assert {name: answer.headers[name] for name in expected} == expected
     assert answer.headers["content-length"] == str(len(answer.content))
 
 
@@ -121,20 +131,55 @@ def test_only_reading_is_possible(client: Client, path: str) -> None:
 
 
 def test_a_changed_limit_of_staleness_counts_for_pages_and_json() -> None:
-    pages = page_routes(snapshot(record("vm")))
-    client = asking(pages)
+    publication = published(snapshot(record("vm")))
+    client = asking(page_routes(publication))
     for stale_after, is_fresh in ((STALE_AFTER, True), (30.0, False)):
-        pages.publication.stale_after = stale_after
+        publication.stale_after = stale_after
+        publication.publish(publication.snapshot)
         assert ("No current data." in client.get("/offers/contoso/vm").text) is not is_fresh
         assert ("without current data" in client.get("/").text) is not is_fresh
         assert client.get("/api/v1/offers").json()["publishers"][0]["offers"][0]["fresh"] is is_fresh
 
 
-def test_all_of_it_is_rendered_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_is_written_once_for_each_snapshot_that_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    publication, write = published(snapshot(record("vm"))), Mock(return_value=["{}"])
+    monkeypatch.setattr("exporter.pages.routes.write_offers", write)
+    client = asking(page_routes(publication))
+    for times in (1, 2):
+        assert [client.get("/api/v1/offers").text for _ in range(2)] == ["{}", "{}"]
+        assert write.call_count == times
+        publication.publish(publication.snapshot)
+
+
+def test_all_is_written_one_after_the_other_in_a_thread_and_not_too_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work = threading.Lock()
+
+    def docs(_: object, lens: Lens) -> str:
+        assert threading.current_thread() is not threading.main_thread()
+        assert at_work.acquire(blocking=False)
+        at_work.release()
+        return "written"
+
+    monkeypatch.setattr(HtmlPages, "docs", docs)
+    pages = page_routes(published(snapshot(record("vm"))))
+
+    async def run() -> list[Response]:
+        request = Request({"type": "http"})
+        return [
+            *await asyncio.gather(*(pages.docs(request) for _ in range(MAX_WAITING + 3))),
+            await pages.docs(request),
+        ]
+
+    answers = asyncio.run(run())
+    assert [one.status_code for one in answers] == [200] * (MAX_WAITING + 1) + [503] * 2 + [200]
+    assert answers[-2].headers["retry-after"] == "1"
+
+
+def test_all_of_it_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(*_: object) -> Response:
         return PlainTextResponse("not now", 503)
 
-    monkeypatch.setattr("exporter.pages.render_limiter.RenderLimiter.respond", refuse)
-    client = asking(page_routes(snapshot(record("vm"))))
+    monkeypatch.setattr(PageRoutes, "_in_turn", refuse)
+    client = asking(page_routes(published(snapshot(record("vm")))))
     for path in ("/", "/?page=x", "/offers/contoso/vm", "/docs", "/api/v1/offers", "/sd"):
         assert client.get(path).text == "not now"
