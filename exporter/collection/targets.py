@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from exporter.collection.snapshot import OfferRecord, PublisherRecord
+from exporter.domain.texts import MAX_ID
 
 __all__ = ["is_target", "targets"]
 
-MAX_ID = 128
 _SLASH = re.compile(r"[/\\]")
 _NO_PARTS = frozenset({"", ".", ".."})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-__all__ = ["identifier", "text"]
+__all__ = ["MAX_ID", "identifier", "text"]
 
 MAX_TEXT = 256
 MAX_ID = 512

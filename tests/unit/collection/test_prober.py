@@ -93,7 +93,7 @@ NO_TARGETS = [
     "contoso/.",
     "contoso/..",
 ]
-NO_TARGETS += ["./vm", "../vm", "contoso/\ud800", "contoso/vm\n", "contoso/" + "x" * 129]
+NO_TARGETS += ["./vm", "../vm", "contoso/\ud800", "contoso/vm\n", "contoso/" + "x" * 513]
 
 
 @pytest.mark.parametrize(

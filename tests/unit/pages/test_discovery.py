@@ -39,7 +39,7 @@ def test_offers_that_the_settings_name_are_there_before_the_first_refresh() -> N
     assert discovered(Snapshot((publisher(record("app"), selection=named),))) == ["contoso/vm", "contoso/app"]
 
 
-GOOD = ("vm", "My_offer-1.2~x", "a/b c", "résumé", "100%", "?q#f", "%2F", "...", ".vm", "a+b&c=d", "日本", "x" * 128)
+GOOD = ("vm", "My_offer-1.2~x", "a/b c", "résumé", "100%", "?q#f", "%2F", "...", ".vm", "a+b&c=d", "日本", "x" * 512)
 BAD = (
     "",
     ".",
@@ -53,7 +53,7 @@ BAD = (
     "a\nb",
     "a\x00",
     "a\u2028b",
-    "x" * 129,
+    "x" * 513,
 )
 
 
