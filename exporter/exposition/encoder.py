@@ -194,13 +194,13 @@ def _escape(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def _head(family: Family[Any], *, openmetrics: bool) -> str:
+def _head(family: Family[Any, Any], *, openmetrics: bool) -> str:
     """OpenMetrics calls a counter by its name without the suffix."""
     name = family.name.removesuffix("_total") if openmetrics else family.name
     return f"# HELP {name} {family.help}\n# TYPE {name} {family.kind}\n"
 
 
-def _template(family: Family[Any], marks: dict[str, str]) -> str:
+def _template(family: Family[Any, Any], marks: dict[str, str]) -> str:
     """The start of a sample line; `marks` stand for label values, labels without one are ids, by position."""
     marks = {label: f"{{{position}}}" for position, label in enumerate(family.ids)} | marks
     labels = ",".join(f'{label}="{marks[label]}"' for label in sorted(family.labels))

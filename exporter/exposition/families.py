@@ -42,12 +42,12 @@ _MESSAGE_TEXT = Info(
     OfferRow,
     "offer_message_info",
     "Newest error, else warning, of an offer that waits for its publisher; always 1. The step is empty if it is of the offer.",
-    ("step_id", "level", "text"),
     lambda row: notice_of(row.offer),
+    extra=("step_id", "level", "text"),
 )
 """The one family with text that Microsoft wrote for the publisher, so the one that can be switched off."""
 
-FAMILIES: tuple[Family[Any], ...] = (
+FAMILIES: tuple[Family[Any, Any], ...] = (
     Value(
         PublisherRecord,
         "publisher_up",
@@ -100,9 +100,9 @@ FAMILIES: tuple[Family[Any], ...] = (
         SourceRecord,
         "source_failure",
         "Why this source could not be read in the last refresh: 1 for the reason, all 0 if it could.",
-        "reason",
-        REASONS,
         lambda row: [row.failure is not None and row.failure.reason == reason for reason in REASONS],
+        extra=("reason",),
+        values=REASONS,
     ),
     Value(
         SourceRecord,
@@ -134,16 +134,16 @@ FAMILIES: tuple[Family[Any], ...] = (
         OfferRow,
         "offer_info",
         "Descriptive text of the offer; always 1. The lifecycle is empty where the source does not tell it.",
-        ("display_name", "offer_type", "source", "lifecycle"),
         lambda row: (row.offer.display_name, row.offer.offer_type, row.offer.source, row.offer.lifecycle),
+        extra=("display_name", "offer_type", "source", "lifecycle"),
     ),
     States(
         OfferRow,
         "offer_status",
         "Status of the newest submission as the API tells it, cached since the last refresh; the current one is 1.",
-        "status",
-        OfferStatus,
         lambda row: None if row.offer.is_listed_only else row.offer.status,
+        extra=("status",),
+        values=OfferStatus,
     ),
     Value(
         OfferRow,
@@ -155,9 +155,9 @@ FAMILIES: tuple[Family[Any], ...] = (
         OfferRow,
         "offer_waiting_on",
         "Who has to act next; the current one is 1.",
-        "party",
-        Party,
         lambda row: None if row.offer.is_listed_only else row.offer.waiting_on,
+        extra=("party",),
+        values=Party,
     ),
     Value(
         OfferRow,
@@ -188,9 +188,9 @@ FAMILIES: tuple[Family[Any], ...] = (
         OfferRow,
         "offer_messages",
         "Messages of the offer itself, by level.",
-        "level",
-        Level,
         lambda row: _by_level(row.offer.messages) if row.offer.tells_messages else None,
+        extra=("level",),
+        values=Level,
     ),
     _MESSAGE_TEXT,
     Counts(
@@ -198,9 +198,9 @@ FAMILIES: tuple[Family[Any], ...] = (
         "offer_expected_live_timestamp_seconds",
         "Before when the offer goes live with this probability, forecast from the record of the past; steps of the publisher count as "
         "done at once.",
-        "quantile",
-        ("0.5", "0.8"),
         lambda row: row.outlook.expected if row.outlook else None,
+        extra=("quantile",),
+        values=("0.5", "0.8"),
     ),
     Value(
         OfferRow,
@@ -212,16 +212,16 @@ FAMILIES: tuple[Family[Any], ...] = (
         StepRow,
         "offer_step_info",
         "Descriptive text of the step; always 1.",
-        ("step_name", "position", "estimated_time_frame"),
         lambda row: (row.step.name, str(row.position), row.step.estimated_time_frame),
+        extra=("step_name", "position", "estimated_time_frame"),
     ),
     States(
         StepRow,
         "offer_step_status",
         "Status of the step as the API tells it, cached since the last refresh; the current one is 1.",
-        "status",
-        StepStatus,
         lambda row: row.step.status,
+        extra=("status",),
+        values=StepStatus,
     ),
     Value(
         StepRow,
@@ -258,17 +258,17 @@ FAMILIES: tuple[Family[Any], ...] = (
         "offer_step_usual_duration_seconds",
         "How long the step takes at most in this share of all times, by the record of the offer, else of its type, else of all; while "
         "the offer is being published.",
-        "quantile",
-        ("0.5", "0.95"),
         lambda row: (row.usual.median, row.usual.late) if row.usual else None,
+        extra=("quantile",),
+        values=("0.5", "0.95"),
     ),
     Counts(
         StepRow,
         "offer_step_messages",
         "Messages of the step, by level.",
-        "level",
-        Level,
         lambda row: _by_level(row.step.messages) if row.step.tells_messages else None,
+        extra=("level",),
+        values=Level,
     ),
     Value(
         StepRow,
@@ -281,14 +281,14 @@ FAMILIES: tuple[Family[Any], ...] = (
         OfferRow,
         "offer_publications_total",
         "Publications that the exporter has seen end; the state file keeps the number over restarts.",
-        "outcome",
-        OUTCOMES,
         lambda row: None if row.offer.is_listed_only else row.past.counts,
+        extra=("outcome",),
+        values=OUTCOMES,
     ),
 )
 
 
-def families(*, message_text: bool) -> tuple[Family[Any], ...]:
+def families(*, message_text: bool) -> tuple[Family[Any, Any], ...]:
     """The families to expose, with or without the text of messages."""
     return FAMILIES if message_text else tuple(one for one in FAMILIES if one is not _MESSAGE_TEXT)
 

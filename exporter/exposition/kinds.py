@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from exporter.collection.record import Past
 from exporter.collection.snapshot import OfferRecord, Outlook, PublisherRecord, Since, SourceRecord, Usual
@@ -47,24 +47,26 @@ _IDS: dict[type, tuple[str, ...]] = {
 }
 
 RowT = TypeVar("RowT")
+ReadT = TypeVar("ReadT")
 
 
-class Family(Generic[RowT]):
+class Family(Generic[RowT, ReadT]):
     """One metric family; `read` takes its samples from a `row`, whose ids are the first of its labels, before the `extra` ones.
 
-    `values` are all that the extra label of an enumeration may have.
+    `values` are all that the extra label of an enumeration may have. A row that reads as None has no samples.
     """
 
     kind = "gauge"
 
-    def __init__(  # noqa: PLR0917 - the table reads as one: row, name, help, labels, values, reader
+    def __init__(
         self,
         row: type[RowT],
         name: str,
         text: str,
-        extra: tuple[str, ...],
-        values: Iterable[str],
-        read: Callable[[RowT], Any],
+        read: Callable[[RowT], ReadT | None],
+        *,
+        extra: tuple[str, ...] = (),
+        values: Iterable[str] = (),
     ) -> None:
         self.row = row
         self.name = PREFIX + name
@@ -76,55 +78,20 @@ class Family(Generic[RowT]):
         self.read = read
 
 
-class Value(Family[RowT]):
-    """One number per row; no sample where there is none."""
-
-    def __init__(self, row: type[RowT], name: str, text: str, read: Callable[[RowT], float | None]) -> None:
-        super().__init__(row, name, text, (), (), read)
+class Value(Family[RowT, float]):
+    """One number per row."""
 
 
-class Info(Family[RowT]):
-    """Text about a row, always 1; no sample where there is none."""
-
-    def __init__(
-        self,
-        row: type[RowT],
-        name: str,
-        text: str,
-        labels: tuple[str, ...],
-        read: Callable[[RowT], tuple[str, ...] | None],
-    ) -> None:
-        super().__init__(row, name, text, labels, (), read)
+class Info(Family[RowT, tuple[str, ...]]):
+    """Text about a row, always 1."""
 
 
-class States(Family[RowT]):
-    """A state set: one sample per state, exactly one of them 1; no samples where there is no state."""
-
-    def __init__(  # noqa: PLR0917 - as in Family
-        self,
-        row: type[RowT],
-        name: str,
-        text: str,
-        label: str,
-        states: type[StrEnum],
-        read: Callable[[RowT], StrEnum | None],
-    ) -> None:
-        super().__init__(row, name, text, (label,), states, read)
+class States(Family[RowT, StrEnum]):
+    """A state set: one sample per state, exactly one of them 1."""
 
 
-class Counts(Family[RowT]):
-    """A number of things for each value of one label, in their order; no samples where nothing was counted."""
-
-    def __init__(  # noqa: PLR0917 - as in Family
-        self,
-        row: type[RowT],
-        name: str,
-        text: str,
-        label: str,
-        values: Iterable[str],
-        read: Callable[[RowT], Sequence[float] | None],
-    ) -> None:
-        super().__init__(row, name, text, (label,), values, read)
+class Counts(Family[RowT, Sequence[float]]):
+    """A number of things for each value of one label, in the order of the values."""
 
 
 class Totals(Counts[RowT]):

@@ -41,7 +41,7 @@ class Table(Collector):
             yield metric
 
 
-def _samples(family: Family[Any], row: Any) -> Iterator[tuple[tuple[str, ...], float]]:
+def _samples(family: Family[Any, Any], row: Any) -> Iterator[tuple[tuple[str, ...], float]]:
     read = family.read(row)
     if read is None:
         return
