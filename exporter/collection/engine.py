@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -14,7 +15,7 @@ from exporter.collection.fetch import Fetch
 from exporter.collection.history import not_later
 from exporter.collection.prober import Prober
 from exporter.collection.refresh import Refresh
-from exporter.collection.refresher import Background, Refresher
+from exporter.collection.refresher import Refresher
 from exporter.collection.snapshot import PublisherRecord, Snapshot
 from exporter.collection.workers import Workers
 from exporter.config.selection import Selection
@@ -88,10 +89,9 @@ class Engine:
         telemetry.shard_ordinal.set(rules.shard.ordinal)
         telemetry.shards.set(rules.shard.total)
         self._refresher = Refresher(self.refresh)
+        repeat = partial(self._refresher.repeat, rules.interval, monotonic=monotonic, wait=self._ended.wait)
         self._background = (
-            Background(self._refresher, rules.interval, monotonic=monotonic, wait=self._ended.wait)
-            if rules.mode == "background"
-            else None
+            threading.Thread(target=repeat, name="background", daemon=True) if rules.mode == "background" else None
         )
 
     @property
@@ -152,7 +152,7 @@ class Engine:
     @property
     def is_alive(self) -> bool:
         """True while it does its work."""
-        return not self._ended.is_set() and (self._background is None or self._background.is_alive)
+        return not self._ended.is_set() and (self._background is None or self._background.is_alive())
 
     def secrets(self) -> tuple[str, ...]:
         """The secrets that it holds now, for the log's blotting."""

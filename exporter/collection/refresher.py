@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 import structlog
 
-__all__ = ["Background", "Refresher"]
+__all__ = ["Refresher"]
 
 JITTER = 0.05
 
@@ -39,46 +39,23 @@ class Refresher:
             log.exception("refresh broke; the next one is tried as planned")
         flight.set_result(None)
 
-
-class Background:
-    """Starts refreshes by the clock until it is stopped.
-
-    The first starts at once. Each next one is planned one interval after the planned start of the last, plus up to five
-    per cent, so that many exporters don't ask in step; what a long refresh has missed is skipped. `wait` sleeps for some
-    seconds and returns True if it is time to stop.
-    """
-
-    def __init__(
+    def repeat(
         self,
-        refresher: Refresher,
         interval: float,
         *,
         monotonic: Callable[[], float],
         wait: Callable[[float], bool],
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._refresher = refresher
-        self._interval = interval
-        self._monotonic = monotonic
-        self._wait = wait
-        self._jitter = jitter
-        self._thread = threading.Thread(target=self.run, name="background", daemon=True)
+        """Start refreshes by the clock until it is time to stop, of which `wait` tells: it sleeps for some seconds and returns True then.
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    @property
-    def is_alive(self) -> bool:
-        """True while the thread runs."""
-        return self._thread.is_alive()
-
-    def run(self) -> None:
-        """Do the thread's work; returns when `wait` says so."""
-        planned = self._monotonic()
+        The first starts at once. Each next one is planned one interval after the planned start of the last, plus up to five
+        per cent, so that many exporters don't ask in step; what a long refresh has missed is skipped.
+        """
+        planned = monotonic()
         while True:
-            self._refresher.join().result()
-            now = self._monotonic()
-            planned += self._interval * (1 + int(max(0.0, now - planned) / self._interval))
-            if self._wait(planned + self._interval * JITTER * self._jitter() - now):
+            self.join().result()
+            now = monotonic()
+            planned += interval * (1 + int(max(0.0, now - planned) / interval))
+            if wait(planned + interval * JITTER * jitter() - now):
                 return

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.collection.engine import Engine
+from exporter.collection.refresher import Refresher
 from exporter.collection.snapshot import Snapshot
 from exporter.domain.offers import OfferStatus
 from tests.unit.collection.world import FakeConnections, World
@@ -24,11 +25,29 @@ def started(world: World, **collection: Any) -> Engine:
     return engine
 
 
+def has_ended(engine: Engine) -> bool:
+    """Whether its thread ends within ten seconds."""
+    background = engine._background
+    assert background is not None
+    background.join(10)
+    return not background.is_alive()
+
+
 def test_in_the_background(world: World) -> None:
     """Scrapes start nothing then."""
     engine = started(world)
     assert (engine.flight(), engine.is_alive) == (None, True)
     engine.stop()
+    assert not engine.is_alive
+    assert has_ended(engine)
+
+
+def test_one_whose_background_has_ended_is_not_alive(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However that came about: nothing would be collected any more, and the health check has to tell."""
+    monkeypatch.setattr(Refresher, "repeat", lambda *_, **__: None)
+    engine = world.run()
+    engine.start(Snapshot())
+    assert has_ended(engine)
     assert not engine.is_alive
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.collection.refresher import Background, Refresher
+from exporter.collection.refresher import Refresher
 from tests.unit.make import Clock
 
 
@@ -18,9 +18,10 @@ class Days:
         self.starts: list[float] = []
         self.waits: list[float] = []
         self._durations = list(durations)
-        self.background = Background(
-            Refresher(self.refresh), 300.0, monotonic=self.clock, wait=self.wait, jitter=jitter
-        )
+        self._jitter = jitter
+
+    def run(self) -> None:
+        Refresher(self.refresh).repeat(300.0, monotonic=self.clock, wait=self.wait, jitter=self._jitter)
 
     def refresh(self) -> None:
         self.starts.append(self.clock.now - 1000)
@@ -46,14 +47,14 @@ class Days:
 def test_refreshes_start_by_plan(durations: tuple[float, ...], starts: list[float]) -> None:
     """The first at once, the next from the planned time; what a long one has missed is skipped."""
     days = Days(*durations)
-    days.background.run()
+    days.run()
     assert days.starts == starts
     assert min(days.waits) > 0
 
 
 def test_jitter_moves_a_start_by_up_to_five_per_cent_and_does_not_add_up() -> None:
     days = Days(1, 1, 1, 1, jitter=lambda: 1.0)
-    days.background.run()
+    days.run()
     assert days.starts == [0, 315, 615, 915]
 
 
@@ -64,11 +65,8 @@ def test_a_refresh_that_raises_is_logged_and_the_next_one_comes() -> None:
         calls.append(1)
         raise RuntimeError("broken")
 
-    background = Background(Refresher(refresh), 300.0, monotonic=Clock(), wait=lambda _: len(calls) == 2)
     with capture_logs() as logs:
-        background.start()
-        background._thread.join(10)
-    assert not background.is_alive
+        Refresher(refresh).repeat(300.0, monotonic=Clock(), wait=lambda _: len(calls) == 2)
     assert len(calls) == 2
     assert [one["log_level"] for one in logs] == ["error", "error"]
 
