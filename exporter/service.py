@@ -16,7 +16,7 @@ import structlog
 
 from exporter.collection.engine import Engine
 from exporter.collection.snapshot import Snapshot
-from exporter.collection.state import NoState, StateFile
+from exporter.collection.state import StateFile
 from exporter.collection.workers import Workers
 from exporter.config.settings import Settings
 from exporter.domain.errors import ConfigError, Problem
@@ -71,7 +71,6 @@ class Service:
             self._web_config = LiveConfig(settings.web.config.file)
         self._load = load
         self._changing = threading.Lock()
-        self._saving = threading.Lock()
         self._closed = False
         self._reloads = Runs("reload", self._reload)
         self._saves = Runs("save", self._save)
@@ -85,7 +84,7 @@ class Service:
             message_text=settings.collection.message_text,
             clock=time.time,
         )
-        self._state: NoState | StateFile = NoState()
+        self._state: StateFile | None = None
         with _noted(problems):
             self.engine = self._engine(settings)
         if problems:
@@ -97,7 +96,7 @@ class Service:
             settings,
             telemetry=self.telemetry,
             publish=self.publication.publish,
-            save=self._save_later,
+            save=lambda _: self._saves.request(),
             clock=time.time,
             monotonic=time.monotonic,
         )
@@ -135,26 +134,28 @@ class Service:
 
     def restore(self) -> Snapshot:
         """Take the state file, if there is to be one, and read what it holds."""
-        if self._settings.collection.state_file is not None:
-            self._state = StateFile(self._settings.collection.state_file)
+        path = self._settings.collection.state_file
+        if path is None:
+            return Snapshot()
+        self._state = StateFile(path)
         return self._state.load()
 
     def close(self) -> None:
         """End the collection, and keep what is known."""
         with self._changing:
+            self.engine.stop()  # first, for a save that finds this closed has to be of the last snapshot
             self._closed = True
-            newest = self.engine.stop()
-            with self._saving:
-                self._state.save(newest)
-            self._state.close()
-
-    def _save_later(self, _: Snapshot) -> None:
-        self._saves.request()
+            self._saves.request().result()
 
     def _save(self) -> None:
-        """Keep the newest snapshot, whichever was the newest when somebody asked for it."""
-        with self._saving:
-            self._state.save(self.publication.snapshot)
+        """Keep the newest snapshot, whichever was the newest when somebody asked for it; at the end for the last time."""
+        is_last = self._closed  # of one that becomes so while this writes, there is another to come
+        if self._state is None:
+            return
+        self._state.save(self.publication.snapshot)
+        if is_last:
+            self._state.close()
+            self._state = None
 
     def is_alive(self) -> bool:
         """True while it collects, and while one engine takes the place of another."""

@@ -50,7 +50,7 @@ class Engine:
         *,
         telemetry: Telemetry,
         publish: Callable[[Snapshot], None],
-        save: Callable[[Snapshot], None],
+        save: Callable[[Snapshot], object],
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:

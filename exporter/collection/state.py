@@ -13,11 +13,11 @@ import json
 import os
 import stat
 import tempfile
-import threading
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from io import FileIO
+from gzip import GzipFile
+from io import BytesIO, FileIO
 from pathlib import Path
 
 import structlog
@@ -26,33 +26,21 @@ from pydantic import TypeAdapter, ValidationError
 from exporter.collection.snapshot import OfferRecord, PublisherRecord, Snapshot
 from exporter.domain.errors import ConfigError, StateFileError
 
-__all__ = ["NoState", "StateFile", "check"]
+__all__ = ["StateFile", "check"]
 
 FORMAT = "azure-marketplace-exporter state"
 VERSION = 2
 READABLE = (1, 2)
 MAX_SIZE = 256 * 1024 * 1024
-_GZIP = 16 + zlib.MAX_WBITS
+"""Bytes that are read of a file, and of what it inflates to; what lacks the rest is damaged."""
+MAX_HEAD = 1000
+"""Bytes that are read of the line that tells what the file is."""
 
 _SNAPSHOT = TypeAdapter(Snapshot)
 _PUBLISHER = TypeAdapter(PublisherRecord)
 _OFFER = TypeAdapter(OfferRecord)
 
 log = structlog.get_logger("exporter.state")
-
-
-class NoState:
-    """Keeps nothing."""
-
-    def load(self) -> Snapshot:
-        """Nothing was kept."""
-        return Snapshot()
-
-    def save(self, snapshot: Snapshot) -> None:
-        """Keep nothing."""
-
-    def close(self) -> None:
-        """Nobody is waiting."""
 
 
 def check(path: Path | None) -> None:
@@ -74,7 +62,7 @@ def check(path: Path | None) -> None:
 
 
 class StateFile:
-    """Keeps the snapshot in a file.
+    """Keeps the snapshot in a file; for one thread at a time.
 
     Raises:
         StateFileError: another process uses the file, or its folder cannot be written to.
@@ -83,7 +71,6 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = self._take()
-        self._saving = threading.Lock()
         self._failed = False
 
     def _take(self) -> FileIO:
@@ -129,36 +116,31 @@ class StateFile:
         log.warning("state file set aside, starting without it", file=str(aside), reason=reason)
 
     def save(self, snapshot: Snapshot) -> None:
-        """Write the file, unless it is closed; a failure is logged once until it works again, and ends nothing."""
-        with self._saving:
-            if self._lock.closed:
-                return
-            try:
-                self._write(_encode(snapshot))
-            except OSError as error:
-                with contextlib.suppress(OSError):  # what is half written may fill the very disk that is full
-                    self._path.with_name(self._path.name + ".new").unlink()
-                if not self._failed:
-                    log.error("state file not written", file=str(self._path), error=error.strerror)  # noqa: TRY400 - no bug, so no traceback
-                self._failed = True
-            else:
-                self._failed = False
+        """Write the file; a failure is logged once until it works again, and ends nothing."""
+        try:
+            self._write(_encode(snapshot))
+        except OSError as error:
+            with contextlib.suppress(OSError):  # what is half written may fill the very disk that is full
+                self._path.with_name(self._path.name + ".new").unlink()
+            if not self._failed:
+                log.error("state file not written", file=str(self._path), error=error.strerror)  # noqa: TRY400 - no bug, so no traceback
+            self._failed = True
+        else:
+            self._failed = False
 
     def _write(self, pieces: Iterable[bytes]) -> None:
         fresh = self._path.with_name(self._path.name + ".new")
-        packer = zlib.compressobj(1, wbits=_GZIP)
         with open(fresh, "wb", opener=_private) as file:
-            file.writelines(map(packer.compress, pieces))
-            file.write(packer.flush())
+            with GzipFile(fileobj=file, mode="wb", compresslevel=1) as packed:
+                packed.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)
         _sync_folder(self._path.parent)
 
     def close(self) -> None:
-        """Release the file for another process, once a write that is under way has ended."""
-        with self._saving:
-            self._lock.close()
+        """Release the file for another process."""
+        self._lock.close()
 
 
 def _private(path: str, flags: int) -> int:
@@ -209,7 +191,11 @@ def _encode(snapshot: Snapshot) -> Iterator[bytes]:
 
 
 def _decode(content: bytes) -> Snapshot:
-    head, _, body = _inflated(content).partition(b"\n")
+    file = GzipFile(fileobj=BytesIO(content)) if content.startswith(b"\x1f\x8b") else BytesIO(content)
+    try:
+        head, body = file.readline(MAX_HEAD), file.read(MAX_SIZE)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"it is damaged: {error}") from None
     try:
         about = json.loads(head)
     except (ValueError, RecursionError):
@@ -223,16 +209,3 @@ def _decode(content: bytes) -> Snapshot:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         raise ValueError(f"it is damaged: {first['msg']}") from None
-
-
-def _inflated(content: bytes) -> bytes:
-    if not content.startswith(b"\x1f\x8b"):
-        return content
-    unpacker = zlib.decompressobj(wbits=_GZIP)
-    try:
-        plain = unpacker.decompress(content, MAX_SIZE)
-    except zlib.error as error:
-        raise ValueError(f"it is damaged: {error}") from None
-    if not unpacker.eof:
-        raise ValueError("it is damaged: it has no end")
-    return plain

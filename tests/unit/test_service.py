@@ -6,6 +6,8 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from exporter.config.settings import (
 from exporter.service import Service
 from exporter.simulator import serve_in_thread
 from tests.faults import FaultySimulator, empty
+from tests.unit.make import offer, record, snapshot
 
 RESTART = "changes of web, log and collection.state_file need a restart"
 Make = Callable[..., Settings]
@@ -166,6 +169,63 @@ def test_a_slow_disk_holds_up_no_refresh(make: Make, tmp_path: Path, monkeypatch
     service.close()
     assert len(saved) <= 3
     assert saved[-1] == shown[-1]
+
+
+def test_the_last_save_waits_for_the_one_before_and_keeps_what_was_shown_last(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state"
+    service = Service(make(state_file=str(path)), make)
+    service.engine.adopt(service.restore())
+    inside, go_on, active, overlaps = threading.Event(), threading.Event(), list[int](), list[int]()
+    write, request = StateFile.save, service._saves.request
+
+    def slow(state: StateFile, shown: Snapshot) -> None:
+        overlaps.append(len(active))
+        active.append(1)
+        inside.set()
+        assert go_on.wait(10)
+        write(state, shown)
+        active.pop()
+
+    def last() -> Future[None]:
+        future = request()
+        go_on.set()
+        return future
+
+    monkeypatch.setattr(StateFile, "save", slow)
+    request()
+    assert inside.wait(10)
+    service.engine.adopt(snapshot(record(offer("vm"))))
+    monkeypatch.setattr(service._saves, "request", last)
+    service.close()
+    assert overlaps == [0, 0]
+    with closing(StateFile(path)) as state:
+        assert state.load() == service.engine.snapshot
+
+
+def test_a_save_while_the_engine_stops_is_not_the_last(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last one is after it; then nothing more is written, for the file may be another process's by now."""
+    path = tmp_path / "state"
+    service = Service(make(state_file=str(path)), make)
+    engine = service.engine
+    engine.adopt(service.restore())
+    stop = engine.stop
+
+    def slowly() -> Snapshot:
+        service._saves.request().result(10)
+        engine.adopt(snapshot(record(offer("vm"))))
+        return stop()
+
+    monkeypatch.setattr(engine, "stop", slowly)
+    service.close()
+    with closing(StateFile(path)) as state:
+        assert state.load() == engine.snapshot
+    path.write_bytes(b"another's")
+    service._saves.request().result(10)
+    assert path.read_bytes() == b"another's"
 
 
 def test_a_full_disk_ends_nothing(make: Make, tmp_path: Path) -> None:

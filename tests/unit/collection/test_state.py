@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -130,8 +129,11 @@ def packed(text: str) -> bytes:
         (packed('{"format": "FORMAT", "version": 3}\n{}'), "its version is 3, this exporter writes 2"),
         (packed('{"format": "FORMAT", "version": 2}\n{"publ'), "it is damaged: Invalid JSON: EOF"),
         (packed('{"format": "FORMAT", "version": 2}\n{"publishers": [7]}'), "it is damaged: "),
-        (b"\x1f\x8bgarbage", "it is damaged: Error -3 while decompressing data"),
-        (packed("{}")[:-9], "it is damaged: it has no end"),
+        (b"\x1f\x8bmere garbage", "it is damaged: Unknown compression method"),
+        (packed("{}")[:-9], "it is damaged: Compressed file ended before"),
+        (packed("{}")[:-8] + bytes(8), "it is damaged: CRC check failed"),
+        (b"\x1f\x8b\x08" + bytes(7) + b"\xff", "it is damaged: Error -3 while decompressing data"),
+        (packed(" " * 1000 + '{"format": "FORMAT", "version": 2}\n{"publishers": []}'), FOREIGN),
     ],
 )
 def test_what_cannot_be_used_is_set_aside(path: Path, state: StateFile, content: bytes, reason: str) -> None:
@@ -148,6 +150,19 @@ def test_what_cannot_be_used_is_set_aside(path: Path, state: StateFile, content:
         "event": "state file set aside, starting without it",
         "file": str(aside),
     }
+
+
+def test_what_a_small_file_inflates_to_is_bounded(
+    path: Path, state: StateFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a file would be read, were all of it taken in."""
+    monkeypatch.setattr("exporter.collection.state.MAX_SIZE", 1000)
+    path.write_bytes(packed('{"format": "FORMAT", "version": 2}\n{"publishers": []' + " " * 1000 + "}"))
+    with capture_logs() as logs:
+        assert state.load() == Snapshot()
+    assert [line["reason"] for line in logs] == [
+        "it is damaged: Invalid JSON: EOF while parsing an object at line 1 column 1000"
+    ]
 
 
 def test_what_cannot_be_set_aside_is_for_a_person(
@@ -225,30 +240,3 @@ def test_a_folder_that_cannot_be_synced(path: Path, state: StateFile, monkeypatc
     monkeypatch.setattr(os, "open", refuse)
     state.save(WHOLE)
     assert state.load() == WHOLE
-
-
-def test_those_that_save_at_once_take_turns(path: Path, state: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The end of the process may save while a refresh still does; nothing is written once the file is closed."""
-    inside, go_on, active, overlaps = threading.Event(), threading.Event(), list[int](), list[int]()
-
-    def slow(_: int) -> None:
-        overlaps.append(len(active))
-        active.append(1)
-        inside.set()
-        go_on.wait(10)
-        active.pop()
-
-    monkeypatch.setattr("exporter.collection.state._sync_folder", lambda _: None)
-    monkeypatch.setattr(os, "fsync", slow)
-    threads = [threading.Thread(target=state.save, args=(one,)) for one in (WHOLE, Snapshot())]
-    threads[0].start()
-    assert inside.wait(10)
-    threads[1].start()
-    go_on.set()
-    for thread in threads:
-        thread.join(10)
-    assert overlaps == [0, 0]
-    state.close()
-    before = path.read_bytes()
-    state.save(WHOLE)
-    assert path.read_bytes() == before
