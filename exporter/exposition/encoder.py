@@ -10,6 +10,7 @@ import math
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -31,8 +32,6 @@ _BATCH = 100
 
 Row = tuple[tuple[str, ...], Any]
 """The escaped ids (publisher and source, or publisher, offer and step), and what the samples are read from."""
-Piece = bytes | tuple[bytes, bytes]
-"""A piece of text that both formats share, or one for the text format and one for OpenMetrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Exposition:
-    """The metrics of one snapshot in both formats, which differ in the heads of counters and share all other pieces.
+    """The metrics of one snapshot in both formats, which share all bytes before the head of the first counter.
 
     Only that is kept: 10,000 offers are 7 MB, their text would be 218 MB. Prometheus asks for gzip and gets these bytes;
     for whoever does not, inflating on the way out costs less than a tenth of rendering.
@@ -91,68 +90,58 @@ class Exposition:
 
 
 class _Packer:
-    """Compresses the pieces of both formats at once."""
+    """Compresses piece by piece; `done` are the parts that end on a byte, so that another stream may continue after each."""
 
     def __init__(self) -> None:
-        self._packer = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
-        self._shared: list[bytes] = []
-        self._packed: tuple[list[bytes], list[bytes]] = ([], [])
-        self._crcs, self._sizes = (0, 0), (0, 0)
+        self.stream = zlib.compressobj(_LEVEL, wbits=-zlib.MAX_WBITS)
+        self.pending: list[bytes] = []
+        self.done: tuple[bytes, ...] = ()
+        self.crc = self.size = 0
 
-    def add(self, piece: Piece) -> None:
-        if isinstance(piece, bytes):
-            self._shared.append(self._packer.compress(piece))
-            self._count(piece, piece)
-            return
-        self._flush()
-        for packed, head in zip(self._packed, piece, strict=True):
-            packed.append(_stored(head))
-        self._count(*piece)
+    def add(self, piece: bytes) -> None:
+        self.pending.append(self.stream.compress(piece))
+        self.crc = zlib.crc32(piece, self.crc)
+        self.size += len(piece)
 
-    def _count(self, text: bytes, openmetrics: bytes) -> None:
-        """Up to the first counter both formats are the same, so that most is counted once."""
-        one, other = self._crcs
-        first = zlib.crc32(text, one)
-        is_same = one == other and text is openmetrics
-        self._crcs = first, first if is_same else zlib.crc32(openmetrics, other)
-        self._sizes = self._sizes[0] + len(text), self._sizes[1] + len(openmetrics)
+    def flush(self) -> None:
+        self.done += (b"".join((*self.pending, self.stream.flush(zlib.Z_SYNC_FLUSH))),)
+        self.pending = []
 
-    def _flush(self) -> None:
-        """A full flush ends on a byte and forgets the window, so another stream may continue from here."""
-        shared = b"".join((*self._shared, self._packer.flush(zlib.Z_FULL_FLUSH)))
-        self._shared = []
-        for packed in self._packed:
-            packed.append(shared)
+    def fork(self) -> _Packer:
+        """Another one that goes on from here; the two share the bytes that are there by now."""
+        self.flush()
+        other = copy(self)
+        other.stream, other.pending = self.stream.copy(), []
+        return other
 
-    def exposition(self) -> Exposition:
-        self._flush()
-        text, openmetrics = map(Packed, map(tuple, self._packed), self._crcs, self._sizes)
-        return Exposition(text, openmetrics)
-
-
-def _stored(text: bytes) -> bytes:
-    """A block of a deflate stream that is not compressed (RFC 1951, 3.2.4), for less than 64 KiB."""
-    return b"\0" + len(text).to_bytes(2, "little") + (len(text) ^ 0xFFFF).to_bytes(2, "little") + text
+    def packed(self) -> Packed:
+        self.flush()
+        return Packed(self.done, self.crc, self.size)
 
 
 def encode(snapshot: Snapshot, now: float, stale_after: float, *, message_text: bool = True) -> Exposition:
     """Render a snapshot; the offers that are stale at `now` (Unix seconds) show only their health."""
-    packer = _Packer()
-    for piece in render(snapshot, now, stale_after, message_text=message_text):
+    text = openmetrics = _Packer()
+    for piece, other in render(snapshot, now, stale_after, message_text=message_text):
         time.sleep(0)  # lets a scrape go first
-        packer.add(piece)
-    return packer.exposition()
+        if piece != other and openmetrics is text:
+            openmetrics = text.fork()
+        text.add(piece)
+        if openmetrics is not text:
+            openmetrics.add(other)
+    return Exposition(text.packed(), openmetrics.packed())
 
 
-def render(snapshot: Snapshot, now: float, stale_after: float, *, message_text: bool = True) -> Iterator[Piece]:
-    """Render a snapshot in pieces that are never all there at once; where the formats differ, a piece has both."""
+def render(
+    snapshot: Snapshot, now: float, stale_after: float, *, message_text: bool = True
+) -> Iterator[tuple[bytes, bytes]]:
+    """Render a snapshot in pieces that are never all there at once, each for the text format and for OpenMetrics."""
     rows = _rows(snapshot, now, stale_after)
     for family in families(message_text=message_text):
-        text, openmetrics = (_head(family, openmetrics=one).encode() for one in (False, True))
-        yield text if text == openmetrics else (text, openmetrics)
+        yield _head(family, openmetrics=False).encode(), _head(family, openmetrics=True).encode()
         lines = _RENDERERS[type(family)](family, rows[family.row])
-        while batch := "".join(islice(lines, _BATCH)):
-            yield batch.encode()
+        while batch := "".join(islice(lines, _BATCH)).encode():
+            yield batch, batch
 
 
 def encode_offer(record: OfferRecord, now: float, *, openmetrics: bool, message_text: bool) -> bytes:

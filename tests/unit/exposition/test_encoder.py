@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import zlib
 from functools import reduce
@@ -20,7 +21,7 @@ from exporter.exposition.encoder import encode
 from exporter.exposition.publication import Publication
 from exporter.sources.registry import SOURCES
 from exporter.telemetry.metrics import Telemetry
-from tests.unit.make import NOW, failure, message, offer, record, step
+from tests.unit.make import NOW, failure, message, offer, record, snapshot, step
 
 from .oracle import oracle
 
@@ -225,3 +226,13 @@ def test_gzip_is_one_member_with_any_tail(tail: bytes) -> None:
     assert len(packed) < len(tail) + 5500
     assert shown.gzipped(tail).size == len(packed)
     assert shown.plain(tail).size == shown.size + len(tail)
+
+
+def test_the_formats_share_all_that_comes_before_their_first_difference() -> None:
+    """There is so much of it, and after it, that the compressor does not keep back all that it is given."""
+    ids = (hashlib.sha256(bytes((number >> 8, number & 255))).hexdigest() for number in range(2000))
+    shown = encode(snapshot(*(record(offer(one)) for one in ids)), NOW, STALE_AFTER)
+    for one in (shown.text, shown.openmetrics):
+        assert gzip.decompress(b"".join(one.gzipped(b""))) == b"".join(one.plain(b""))
+    assert shown.text.deflated[0] is shown.openmetrics.deflated[0]
+    assert len(shown.text.deflated[0]) > 0.85 * sum(map(len, shown.text.deflated))
