@@ -88,7 +88,7 @@ def parse_state(kind: type[State], raw: object) -> State:
 
 def fold(value: object) -> str:
     """A name or state without its case and separators, "canceled" with one l; empty for what is no text."""
-    folded = re.sub(r"[^a-z0-9]", "", value.lower()) if isinstance(value, str) else ""
+    folded = "".join(one for one in value.lower() if one.isalnum()) if isinstance(value, str) else ""
     return folded.replace("cancelled", "canceled")
 
 

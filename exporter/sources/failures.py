@@ -49,7 +49,7 @@ def lost(what: str, error: Exception) -> SourceError:
 
 def _is_timeout(error: BaseException) -> bool:
     """Tell a time-out from a refused connection or an unknown host, which urllib3 derives from it."""
-    kinds = TimeoutError | urllib3.exceptions.TimeoutError
+    kinds = TimeoutError | urllib3.exceptions.TimeoutError | requests.Timeout
     return isinstance(error, kinds) and not isinstance(error, urllib3.exceptions.NewConnectionError)
 
 

@@ -89,7 +89,7 @@ class Pages(Generic[Entry]):
             entries += page.value
             if not page.following:
                 return _listing(entries, reading)
-            asked = dict(params or {}) | dict(parse_qsl(page.following.partition("?")[2]))
+            asked = dict(params or {}) | dict(parse_qsl(page.following.partition("#")[0].partition("?")[2]))
             if asked in seen:
                 raise DecodeError(f"{self._what} cannot be read: a page leads back to one before it")
         raise DecodeError(f"{self._what} cannot be read: it has more than {MAX_PAGES} pages")

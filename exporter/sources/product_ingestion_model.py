@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from exporter.domain.offers import OfferStatus, Step, StepStatus, fold
@@ -159,6 +160,17 @@ def changed_of(entries: Sequence[WireSubmission], values: UnknownValues) -> floa
     return max((one for one in times if one is not None), default=None)
 
 
+def _day(raw: Any, values: UnknownValues) -> float | None:
+    """A day, which may be yet to come, as Unix seconds."""
+    if raw is None:
+        return None
+    try:
+        return datetime.fromisoformat(str(raw)[:10]).replace(tzinfo=UTC).timestamp()
+    except (ValueError, OverflowError):
+        values.note("timestamp", raw)
+        return None
+
+
 _STEP_STATUS = {
     OfferStatus.NOT_STARTED: StepStatus.NOT_STARTED,
     OfferStatus.RUNNING: StepStatus.IN_PROGRESS,
@@ -211,7 +223,7 @@ def live_of(entries: Sequence[WireSubmission], values: UnknownValues) -> bool | 
     """
     on_sale = _on_sale(entries)
     if on_sale is not None and on_sale.lifecycle == "deprecated":
-        day = values.timestamp(on_sale.deprecation_schedule.date, may_come=True)
+        day = _day(on_sale.deprecation_schedule.date, values)
         return None if day is None else values.clock() < day
     if on_sale is not None:
         return True

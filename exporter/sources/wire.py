@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import threading
 from collections.abc import Callable, Container, Mapping
 from datetime import UTC, date, datetime
@@ -116,19 +115,17 @@ class UnknownValues:
             self.note(field, raw, **where)
         return found
 
-    def timestamp(self, raw: Any, *, may_come: bool = False) -> float | None:
-        """Read a time; an unreadable one, and one that is yet to come, unless it may, is noted and None."""
+    def timestamp(self, raw: Any) -> float | None:
+        """Read a time; an unreadable one, and one that is yet to come, is noted and None."""
         now = self.clock()
         try:
             moment = timestamp(raw)
         except (ValueError, OverflowError):
             moment = float("inf")
-        if moment is None or (may_come and math.isfinite(moment)):
-            return moment
-        if moment > now + MAX_SKEW:
+        if moment is not None and moment > now + MAX_SKEW:
             self.note("timestamp", raw)
             return None
-        return min(moment, now)
+        return None if moment is None else min(moment, now)
 
     def whole_number(self, raw: Any) -> int | None:
         """Read a whole number; an unreadable one is noted and None."""

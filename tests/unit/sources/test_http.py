@@ -28,7 +28,7 @@ from exporter.sources import http
 from exporter.sources.auth.entra import _transport as transport
 from exporter.sources.auth.tokens import GivenToken
 from exporter.sources.bounded import BoundedAdapter, current_deadline
-from exporter.sources.failures import ERROR_BODY
+from exporter.sources.failures import ERROR_BODY, lost
 
 from .canned import Answer, Bench, Canned, Clock, Handler, raw, serving
 
@@ -282,10 +282,11 @@ def test_past_the_deadline_nothing_is_asked(server: Canned) -> None:
     with pytest.raises(DeadlineError):
         bench.get(seconds=0)
     reset = current_deadline.set(bench.deadline(0))
-    with pytest.raises(requests.ConnectTimeout):
+    with pytest.raises(requests.ConnectTimeout) as late:
         transport(None).session.get(server.url, timeout=(5, 5))
     current_deadline.reset(reset)
     assert (server.asked, durations(bench)) == ([], 0)
+    assert isinstance(lost("no answer", late.value), UpstreamTimeoutError)
 
 
 def test_requests_for_a_token_share_their_deadline(server: Canned) -> None:

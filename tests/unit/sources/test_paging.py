@@ -81,7 +81,7 @@ def test_ends_where_there_is_no_link(lists: Lists, link: Any) -> None:
     assert lists.read(ONE | {"nextLink": link}) == ["one"]
 
 
-@pytest.mark.parametrize("link", ["/v1/secrets?page=2", "{other}/v1/things?page=2", "https://[broken/x?page=2"])
+@pytest.mark.parametrize("link", ["/v1/secrets?page=2#end", "{other}/v1/things?page=2", "https://[broken/x?page=2"])
 def test_asks_its_own_path_and_host_wherever_a_link_points(lists: Lists, stranger: Canned, link: str) -> None:
     pages = ONE | {"nextLink": link.format(other=stranger.url)}, {"value": [{"name": "two"}]}
     assert lists.read(*pages) == ["one", "two"]

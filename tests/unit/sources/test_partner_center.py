@@ -85,6 +85,7 @@ class TestStatus:
             (("InProgress", "Canceled", None), "canceled", False),
             (("InProgress", None, None), "unknown", None),
             (("InProgress", "Underwater", None), "unknown", None),
+            (("Published", "完成", None), "unknown", None),
             # A pending update says more than the substate.
             (("InProgress", "InDraft", "Completed"), "never_published", False),
             (("InProgress", "InDraft", "Cancelled"), "never_published", False),

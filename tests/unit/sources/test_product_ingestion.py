@@ -177,7 +177,8 @@ class TestDeprecation:
         ("schedule", "is_live", "odd"),
         [
             ({"date": "2027-01-16", "reason": "endOfSupport"}, True, {}),
-            ({"date": "2027-01-15T00:00:00Z", "reason": "other"}, False, {}),
+            ({"date": "2027-01-15T23:00:00Z", "reason": "other"}, False, {}),
+            ({"date": "9999-12-31T23:59:59.9999999Z"}, True, {}),
             ({"dateOffset": "P30D"}, None, {}),
             (None, None, {}),
             ({"date": "soon"}, None, {"timestamp": 1}),
