@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.collection.history import trace
-from exporter.collection.snapshot import OfferRecord, Since
+from exporter.collection.history import not_later, trace
+from exporter.collection.snapshot import OfferRecord, PublisherRecord, Since
 from exporter.domain.offers import Offer, OfferStatus, StepStatus
 from tests.unit.make import failure, offer, record, step
 
@@ -28,3 +28,10 @@ NOW = 99.0
 )
 def test_since_when_all_holds(before: OfferRecord, shown: Offer, since: Since) -> None:
     assert trace(shown, before, NOW) == since
+
+
+def test_no_time_is_later_than_now() -> None:
+    ahead = record(BEFORE.offer, success=200.0, asked=201.0, tried=202.0, since=Since(10.0, 203.0, {"a": 204.0}))
+    seen = not_later(PublisherRecord("contoso", 300.0, (ahead,), departed=(ahead,)), NOW)
+    there = record(BEFORE.offer, success=NOW, asked=NOW, tried=NOW, since=Since(10.0, NOW, {"a": NOW}))
+    assert (seen.offers, seen.departed) == ((there,), (there,))

@@ -212,7 +212,7 @@ def test_what_a_refresh_knows(house: House) -> None:
     listed = offer(display_name="VM")
     house.latest = snapshot(record(offer(), listed=listed, success=NOW - 5))
     first = house.probe()
-    assert house.source.asked[-1].listed == listed
+    assert house.source.asked[-1].listed == first.listed == listed
     assert first.since is not None
     assert first.since.status == NOW - 100
     house.clock.now += 50

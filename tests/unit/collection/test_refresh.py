@@ -244,14 +244,15 @@ def test_a_bug_is_logged_with_its_trace_and_shown_by_its_type_only(world: World)
     failure = world.of("a").failure
     assert failure is not None
     assert failure.text == "unexpected RuntimeError, see the log"
-    assert [one["event"] for one in logs if one.get("exc_info")] == ["fetch broke"]
+    assert [(one["event"], one["offer_id"]) for one in logs if one.get("exc_info")] == [("fetch broke", "a")]
 
 
 def test_the_same_failure_is_logged_once(world: World) -> None:
     with capture_logs() as logs:
         for _ in range(3):
             world.see(cloud={"a": TransportError("gone")})
-    assert [one["event"] for one in logs].count("offer not fetched") == 1
+    (told,) = [one for one in logs if one["event"] == "offer not fetched"]
+    assert (told["publisher_id"], told["offer_id"], told["error"]) == ("contoso", "a", "gone")
 
 
 def test_a_refresh_that_breaks_deletes_nothing(world: World) -> None:

@@ -229,6 +229,15 @@ def test_failing_writes_are_told_once(path: Path, state: StateFile) -> None:
     assert state.load() == WHOLE
 
 
+def test_what_is_half_written_does_not_stay(path: Path, state: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    state.save(WHOLE)
+    assert [one.name for one in path.parent.iterdir()] == [path.name + ".lock"]
+
+
 def test_a_folder_that_cannot_be_synced(path: Path, state: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: Callable[..., int] = os.open
 

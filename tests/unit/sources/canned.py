@@ -159,7 +159,7 @@ class Tokens:
         self.dropped: list[str] = []
 
     def token(self, deadline: Deadline) -> str:
-        del deadline
+        deadline.check()
         return f"token-{len(self.dropped) + 1}"
 
     def drop(self, token: str) -> bool:

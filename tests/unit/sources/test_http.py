@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 
 from exporter.domain.errors import (
     CredentialError,
@@ -98,6 +99,20 @@ def test_all_connections_are_bounded(url: str, proxies: dict[str, str]) -> None:
     for _ in range(2):
         pool = BoundedAdapter().get_connection_with_tls_context(request, verify=True, proxies=proxies)
         assert pool.ConnectionCls.response_class.__module__ == "exporter.sources.bounded"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_no_wait_is_longer_than_what_is_left(server: Canned, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    """Of an API as of a token endpoint."""
+    told: list[tuple[float, float]] = []
+    monkeypatch.setattr(HTTPAdapter, "send", lambda *_, **options: told.append(options["timeout"]))
+    reset = current_deadline.set(Bench(server).deadline(7))
+    for session in (Bench(server).client._session, transport(None).session):
+        session.get_adapter(f"{scheme}://api.example").send(
+            requests.Request("GET", server.url).prepare(), timeout=(5, 30)
+        )
+    current_deadline.reset(reset)
+    assert told == [(5, 7), (5, 7)]
 
 
 def test_authorities_of_the_environment(monkeypatch: pytest.MonkeyPatch, server: Canned, tmp_path: Path) -> None:

@@ -174,6 +174,13 @@ class TestSteps:
         )
         assert [one.name for one in offer.steps if one.is_signoff] == ["Publisher Signoff"]
 
+    def test_of_other_ways_come_in_between(self, api: Api) -> None:
+        step = {"name": "A", "state": "Running"}
+        told = [None, *(workflow(one, step) for one in ("Live", "Sandbox", "Preview"))]
+        steps = api.steps(*told)  # type: ignore[arg-type]  # one is no object
+        assert [one.step_id for one in steps] == ["preview-a", "sandbox-a", "live-a"]
+        assert api.odd() == {"entry": 1}
+
     @pytest.mark.parametrize(
         ("state", "status"),
         [
@@ -236,6 +243,9 @@ class TestMessages:
             Message(Level.INFORMATION, "fine"),
         )
         assert api.odd() == {}
+
+    def test_have_no_reason_of_an_update_that_did_not_fail(self, api: Api) -> None:
+        assert api.tell(RUNNING | pending("Running", failureReason="of the last time")).messages == ()
 
     def test_of_unknown_severity_are_counted(self, api: Api) -> None:
         api.canned.put(f"{DETAILS}/reports", {"value": [{"status": "Underwater"}]})

@@ -13,8 +13,9 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from exporter.config.settings import AuthSettings
 from exporter.domain.errors import ConfigError, CredentialError
-from exporter.sources.auth.entra import token_source
+from exporter.sources.auth.entra import _transport, token_source
 from exporter.sources.auth.tokens import TokenSource
+from exporter.sources.bounded import CONNECT_TIMEOUT
 from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 from tests.certificates import Authority
@@ -130,6 +131,21 @@ def test_credentials(
     assert Fake.asked == (1 if name == "DefaultAzure" else 3), "others have a cache of their own"
 
 
+def test_the_default_chain_takes_the_client_id_of_the_environment(
+    made: list[Made], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_CLIENT_ID", "c")
+    build(method="default")
+    assert made[-1].options["managed_identity_client_id"] == "c"
+
+
+@pytest.mark.parametrize(("ca_file", "verify"), [(None, True), (Path("own.pem"), "own.pem")])
+def test_the_way_to_the_token_endpoint(ca_file: Path | None, verify: bool | str) -> None:
+    way = _transport(ca_file)
+    assert (way.connection_config.verify, way.connection_config.timeout) == (verify, CONNECT_TIMEOUT)
+    assert way.session.headers["Connection"] == "close"
+
+
 def test_azure_cli(made: list[Made]) -> None:
     """The command `az` keeps no token for us."""
     build(method="azure_cli")
@@ -188,6 +204,8 @@ def test_what_a_fetch_raises(made: list[Made], error: Exception, said: str) -> N
             SECRET | {"client_secret": None, "client_secret_file": "nonexistent"},
             "cannot read nonexistent: No such file",
         ),
+        ({"token": "se cret"}, "the token holds no token"),
+        ({"token_file": "text"}, "text holds no token"),
         (SECRET | {"tenant_id": "a/b"}, "client_secret: Invalid tenant ID provided"),
         ({"method": "client_certificate", "certificate_file": "text"} | APP, "text holds no PEM certificate"),
         ({"method": "client_certificate", "certificate_file": "known.pem"} | APP, "client_certificate: .* key"),

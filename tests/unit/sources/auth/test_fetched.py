@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from exporter.domain.errors import CredentialError
 from exporter.sources.auth.fetched import COOL_DOWN, EARLY, FETCH_TIMEOUT, FetchedToken, Kept
 from exporter.sources.auth.tokens import WatchedFile
+from exporter.sources.bounded import current_deadline
 from exporter.sources.deadline import Deadline
 from exporter.telemetry.metrics import Telemetry
 from tests.unit.make import Clock
@@ -52,6 +53,7 @@ class Library:
 
     def fetch(self, scope: str) -> Any:
         assert scope == "scope"
+        assert current_deadline.get().remaining() <= FETCH_TIMEOUT
         self.fetched += 1
         self.clock.now += self.takes
         if self.error is not None:

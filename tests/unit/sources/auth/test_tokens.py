@@ -34,6 +34,9 @@ def test_file_token(tmp_path: Path) -> None:
     file.write_text("two\n", encoding="utf-8")
     assert tokens.drop("one")
     assert (tokens.token(DEADLINE), tokens.secrets()) == ("two", ("two",))
+    file.write_text("se cret", encoding="utf-8")
+    with pytest.raises(CredentialError, match=f"^{file} holds no token"):
+        tokens.token(DEADLINE)
 
 
 def test_file_of_the_same_size_and_time(tmp_path: Path) -> None:
