@@ -21,6 +21,7 @@ from exporter.sources.deadline import Deadline
 __all__ = ["CONNECT_TIMEOUT", "BoundedAdapter", "current_deadline"]
 
 CONNECT_TIMEOUT = 10.0
+"""Seconds."""
 
 current_deadline: ContextVar[Deadline] = ContextVar("current_deadline")
 """By when the answer that this thread waits for must be there; urllib3 has no other way to tell its connections."""

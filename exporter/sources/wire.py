@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Container, Mapping
 from datetime import UTC, date, datetime
@@ -201,6 +202,8 @@ Inner = Annotated[Entry, BeforeValidator(_object)]
 """An object in an object; where something else is in its place, that is noted, and it is empty."""
 
 
+_GAP = re.compile(r"\s+(?=[Z+-])")
+"""Some write blanks before the zone, which the standard library mostly refuses."""
 _NEVER = frozenset({date.min, date(1601, 1, 1), date.max})
 """The least and greatest times of .NET, and the zero of Windows' file times."""
 
@@ -215,7 +218,7 @@ def timestamp(value: Any) -> float | None:
         return None
     if not isinstance(value, str):
         raise ValueError("no time")  # noqa: TRY004 - for the caller it is the value that is odd
-    moment = datetime.fromisoformat(value.strip().upper())
+    moment = datetime.fromisoformat(_GAP.sub("", value.strip().upper()))
     if moment.date() in _NEVER:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

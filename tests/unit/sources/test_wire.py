@@ -66,6 +66,8 @@ def read(body: bytes | str) -> Thing:
         ("2026-01-05T12:11:12+0200", MOMENT),
         ("2026-01-05T05:11:12.5-05:00", MOMENT + 0.5),
         ("2026-01-05 10:11:12Z", MOMENT),
+        ("2026-01-05 12:11:12.5 +0200", MOMENT + 0.5),
+        ("2026-01-05T10:11:12  z", MOMENT),
         (" 2026-01-05t10:11:12z ", MOMENT),
         ("2026-01-05T10:11Z", MOMENT - 12),
         ("2026-01-05", MOMENT - 36672),
@@ -190,6 +192,8 @@ def test_text_can_always_be_encoded_and_printed(raw: Any) -> None:
         ("x" * 512, "x" * 512),
         ("x" * 513, ""),
         (10**400, ""),
+        (".", ""),
+        (" .. ", ""),  # in a path both would lead elsewhere
         ("bell\a", ""),
         ("two  blanks", ""),
         ("lone \ud83d surrogate", ""),
